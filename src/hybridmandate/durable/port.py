@@ -1,0 +1,102 @@
+"""The port to the durable engine: what flows and jobs need of it, and no more.
+
+A *workflow* is an async function of (DurableContext, payload) whose steps are remembered: after a
+crash it runs again from the top, and every step that had finished returns its remembered result
+without running. Payloads, step results and messages are JSON values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+Json = Any
+"""A JSON value: None, bool, int, float, str, list or dict of JSON values."""
+
+
+class RunState(StrEnum):
+    """Where a workflow stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A workflow as the engine knows it; times are epoch seconds."""
+
+    id: str
+    workflow: str
+    state: RunState
+    result: Json | None
+    error: str | None
+    created_at: float
+    updated_at: float
+
+
+class PayloadConflict(Exception):
+    """The same workflow id was started before with another payload."""
+
+
+class DurableContext(Protocol):
+    """What a running workflow may do that is remembered."""
+
+    @property
+    def id(self) -> str:
+        """The workflow's id."""
+
+    async def step(self, name: str, action: Callable[[], Awaitable[Json]]) -> Json:
+        """Run an effect once and remember its result; a crash inside it runs it again."""
+
+    async def now(self) -> float:
+        """Epoch seconds, remembered."""
+
+    async def sleep_until(self, epoch_seconds: float) -> None:
+        """Wait, across restarts, until a point in time."""
+
+    async def receive(self, topic: str, timeout_seconds: float) -> Json | None:
+        """The next message on a topic of this workflow, or None when the time runs out."""
+
+
+Workflow = Callable[[DurableContext, Json], Awaitable[Json]]
+
+
+class Durable(Protocol):
+    """The durable engine of one process."""
+
+    def register(self, name: str, workflow: Workflow) -> None:
+        """Make a workflow known under a name; before :meth:`launch`."""
+
+    async def launch(self) -> None:
+        """Start; workflows that an earlier process of this executor left behind go on."""
+
+    async def close(self, *, grace_seconds: float) -> None:
+        """Stop taking work, wait for running steps up to the grace time; the rest resumes later."""
+
+    async def start(self, workflow: str, run_id: str, payload: Json) -> bool:
+        """Start a workflow once per id; True when new, False when that id exists already.
+
+        :raises PayloadConflict: when the id exists with another payload.
+        """
+
+    async def send(self, run_id: str, topic: str, message: Json, *, key: str | None) -> None:
+        """Deliver a message to a workflow; the same key is delivered once."""
+
+    async def find(self, run_id: str) -> Run | None:
+        """The run of that id, or None."""
+
+    async def runs(
+        self, *, workflow: str | None, states: frozenset[RunState] | None, limit: int
+    ) -> list[Run]:
+        """Runs, newest first."""
+
+    async def result(self, run_id: str, *, timeout_seconds: float | None) -> Run:
+        """Wait until the run has ended. :raises TimeoutError: when it has not by then."""
+
+    async def cancel(self, run_id: str) -> None:
+        """Stop a run; its current step may still finish, nothing after it starts."""
