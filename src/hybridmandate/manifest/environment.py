@@ -1,0 +1,58 @@
+"""An environment of a solution: local, dev, test or prod, each with its own everything (V5)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from hybridmandate.manifest.solution import Declared, LogicalName, Slug
+
+TenantId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+
+
+class EnvironmentKind(StrEnum):
+    """What the environment is for; ``local`` is one machine with stand-ins."""
+
+    LOCAL = "local"
+    DEV = "dev"
+    TEST = "test"
+    PROD = "prod"
+
+
+class Place(Declared):
+    """Name and tenant of the environment."""
+
+    name: Slug
+    kind: EnvironmentKind
+    tenant: TenantId
+
+
+class Connection(Declared):
+    """What stands behind a connection reference of a flow in this environment.
+
+    ``connector`` is the connector's API name (``shared_office365``) or the folder of a custom
+    connector; ``principal`` the workload principal that the connection belongs to: never a person
+    (requirement P1).
+    """
+
+    connector: str
+    principal: Slug
+
+
+class Library(Declared):
+    """A document library that the local office stand-in creates, with its folders."""
+
+    site: str
+    folders: tuple[str, ...] = ()
+
+
+class Environment(Declared):
+    """One environment: named values of the gateway, variables of flows, connections."""
+
+    environment: Place
+    named_values: dict[str, str] = Field(default_factory=dict)
+    variables: dict[LogicalName, Any] = Field(default_factory=dict)
+    connections: dict[LogicalName, Connection] = Field(default_factory=dict)
+    libraries: dict[Slug, Library] = Field(default_factory=dict)

@@ -1,0 +1,45 @@
+"""What is wrong with a solution folder: file, line, what, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that must change before the solution loads.
+
+    ``file`` is relative to the solution folder, ``line`` 1-based, ``where`` the dotted path of the
+    value, ``hint`` what to write instead.
+    """
+
+    file: str
+    line: int
+    where: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}"
+        where = f" {self.where}:" if self.where else ""
+        return f"{place}:{where} {self.message}. {self.hint}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as JSON values."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "where": self.where,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
+
+class SolutionRefused(Exception):
+    """A solution that does not load; carries every finding, not only the first."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = list(findings)
+        super().__init__("\n".join(map(str, self.findings)))
