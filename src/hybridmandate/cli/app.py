@@ -1,0 +1,38 @@
+"""The commands of `mandate`, gathered from their modules."""
+
+from __future__ import annotations
+
+import typer
+
+from hybridmandate import __version__
+from hybridmandate.cli import develop, solution
+
+app = typer.Typer(
+    name="mandate",
+    help="Power Platform orchestrates, Python executes, Azure governs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mandate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and end."
+    ),
+) -> None:
+    """Power Platform orchestrates, Python executes, Azure governs."""
+
+
+app.command("check")(solution.check)
+app.command("test")(develop.run_tests)
+app.command("bench")(develop.bench)
+app.command("lock")(develop.lock)
+app.command("docs")(develop.docs)
