@@ -43,6 +43,25 @@ class PayloadConflict(Exception):
     """The same workflow id was started before with another payload."""
 
 
+class UnknownRun(LookupError):
+    """There is no workflow of that id to send to."""
+
+
+class StepFailed(Exception):
+    """A step's action raised; remembered, so a replay raises the same without running it again.
+
+    ``error_type`` is the class name of what the action raised and ``message`` its text: that is
+    all that a restart keeps of an exception. On the first run ``__cause__`` is the exception
+    itself, which a workflow must not decide by. An action that wants a decision returns a value.
+    """
+
+    def __init__(self, step: str, error_type: str, message: str) -> None:
+        super().__init__(f"step {step}: {error_type}: {message}")
+        self.step = step
+        self.error_type = error_type
+        self.message = message
+
+
 class DurableContext(Protocol):
     """What a running workflow may do that is remembered."""
 
@@ -51,7 +70,12 @@ class DurableContext(Protocol):
         """The workflow's id."""
 
     async def step(self, name: str, action: Callable[[], Awaitable[Json]]) -> Json:
-        """Run an effect once and remember its result; a crash inside it runs it again."""
+        """Run an effect once and remember its result; a crash inside it runs it again.
+
+        A step is known by its name and how often that name came before, so branches that run side
+        by side in one workflow must use different names (an action's name, not 'call').
+        :raises StepFailed: when the action raised, now or before a restart.
+        """
 
     async def now(self) -> float:
         """Epoch seconds, remembered."""
@@ -85,7 +109,12 @@ class Durable(Protocol):
         """
 
     async def send(self, run_id: str, topic: str, message: Json, *, key: str | None) -> None:
-        """Deliver a message to a workflow; the same key is delivered once."""
+        """Deliver a message to a workflow; the same key is delivered once.
+
+        It is kept until the workflow receives it; messages of one topic arrive in order of their
+        millisecond.
+        :raises UnknownRun: when that workflow was never started.
+        """
 
     async def find(self, run_id: str) -> Run | None:
         """The run of that id, or None."""

@@ -1,0 +1,33 @@
+"""The columns of DBOS's tables that durable work reads, and only reads.
+
+DBOS 3.4 keeps them in schema ``dbos`` on PostgreSQL and without a schema on SQLite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+
+@dataclass(frozen=True, slots=True)
+class DbosTables:
+    """Runs, their finished steps and their messages."""
+
+    runs: sa.TableClause
+    steps: sa.TableClause
+    messages: sa.TableClause
+
+
+def dbos_tables(engine: sa.Engine) -> DbosTables:
+    """The tables as the database behind the engine names them."""
+    schema = "dbos" if engine.dialect.name == "postgresql" else None
+
+    def table(name: str, *columns: str) -> sa.TableClause:
+        return sa.table(name, *(sa.column(each) for each in columns), schema=schema)
+
+    return DbosTables(
+        runs=table("workflow_status", "workflow_uuid", "status"),
+        steps=table("operation_outputs", "workflow_uuid", "function_id", "function_name"),
+        messages=table("notifications", "destination_uuid", "topic", "consumed"),
+    )
