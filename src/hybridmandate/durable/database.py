@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 BUSY_TIMEOUT_MS = 30_000
-SQLITE_CONNECTIONS = 4
+SQLITE_CONNECTIONS = 3
 POSTGRES_CONNECTIONS = 16
 
 

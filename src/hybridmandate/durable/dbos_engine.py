@@ -29,15 +29,12 @@ from dbos import (
     DBOS,
     DBOSConfig,
     DBOSPortableJSONSerializer,
-    PortableWorkflowError,
     SetWorkflowID,
-    WorkflowStatus,
 )
 from dbos import _dbos as dbos_module
 from dbos import error as dbos_error
 
 from hybridmandate.durable.database import open_engine
-from hybridmandate.durable.dbos_tables import dbos_tables
 from hybridmandate.durable.heartbeat import Heartbeat
 from hybridmandate.durable.port import (
     Json,
@@ -47,6 +44,7 @@ from hybridmandate.durable.port import (
     UnknownRun,
     Workflow,
 )
+from hybridmandate.durable.runs import Runs
 from hybridmandate.durable.steps import StepContext, StepNumbers
 from hybridmandate.durable.watch import Watch
 
@@ -58,16 +56,6 @@ ENGINE_THREADS = 32
 CANCEL_SECONDS = 5.0
 INTERNAL_QUEUE = "_dbos_internal_queue"
 RECOVERY_POLL_SECONDS = 0.1
-
-_STATES = {
-    "DELAYED": RunState.QUEUED,
-    "ENQUEUED": RunState.QUEUED,
-    "PENDING": RunState.RUNNING,
-    "SUCCESS": RunState.SUCCEEDED,
-    "ERROR": RunState.FAILED,
-    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": RunState.FAILED,
-    "CANCELLED": RunState.CANCELLED,
-}
 
 T = TypeVar("T")
 
@@ -95,8 +83,8 @@ class DbosDurable:
         poll_seconds: float,
         lost_after_seconds: float,
     ) -> None:
-        self._name = name
         self._engine = open_engine(url)
+        self._runs = Runs(self._engine, name)
         self._config = _config(name, self._engine, executor_id, application_version)
         self._watch = Watch(self._engine, poll_seconds)
         self._heartbeat = Heartbeat(
@@ -184,11 +172,8 @@ class DbosDurable:
 
         if await _outside(begin()):
             return True
-        (status,) = await _outside(DBOS.list_workflows_async(workflow_ids=[run_id]))
-        if status.input is None or status.input["args"][1] != digest:
-            raise PayloadConflict(
-                f"'{run_id}' was started before as '{status.name}' with another payload"
-            )
+        if await asyncio.to_thread(self._runs.digest, run_id) != digest:
+            raise PayloadConflict(f"run '{run_id}' was started before with another payload")
         return False
 
     async def send(self, run_id: str, topic: str, message: Json, *, key: str | None) -> None:
@@ -200,35 +185,27 @@ class DbosDurable:
         self._watch.kick()
 
     async def find(self, run_id: str) -> Run | None:
-        found = await _outside(DBOS.list_workflows_async(workflow_ids=[run_id], load_input=False))
-        return _run(found[0]) if found else None
+        return await asyncio.to_thread(self._runs.find, run_id)
 
     async def runs(
         self, *, workflow: str | None, states: frozenset[RunState] | None, limit: int
     ) -> list[Run]:
-        statuses = None if states is None else [k for k, v in _STATES.items() if v in states]
-        if statuses == []:
-            return []
-        found = await _outside(
-            DBOS.list_workflows_async(
-                name=workflow,
-                status=statuses,
-                limit=limit,
-                sort_desc=True,
-                load_input=False,
-                application_name=self._name,
-            )
-        )
-        return [_run(status) for status in found]
+        def read() -> list[Run]:
+            return self._runs.list(workflow=workflow, states=states, limit=limit)
+
+        return await asyncio.to_thread(read)
 
     async def result(self, run_id: str, *, timeout_seconds: float | None) -> Run:
-        """As the port says. :raises UnknownRun: when there is no such run."""
-        run = await self.find(run_id)
-        if run is not None and run.state in (RunState.QUEUED, RunState.RUNNING):
+        """As the port says. :raises UnknownRun: when there is no such run by then."""
+        try:
             await self._watch.end(run_id, timeout_seconds=timeout_seconds)
-            run = await self.find(run_id)
+        except TimeoutError:
+            if await self.find(run_id) is None:
+                raise UnknownRun(f"there is no run '{run_id}'") from None
+            raise
+        run = await self.find(run_id)
         if run is None:
-            raise UnknownRun(f"there is no run '{run_id}'")
+            raise UnknownRun(f"run '{run_id}' was deleted")
         return run
 
     async def cancel(self, run_id: str) -> None:
@@ -251,8 +228,12 @@ class DbosDurable:
         if run_id is None or task is None:
             raise RuntimeError("a workflow runs only as a task of the durable engine")
         self._tasks[run_id] = task
+        # The task ends after DBOS has written the outcome.
+        task.add_done_callback(lambda _: self._watch.kick())
         try:
-            recorded = {} if _started_here.get() else await self._recorded(run_id)
+            recorded: dict[int, str] = {}
+            if not _started_here.get():
+                recorded = await asyncio.to_thread(self._runs.steps, run_id)
             context = StepContext(
                 run_id,
                 StepNumbers(recorded),
@@ -264,18 +245,6 @@ class DbosDurable:
         finally:
             if self._tasks.get(run_id) is task:
                 del self._tasks[run_id]
-
-    async def _recorded(self, run_id: str) -> dict[int, str]:
-        steps = dbos_tables(self._engine).steps
-        query = sa.select(steps.c.function_id, steps.c.function_name).where(
-            steps.c.workflow_uuid == run_id
-        )
-
-        def read() -> dict[int, str]:
-            with self._engine.connect() as connection:
-                return {number: name for number, name in connection.execute(query)}
-
-        return await asyncio.to_thread(read)
 
     async def _work(self, run_id: str) -> AbstractContextManager[None]:
         """The right to begin a step; never given while the engine closes."""
@@ -349,24 +318,3 @@ async def _outside(coroutine: Coroutine[Any, Any, T]) -> T:
     """Await outside of any workflow: inside one, DBOS would make a step or a child of it."""
     task = asyncio.get_running_loop().create_task(coroutine, context=contextvars.Context())
     return await task
-
-
-def _run(status: WorkflowStatus) -> Run:
-    created = status.created_at or 0
-    return Run(
-        id=status.workflow_id,
-        workflow=status.name,
-        state=_STATES[status.status],
-        result=status.output,
-        error=_error(status),
-        created_at=created / 1000,
-        updated_at=(status.updated_at or created) / 1000,
-    )
-
-
-def _error(status: WorkflowStatus) -> str | None:
-    if status.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
-        return f"set aside after {MAX_RECOVERY_ATTEMPTS} restarts without an end"
-    if isinstance(status.error, PortableWorkflowError):
-        return f"{status.error.name}: {status.error.message}"
-    return None if status.error is None else str(status.error)

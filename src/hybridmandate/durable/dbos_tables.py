@@ -12,9 +12,11 @@ import sqlalchemy as sa
 
 @dataclass(frozen=True, slots=True)
 class DbosTables:
-    """Runs, their finished steps and their messages."""
+    """Runs with what went in and came out, their finished steps and their messages."""
 
     runs: sa.TableClause
+    inputs: sa.TableClause
+    outputs: sa.TableClause
     steps: sa.TableClause
     messages: sa.TableClause
 
@@ -27,7 +29,17 @@ def dbos_tables(engine: sa.Engine) -> DbosTables:
         return sa.table(name, *(sa.column(each) for each in columns), schema=schema)
 
     return DbosTables(
-        runs=table("workflow_status", "workflow_uuid", "status"),
+        runs=table(
+            "workflow_status",
+            "workflow_uuid",
+            "status",
+            "name",
+            "application_name",
+            "created_at",
+            "updated_at",
+        ),
+        inputs=table("workflow_input", "workflow_uuid", "inputs"),
+        outputs=table("workflow_output", "workflow_uuid", "output", "error"),
         steps=table("operation_outputs", "workflow_uuid", "function_id", "function_name"),
         messages=table("notifications", "destination_uuid", "topic", "consumed"),
     )

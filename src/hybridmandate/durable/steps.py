@@ -95,8 +95,7 @@ class StepContext:
 
     async def sleep_until(self, epoch_seconds: float) -> None:
         # Nothing to remember: the point in time is the workflow's own value, so a replay has it.
-        while (left := epoch_seconds - time.time()) > 0:
-            await asyncio.sleep(min(left, 3600.0))
+        await asyncio.sleep(max(0.0, epoch_seconds - time.time()))
 
     async def receive(self, topic: str, timeout_seconds: float) -> Json | None:
         full_name, reservation, number = self._numbers.claim_receive(topic)
