@@ -1,0 +1,32 @@
+"""The spreadsheet service: files as people send them become rows of a declared schema (S1).
+
+Readers (text, workbook) give a sheet of texts with lines; `structure` finds the table in it;
+`column_checks` and `row_rule` judge whole columns; `normalization` puts it together without any
+I/O; `operation` is the thin shell that stores files and answers.
+"""
+
+from hybridmandate.execution.services.spreadsheets.normalization import (
+    Normalization,
+    normalize,
+    read_file,
+)
+from hybridmandate.execution.services.spreadsheets.operation import spreadsheet_operations
+from hybridmandate.execution.services.spreadsheets.profile import (
+    Profile,
+    ProfileError,
+    ProfileLibrary,
+    read_profile,
+)
+from hybridmandate.execution.services.spreadsheets.table import Unreadable
+
+__all__ = [
+    "Normalization",
+    "Profile",
+    "ProfileError",
+    "ProfileLibrary",
+    "Unreadable",
+    "normalize",
+    "read_file",
+    "read_profile",
+    "spreadsheet_operations",
+]

@@ -1,0 +1,251 @@
+"""The profile: what a spreadsheet must become (`profiles/*.toml`, versioned; requirement S1)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from hybridmandate.execution.services.spreadsheets.row_rule import RowRule, RuleError, compile_rule
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9]*$", max_length=60)]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+
+_DATE_PARTS = {"YYYY": (r"\d{4}", "%Y"), "MM": (r"\d{2}", "%m"), "DD": (r"\d{2}", "%d")}
+_NUMBER_EXAMPLE = re.compile(r"1(?P<group>[,. '\u00a0]?)234(?P<point>[.,])56")
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProfileError(Exception):
+    """A profile that cannot be used; the message lists everything that is wrong in it."""
+
+
+class About(_Declared):
+    """Name and version of a profile."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+    version: int = Field(ge=1)
+    title: str
+
+
+class DateFormat(BaseModel):
+    """A declared date format such as ``DD.MM.YYYY``: strict, two-digit days and months."""
+
+    model_config = ConfigDict(frozen=True)
+    text: str
+    pattern: str
+    strptime: str
+
+    @classmethod
+    def parse(cls, text: str) -> DateFormat:
+        """:raises ValueError: when the text is not made of YYYY, MM, DD and separators."""
+        pattern, strptime, rest = "", "", text
+        while rest:
+            part = next((p for p in _DATE_PARTS if rest.startswith(p)), None)
+            if part is None and rest[0].isalnum():
+                raise ValueError(f"'{text}': write YYYY, MM, DD and separators")
+            taken = part or rest[0]
+            expression, code = _DATE_PARTS.get(taken, (re.escape(taken), taken))
+            pattern, strptime, rest = pattern + expression, strptime + code, rest[len(taken) :]
+        if any(strptime.count(f"%{part}") != 1 for part in "Ymd"):
+            raise ValueError(f"'{text}': a date needs YYYY, MM and DD, each once")
+        return cls(text=text, pattern=f"^{pattern}$", strptime=strptime)
+
+
+class NumberFormat(BaseModel):
+    """How numbers are written, declared by an example: ``1,234.56`` or ``1.234,56`` …"""
+
+    model_config = ConfigDict(frozen=True)
+    group: str
+    point: str
+
+    @classmethod
+    def parse(cls, text: str) -> NumberFormat:
+        """:raises ValueError: when the example is not 1 234.56 in some notation."""
+        match = _NUMBER_EXAMPLE.fullmatch(text)
+        if match is None or match["group"] == match["point"]:
+            raise ValueError(f"'{text}': show how you write 1,234.56")
+        return cls(group=match["group"], point=match["point"])
+
+    @cached_property
+    def pattern(self) -> str:
+        """A regular expression of the numbers that are written so, sign included."""
+        grouped = rf"\d{{1,3}}(?:{re.escape(self.group)}\d{{3}})+|" if self.group else ""
+        return rf"^[+-]?(?:{grouped}\d+)(?:{re.escape(self.point)}\d+)?$"
+
+
+class Column(_Declared):
+    """One column of the result: type, where it may come from, what it must satisfy."""
+
+    type: Literal["text", "integer", "decimal", "date", "boolean", "enum"]
+    required: bool = False
+    aliases: tuple[str, ...] = ()
+    pattern: str | None = None
+    min_length: int | None = Field(default=None, ge=0)
+    max_length: int | None = Field(default=None, ge=1)
+    formats: tuple[str, ...] = ("YYYY-MM-DD",)
+    number_format: str = "1,234.56"
+    scale: int = Field(default=2, ge=0, le=10)
+    minimum: str | None = None
+    maximum: str | None = None
+    values: tuple[str, ...] = ()
+    synonyms: dict[str, str] = Field(default_factory=dict)
+    true_words: tuple[str, ...] = ("true", "yes", "1", "x")
+    false_words: tuple[str, ...] = ("false", "no", "0")
+
+    @field_validator("pattern")
+    @classmethod
+    def _pattern(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"pattern '{value}' is not a regular expression: {error}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        for each in self.formats:
+            DateFormat.parse(each)
+        NumberFormat.parse(self.number_format)
+        if self.type == "enum" and not self.values:
+            raise ValueError("an enum needs its values")
+        unknown = [v for v in self.synonyms.values() if v not in self.values]
+        if self.type == "enum" and unknown:
+            raise ValueError(f"synonyms lead to {unknown}, which are not among the values")
+        for bound in (self.minimum, self.maximum):
+            if bound is not None and self.type in ("integer", "decimal"):
+                try:
+                    Decimal(bound)
+                except ArithmeticError:
+                    raise ValueError(f"'{bound}' is not a number") from None
+        return self
+
+    @cached_property
+    def date_formats(self) -> list[DateFormat]:
+        """The declared date formats."""
+        return [DateFormat.parse(each) for each in self.formats]
+
+    @cached_property
+    def number(self) -> NumberFormat:
+        """The declared number format."""
+        return NumberFormat.parse(self.number_format)
+
+
+class Duplicates(_Declared):
+    """Which rows are the same record, and what happens to them."""
+
+    key: tuple[Name, ...] = Field(min_length=1)
+    policy: Literal["reject_all", "keep_first", "keep_last"] = "reject_all"
+
+
+class DeclaredRule(_Declared):
+    """A rule between columns of one row; ``when`` names a column that must be filled for it."""
+
+    code: Code
+    message: str
+    check: str
+    when: Name | None = None
+
+
+class Thresholds(_Declared):
+    """Shares of rejected rows above which a person decides."""
+
+    review_share: float = Field(default=0.2, ge=0, le=1)
+
+
+class Profile(_Declared):
+    """A whole profile."""
+
+    profile: About
+    columns: dict[Name, Column] = Field(min_length=1)
+    duplicates: Duplicates | None = None
+    rules: tuple[DeclaredRule, ...] = ()
+    thresholds: Thresholds = Thresholds()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        for name in self.duplicates.key if self.duplicates else ():
+            if name not in self.columns:
+                raise ValueError(f"duplicates.key: there is no column '{name}'")
+        taken: dict[str, str] = {}
+        for name, column in self.columns.items():
+            for alias in (name, *column.aliases):
+                other = taken.setdefault(alias.casefold(), name)
+                if other != name:
+                    raise ValueError(f"'{alias}' names both '{other}' and '{name}'")
+        for rule in self.rules:
+            if rule.when is not None and rule.when not in self.columns:
+                raise ValueError(f"rule '{rule.code}': there is no column '{rule.when}'")
+        _ = self.row_rules
+        return self
+
+    @cached_property
+    def row_rules(self) -> list[RowRule]:
+        """The rules between columns, compiled. :raises ValueError: for a rule that is wrong."""
+        try:
+            return [
+                compile_rule(r.code, r.message, r.check, r.when, frozenset(self.columns))
+                for r in self.rules
+            ]
+        except RuleError as error:
+            raise ValueError(str(error)) from None
+
+    @property
+    def label(self) -> str:
+        """Name and version, as results name it: ``invoice/3``."""
+        return f"{self.profile.name}/{self.profile.version}"
+
+
+def read_profile(text: str, *, source: str) -> Profile:
+    """A profile from its TOML text. :raises ProfileError: with everything that is wrong."""
+    try:
+        return Profile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"{source}: not valid TOML: {error}") from None
+    except ValidationError as error:
+        lines = [
+            f"{source}: {'.'.join(map(str, each['loc'])) or 'profile'}: {each['msg']}"
+            for each in error.errors(include_url=False)
+        ]
+        raise ProfileError("\n".join(lines)) from None
+
+
+class ProfileLibrary:
+    """The profiles of a solution, by name or by ``name/version``."""
+
+    def __init__(self, profiles: list[Profile]) -> None:
+        self._by_label = {each.label: each for each in profiles}
+        self._newest: dict[str, Profile] = {}
+        for each in sorted(profiles, key=lambda p: p.profile.version):
+            self._newest[each.profile.name] = each
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> ProfileLibrary:
+        """Read every ``*.toml`` of a folder. :raises ProfileError: when one cannot be used."""
+        files = sorted(folder.glob("*.toml"))
+        return cls([read_profile(f.read_text(encoding="utf-8"), source=f.name) for f in files])
+
+    def find(self, name: str) -> Profile | None:
+        """``invoice`` gives the newest version, ``invoice/3`` that version."""
+        return self._by_label.get(name) or self._newest.get(name)
+
+    @property
+    def labels(self) -> list[str]:
+        """All profiles as ``name/version``."""
+        return sorted(self._by_label)
