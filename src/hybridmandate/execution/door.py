@@ -88,7 +88,5 @@ def _one(request: Request, name: str, *, required: bool = True) -> str:
         )
     value = values[0] if values else ""
     if len(value) > MAX_IDENTITY_CHARS:
-        raise Refused(
-            FailureType.MALFORMED_REQUEST, f"{name} is too long", reason="caller.unknown"
-        )
+        raise Refused(FailureType.MALFORMED_REQUEST, f"{name} is too long", reason="caller.unknown")
     return value

@@ -1,0 +1,1 @@
+"""The shipped services: operations that a solution may publish in its manifest."""

@@ -1,0 +1,1 @@
+"""Service ``files``: what enters and leaves the governed file store."""
