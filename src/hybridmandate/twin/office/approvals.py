@@ -1,0 +1,137 @@
+"""Approvals: a question to people, their answers, and when it is decided."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from hybridmandate.twin.office.tables import APPROVALS, RESPONSES, Row, next_number
+
+
+class AnsweredAlready(Exception):
+    """The approval is closed, or this person has answered it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An approver's answer to an approval."""
+
+    person: Mapping[str, Any]
+    mail: str
+    response: str
+    comments: str
+
+
+class Approvals:
+    """The approvals of a tenant; every method is one short transaction."""
+
+    def __init__(
+        self, engine: Engine, lock: Lock, *, clock: Callable[[], float], new_id: Callable[[], str]
+    ) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._clock = clock
+        self._new_id = new_id
+
+    def add(
+        self,
+        title: str,
+        details: str,
+        kind: str,
+        approvers: Sequence[str],
+        owner: Mapping[str, Any],
+    ) -> Row:
+        """Ask people for a decision; ``approvers`` are mail addresses."""
+        with self._lock, self._engine.begin() as db:
+            approval_id = self._new_id()
+            db.execute(
+                insert(APPROVALS).values(
+                    id=approval_id,
+                    number=next_number(db, APPROVALS),
+                    title=title,
+                    details=details,
+                    kind=kind,
+                    approvers=json.dumps([each.lower() for each in approvers]),
+                    owner=json.dumps(owner),
+                    state="pending",
+                    created=self._clock(),
+                )
+            )
+            return self._approval(db, approval_id)
+
+    def find(self, approval_id: str) -> Row | None:
+        """An approval by id."""
+        query = select(APPROVALS).where(APPROVALS.c.id == approval_id)
+        with self._engine.connect() as db:
+            return db.execute(query).mappings().first()
+
+    def all(self) -> list[Row]:
+        """All approvals, newest first."""
+        with self._engine.connect() as db:
+            query = select(APPROVALS).order_by(APPROVALS.c.number.desc())
+            return list(db.execute(query).mappings())
+
+    def responses(self, approval_id: str) -> list[Row]:
+        """The answers to an approval, oldest first."""
+        query = select(RESPONSES).where(RESPONSES.c.approval == approval_id)
+        with self._engine.connect() as db:
+            return list(db.execute(query.order_by(RESPONSES.c.created)).mappings())
+
+    def respond(self, approval_id: str, answer: Answer) -> Row:
+        """Record an answer; the approval is completed when its kind says so.
+
+        :raises AnsweredAlready: when the approval is closed or the person has answered.
+        """
+        with self._lock, self._engine.begin() as db:
+            approval = self._approval(db, approval_id)
+            given = list(
+                db.execute(select(RESPONSES).where(RESPONSES.c.approval == approval_id)).mappings()
+            )
+            if approval["state"] != "pending" or any(r["mail"] == answer.mail for r in given):
+                raise AnsweredAlready(approval_id)
+            response_id = self._new_id()
+            db.execute(
+                insert(RESPONSES).values(
+                    id=response_id,
+                    approval=approval_id,
+                    person=json.dumps(answer.person),
+                    mail=answer.mail,
+                    response=answer.response,
+                    comments=answer.comments,
+                    created=self._clock(),
+                )
+            )
+            answers = [*(r["response"] for r in given), answer.response]
+            result = decided(approval["kind"], len(json.loads(approval["approvers"])), answers)
+            if result is not None:
+                db.execute(
+                    update(APPROVALS)
+                    .where(APPROVALS.c.id == approval_id)
+                    .values(state="completed", result=result, completed=self._clock())
+                )
+            query = select(RESPONSES).where(RESPONSES.c.id == response_id)
+            return db.execute(query).mappings().one()
+
+    def _approval(self, db: Connection, approval_id: str) -> Row:
+        query = select(APPROVALS).where(APPROVALS.c.id == approval_id)
+        found: Row = db.execute(query).mappings().one()
+        return found
+
+
+def decided(kind: str, approvers: int, answers: Sequence[str]) -> str | None:
+    """The result of an approval, or None while it waits.
+
+    ``basic`` is decided by the first answer; ``basicAwaitAll`` by everybody, or by one rejection.
+    """
+    if not answers:
+        return None
+    if kind != "basicAwaitAll":
+        return answers[-1]
+    if any(answer.lower() == "reject" for answer in answers):
+        return next(answer for answer in answers if answer.lower() == "reject")
+    return answers[-1] if len(answers) >= approvers else None

@@ -1,0 +1,153 @@
+"""Graph's document libraries: drive items by path and by id, contents, the delta feed."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import re
+from typing import Any
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from hybridmandate.twin.office.body import graph_time
+from hybridmandate.twin.office.caller import Persona, require
+from hybridmandate.twin.office.errors import GraphError, not_found, not_supported
+from hybridmandate.twin.office.library import Library, NameTaken
+from hybridmandate.twin.office.tables import Row
+
+SITES = ("Sites.Selected", "Sites.Read.All", "Sites.ReadWrite.All")
+SITES_WRITE = ("Sites.Selected", "Sites.ReadWrite.All")
+MAX_FILE_BYTES = 250 * 1024 * 1024
+"""Largest simple upload of Graph: learn.microsoft.com/graph/api/driveitem-put-content."""
+
+_DRIVE_PATH = re.compile(r"(?P<path>.*?)(?::/(?P<action>children|content|delta))?:?", re.DOTALL)
+
+
+class FilesSurface:
+    """Endpoints of files; ``origin`` is where the stand-in is reached."""
+
+    def __init__(self, origin: str, library: Library) -> None:
+        self._origin = origin.rstrip("/")
+        self._library = library
+
+    async def item(self, request: Request, caller: Persona) -> Response:
+        require(caller, *SITES)
+        return JSONResponse(self._drive_item(await self._file(request)))
+
+    async def item_content(self, request: Request, caller: Persona) -> Response:
+        require(caller, *SITES)
+        return _content(await self._file(request))
+
+    async def by_path(self, request: Request, caller: Persona) -> Response:
+        match = _DRIVE_PATH.fullmatch(request.path_params["path"])
+        path = (match["path"] if match else "").strip("/")
+        action = match["action"] if match else None
+        site = request.path_params["site"]
+        if request.method == "PUT":
+            require(caller, *SITES_WRITE)
+            if action != "content":
+                raise not_supported(f"PUT to {action or 'an item'}")
+            return await self._put(request, caller, site, path)
+        require(caller, *SITES)
+        if action in ("children", "delta"):
+            return await self._folder(request, site, path, delta=action == "delta")
+        folder, _, name = path.rpartition("/")
+        found = await run_in_threadpool(self._library.file_at, site, folder, name)
+        if found is None:
+            raise not_found(f"The file '{path}'")
+        return _content(found) if action == "content" else JSONResponse(self._drive_item(found))
+
+    async def _put(self, request: Request, caller: Persona, site: str, path: str) -> Response:
+        folder, _, name = path.rpartition("/")
+        if not name:
+            raise GraphError(400, "invalidRequest", "The path names no file.")
+        if not await run_in_threadpool(self._library.has_folder, site, folder):
+            raise not_found(f"The folder '{folder}' of site '{site}'")
+        content = await _bounded_body(request)
+        given = request.headers.get("content-type", "application/octet-stream")
+        guessed = mimetypes.guess_type(name)[0]
+        behaviour = request.query_params.get("@microsoft.graph.conflictBehavior", "replace")
+        try:
+            stored = await run_in_threadpool(
+                self._library.put_file,
+                site,
+                folder,
+                name,
+                content,
+                content_type=guessed or given,
+                author=caller.to_graph(),
+                on_conflict=behaviour,
+            )
+        except NameTaken:
+            raise GraphError(
+                409, "nameAlreadyExists", f"The folder holds a file '{name}' already."
+            ) from None
+        return JSONResponse(
+            self._drive_item(stored), status_code=201 if stored["version"] == 1 else 200
+        )
+
+    async def _folder(self, request: Request, site: str, path: str, *, delta: bool) -> Response:
+        if not await run_in_threadpool(self._library.has_folder, site, path):
+            raise not_found(f"The folder '{path}' of site '{site}'")
+        if not delta:
+            files = await run_in_threadpool(self._library.files_in, site, path)
+            return JSONResponse({"value": [self._drive_item(each) for each in files]})
+        since = request.query_params.get("token", "0")
+        last = await run_in_threadpool(self._library.last_change)
+        if since != "latest" and not since.isdigit():
+            raise GraphError(410, "resyncRequired", "The delta token is not valid: start again.")
+        after = last if since == "latest" else int(since)
+        files = await run_in_threadpool(self._library.files_in, site, path, after_change=after)
+        newest = max([after, *(each["change"] for each in files)])
+        link = f"{self._origin}/v1.0/sites/{quote(site)}/drive/root:/{quote(path)}:/delta"
+        return JSONResponse(
+            {
+                "value": [self._drive_item(each) for each in files],
+                "@odata.deltaLink": f"{link}?token={newest}",
+            }
+        )
+
+    async def _file(self, request: Request) -> Row:
+        parameters = request.path_params
+        found = await run_in_threadpool(self._library.file, parameters["site"], parameters["item"])
+        if found is None:
+            raise not_found(f"The item '{parameters['item']}'")
+        return found
+
+    def _drive_item(self, row: Row) -> dict[str, Any]:
+        place = f"/drive/root:/{row['folder']}"
+        web = f"{self._origin}/sites/{quote(row['site'])}/{quote(row['folder'])}"
+        return {
+            "id": row["id"],
+            "name": row["name"],
+            "size": len(row["content"]),
+            "eTag": f'"{{{row["id"]}}},{row["version"]}"',
+            "cTag": f'"c:{{{row["id"]}}},{row["version"]}"',
+            "createdDateTime": graph_time(row["created"]),
+            "lastModifiedDateTime": graph_time(row["modified"]),
+            "createdBy": json.loads(row["created_by"]),
+            "lastModifiedBy": json.loads(row["modified_by"]),
+            "parentReference": {"siteId": row["site"], "path": place},
+            "webUrl": f"{web}/{quote(row['name'])}",
+            "file": {
+                "mimeType": row["content_type"],
+                "hashes": {"sha256Hash": row["digest"].upper()},
+            },
+        }
+
+
+async def _bounded_body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_FILE_BYTES:
+            raise GraphError(413, "maxFileSizeExceeded", "Use an upload session for this size.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _content(row: Row) -> Response:
+    return Response(row["content"], media_type=row["content_type"])

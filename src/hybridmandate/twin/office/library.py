@@ -1,0 +1,147 @@
+"""Document libraries: files in folders of sites, with a feed of changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+
+from hybridmandate.twin.office.tables import FILES, FOLDERS, Row
+
+
+class NameTaken(Exception):
+    """A file of that name is in the folder and was not to be replaced."""
+
+
+class Library:
+    """The files of a tenant; every method is one short transaction."""
+
+    def __init__(
+        self, engine: Engine, lock: Lock, *, clock: Callable[[], float], new_id: Callable[[], str]
+    ) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._clock = clock
+        self._new_id = new_id
+
+    def add_folder(self, site: str, path: str) -> None:
+        """Make a folder, and the folders above it, where they are missing."""
+        parts = path.strip("/").split("/")
+        with self._engine.begin() as db:
+            for end in range(1, len(parts) + 1):
+                folder = "/".join(parts[:end])
+                known = select(FOLDERS).where(FOLDERS.c.site == site, FOLDERS.c.path == folder)
+                if db.execute(known).first() is None:
+                    db.execute(insert(FOLDERS).values(site=site, path=folder))
+
+    def has_folder(self, site: str, path: str) -> bool:
+        """Whether a folder exists; the root always does where the site exists."""
+        query = select(FOLDERS.c.path).where(FOLDERS.c.site == site)
+        if path:
+            query = query.where(func.lower(FOLDERS.c.path) == path.lower())
+        with self._engine.connect() as db:
+            return db.execute(query).first() is not None
+
+    def put_file(
+        self,
+        site: str,
+        folder: str,
+        name: str,
+        content: bytes,
+        *,
+        content_type: str,
+        author: Mapping[str, Any],
+        on_conflict: str,
+    ) -> Row:
+        """Store a file; ``on_conflict`` is ``replace``, ``rename`` or ``fail``.
+
+        :raises NameTaken: when the name is taken and the behaviour is ``fail``.
+        """
+        with self._lock, self._engine.begin() as db:
+            existing = self._by_name(db, site, folder, name)
+            if existing is not None and on_conflict == "fail":
+                raise NameTaken(name)
+            if existing is not None and on_conflict == "rename":
+                name = self._free_name(db, site, folder, name)
+                existing = None
+            now = self._clock()
+            change = (db.execute(select(func.max(FILES.c.change))).scalar() or 0) + 1
+            values = {
+                "content": content,
+                "content_type": content_type,
+                "digest": hashlib.sha256(content).hexdigest(),
+                "change": change,
+                "modified": now,
+                "modified_by": json.dumps(author),
+            }
+            if existing is not None:
+                values["version"] = existing["version"] + 1
+                db.execute(update(FILES).where(FILES.c.id == existing["id"]).values(values))
+                file_id = existing["id"]
+            else:
+                file_id = self._new_id()
+                values |= {
+                    "id": file_id,
+                    "site": site,
+                    "folder": folder,
+                    "name": name,
+                    "version": 1,
+                    "created": now,
+                    "created_by": json.dumps(author),
+                }
+                db.execute(insert(FILES).values(values))
+            return db.execute(select(FILES).where(FILES.c.id == file_id)).mappings().one()
+
+    def file(self, site: str, file_id: str) -> Row | None:
+        """A file by id."""
+        query = select(FILES).where(FILES.c.site == site, FILES.c.id == file_id)
+        with self._engine.connect() as db:
+            return db.execute(query).mappings().first()
+
+    def file_at(self, site: str, folder: str, name: str) -> Row | None:
+        """A file by its place; names are compared as SharePoint does, without case."""
+        with self._engine.connect() as db:
+            return self._by_name(db, site, folder, name)
+
+    def files_in(self, site: str, folder: str, *, after_change: int = 0) -> list[Row]:
+        """A folder's files that changed after a point of the feed, oldest change first."""
+        query = (
+            select(FILES)
+            .where(
+                FILES.c.site == site,
+                func.lower(FILES.c.folder) == folder.lower(),
+                FILES.c.change > after_change,
+            )
+            .order_by(FILES.c.change)
+        )
+        with self._engine.connect() as db:
+            return list(db.execute(query).mappings())
+
+    def last_change(self) -> int:
+        """The newest point of the change feed."""
+        with self._engine.connect() as db:
+            return int(db.execute(select(func.max(FILES.c.change))).scalar() or 0)
+
+    def _by_name(self, db: Connection, site: str, folder: str, name: str) -> Row | None:
+        query = select(FILES).where(
+            FILES.c.site == site,
+            func.lower(FILES.c.folder) == folder.lower(),
+            func.lower(FILES.c.name) == name.lower(),
+        )
+        found: Row | None = db.execute(query).mappings().first()
+        return found
+
+    def _free_name(self, db: Connection, site: str, folder: str, name: str) -> str:
+        stem, dot, suffix = name.rpartition(".")
+        if not dot:
+            stem, suffix = name, ""
+        number = 1
+        while True:
+            candidate = f"{stem} {number}{dot}{suffix}"
+            if self._by_name(db, site, folder, candidate) is None:
+                return candidate
+            number += 1

@@ -1,0 +1,80 @@
+"""Mailboxes and Teams channels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Engine, insert, select
+
+from hybridmandate.twin.office.tables import CHANNEL_MESSAGES, MAILS, Row, next_number
+
+
+class Messages:
+    """Mails by mailbox and messages by channel; every method is one short transaction."""
+
+    def __init__(
+        self, engine: Engine, lock: Lock, *, clock: Callable[[], float], new_id: Callable[[], str]
+    ) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._clock = clock
+        self._new_id = new_id
+
+    def send_mail(
+        self, sender: str, recipients: Sequence[str], subject: str, body: str, body_type: str
+    ) -> None:
+        """Deliver a mail to each recipient's mailbox."""
+        with self._lock, self._engine.begin() as db:
+            for recipient in recipients:
+                db.execute(
+                    insert(MAILS).values(
+                        id=self._new_id(),
+                        number=next_number(db, MAILS),
+                        sender=sender.lower(),
+                        recipient=recipient.lower(),
+                        subject=subject,
+                        body=body,
+                        body_type=body_type,
+                        sent=self._clock(),
+                    )
+                )
+
+    def mailbox(self, mail: str) -> list[Row]:
+        """The mails that somebody received, newest first."""
+        query = select(MAILS).where(MAILS.c.recipient == mail.lower())
+        with self._engine.connect() as db:
+            return list(db.execute(query.order_by(MAILS.c.number.desc())).mappings())
+
+    def post_message(
+        self, team: str, channel: str, body: str, body_type: str, sender: Mapping[str, Any]
+    ) -> Row:
+        """Post a message in a channel."""
+        with self._lock, self._engine.begin() as db:
+            message_id = self._new_id()
+            db.execute(
+                insert(CHANNEL_MESSAGES).values(
+                    id=message_id,
+                    number=next_number(db, CHANNEL_MESSAGES),
+                    team=team,
+                    channel=channel,
+                    body=body,
+                    body_type=body_type,
+                    sender=json.dumps(sender),
+                    sent=self._clock(),
+                )
+            )
+            query = select(CHANNEL_MESSAGES).where(CHANNEL_MESSAGES.c.id == message_id)
+            return db.execute(query).mappings().one()
+
+    def messages(self, team: str, channel: str) -> list[Row]:
+        """The messages of a channel, newest first."""
+        query = (
+            select(CHANNEL_MESSAGES)
+            .where(CHANNEL_MESSAGES.c.team == team, CHANNEL_MESSAGES.c.channel == channel)
+            .order_by(CHANNEL_MESSAGES.c.number.desc())
+        )
+        with self._engine.connect() as db:
+            return list(db.execute(query).mappings())

@@ -1,0 +1,104 @@
+"""The tables of the office stand-in: one SQLite file that anybody can open."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+)
+
+Row = RowMapping
+
+METADATA = MetaData()
+
+FILES = Table(
+    "files",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("site", String(100), nullable=False),
+    Column("folder", String(400), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("content_type", String(200), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("change", Integer, nullable=False, index=True),
+    Column("created", Float, nullable=False),
+    Column("modified", Float, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("modified_by", Text, nullable=False),
+    UniqueConstraint("site", "folder", "name"),
+)
+FOLDERS = Table(
+    "folders",
+    METADATA,
+    Column("site", String(100), primary_key=True),
+    Column("path", String(400), primary_key=True),
+)
+MAILS = Table(
+    "mails",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("sender", String(200), nullable=False),
+    Column("recipient", String(200), nullable=False, index=True),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("body_type", String(10), nullable=False),
+    Column("sent", Float, nullable=False),
+)
+CHANNEL_MESSAGES = Table(
+    "channel_messages",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("team", String(200), nullable=False),
+    Column("channel", String(200), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("body_type", String(10), nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("sent", Float, nullable=False),
+)
+APPROVALS = Table(
+    "approvals",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("approvers", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("result", String(100)),
+    Column("created", Float, nullable=False),
+    Column("completed", Float),
+)
+RESPONSES = Table(
+    "approval_responses",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("approval", String(64), nullable=False, index=True),
+    Column("person", Text, nullable=False),
+    Column("mail", String(200), nullable=False),
+    Column("response", String(100), nullable=False),
+    Column("comments", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    UniqueConstraint("approval", "mail"),
+)
+
+
+def next_number(db: Connection, table: Table) -> int:
+    """The next number of a table that keeps its items in order."""
+    return int(db.execute(select(func.max(table.c.number))).scalar() or 0) + 1
