@@ -1,0 +1,147 @@
+"""The file of a flow: its bytes, its JSON tree and which of the known forms it has.
+
+Forms: the export envelope of an unpacked solution (``properties.definition``, ``schemaVersion``),
+the envelope of a legacy flow package (``properties`` with ``apiId``), and a bare Logic Apps
+workflow definition (reference: flow-envelope.md).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Any
+
+from hybridmandate.orchestration.definition.errors import DefinitionError, DefinitionInvalid
+
+_FILE_NAME = re.compile(r"(?P<name>.+)-(?P<id>[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})")
+_ENVELOPE_KEYS = frozenset({"properties", "schemaVersion", "name", "id", "type"})
+_PROPERTY_KEYS = frozenset(
+    {
+        "apiId",
+        "connectionReferences",
+        "definition",
+        "displayName",
+        "flowFailureAlertSubscribed",
+        "isManaged",
+        "templateName",
+    }
+)
+
+
+class Form(StrEnum):
+    """Which of the known file forms a flow came in."""
+
+    ENVELOPE = "envelope"
+    BARE = "bare"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowDocument:
+    """A flow file as read.
+
+    ``name`` is the file's name without GUID and extension, ``workflow_id`` the lower-case GUID of
+    the file name or None, ``definition`` the workflow definition inside ``tree`` and ``path`` the
+    JSON path at which it stands.
+    """
+
+    name: str
+    workflow_id: str | None
+    form: Form
+    raw: bytes
+    tree: dict[str, Any]
+
+    @classmethod
+    def parse(cls, raw: bytes, file_name: str) -> FlowDocument:
+        """Read the bytes of a flow file.
+
+        :raises DefinitionInvalid: when it is not JSON, repeats a key, or is none of the forms.
+        """
+        stem = PurePath(file_name).name
+        stem = stem.removesuffix(".json")
+        match = _FILE_NAME.fullmatch(stem)
+        name = match["name"] if match else stem
+        repeated: list[str] = []
+        try:
+            tree = json.loads(
+                raw.decode("utf-8-sig"), object_pairs_hook=_unique_keys(repeated)
+            )
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+            raise DefinitionInvalid(name, [DefinitionError("$", f"not JSON: {error}")]) from error
+        errors = [DefinitionError("$", f"the key '{key}' stands twice") for key in repeated]
+        if not isinstance(tree, dict):
+            errors.append(DefinitionError("$", "a flow is a JSON object"))
+            raise DefinitionInvalid(name, errors)
+        form = _form(tree, errors)
+        if errors or form is None:
+            raise DefinitionInvalid(name, errors)
+        workflow_id = match["id"].lower() if match else None
+        return cls(name=name, workflow_id=workflow_id, form=form, raw=raw, tree=tree)
+
+    @property
+    def path(self) -> str:
+        """The JSON path of the workflow definition."""
+        return "$.properties.definition" if self.form is Form.ENVELOPE else "$"
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The workflow definition (``$schema``, triggers, actions, parameters)."""
+        if self.form is Form.BARE:
+            return self.tree
+        definition: dict[str, Any] = self.tree["properties"]["definition"]
+        return definition
+
+    @property
+    def connection_references(self) -> dict[str, Any]:
+        """The envelope's connection references by the key that actions use; empty when bare."""
+        if self.form is Form.BARE:
+            return {}
+        references: dict[str, Any] = self.tree["properties"].get("connectionReferences") or {}
+        return references
+
+    def to_bytes(self) -> bytes:
+        """The file as it was read, byte for byte."""
+        return self.raw
+
+
+def _unique_keys(repeated: list[str]) -> Any:
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        built = dict(pairs)
+        if len(built) < len(pairs):
+            seen: set[str] = set()
+            repeated.extend(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+        return built
+
+    return build
+
+
+def _form(tree: dict[str, Any], errors: list[DefinitionError]) -> Form | None:
+    if "properties" not in tree:
+        if "triggers" in tree or "actions" in tree:
+            return Form.BARE
+        message = "neither an export envelope ('properties') nor a workflow definition ('actions')"
+        errors.append(DefinitionError("$", message))
+        return None
+    errors.extend(
+        DefinitionError(f"$.{key}", "unknown key of the envelope")
+        for key in tree
+        if key not in _ENVELOPE_KEYS
+    )
+    properties = tree["properties"]
+    if not isinstance(properties, dict):
+        errors.append(DefinitionError("$.properties", "must be an object"))
+        return None
+    errors.extend(
+        DefinitionError(f"$.properties.{key}", "unknown key of the envelope")
+        for key in properties
+        if key not in _PROPERTY_KEYS
+    )
+    if not isinstance(properties.get("definition"), dict):
+        errors.append(DefinitionError("$.properties.definition", "must be an object"))
+        return None
+    if not isinstance(properties.get("connectionReferences") or {}, dict):
+        errors.append(DefinitionError("$.properties.connectionReferences", "must be an object"))
+        return None
+    return Form.ENVELOPE

@@ -1,0 +1,175 @@
+"""A flow as the engine reads it: triggers, a graph of actions, parameters, connections.
+
+Values that may hold expressions stay as they are in the file; the engine evaluates them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """How an action stands; the first four may be named in ``runAfter``."""
+
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    TIMED_OUT = "TimedOut"
+    CANCELLED = "Cancelled"
+    RUNNING = "Running"
+    WAITING = "Waiting"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing follows it."""
+        return self not in (Status.RUNNING, Status.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A list of actions inside a container.
+
+    ``label`` is ``actions``, ``else``, ``default`` or ``case:<name>``; ``case`` the value of a
+    switch case.
+    """
+
+    label: str
+    graph: Graph
+    case: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action. ``loops`` names the Foreach and Until loops around it, outermost first.
+
+    ``owner`` is the container that holds it, None at the top. ``inputs``, ``expression`` and
+    ``foreach`` are as in the file. ``retry`` is ``inputs.retryPolicy``, ``timeout`` the text of
+    ``limit.timeout``, ``limit`` the whole limit.
+    """
+
+    name: str
+    type: str
+    kind: str | None
+    path: str
+    owner: str | None
+    branch: str | None
+    loops: tuple[str, ...]
+    run_after: Mapping[str, frozenset[str]]
+    inputs: Any
+    expression: Any = None
+    foreach: Any = None
+    branches: tuple[Branch, ...] = ()
+    retry: Mapping[str, Any] | None = None
+    limit: Mapping[str, Any] = field(default_factory=dict)
+    runtime: Mapping[str, Any] = field(default_factory=dict)
+    options: frozenset[str] = frozenset()
+    tracked_properties: Mapping[str, Any] = field(default_factory=dict)
+    description: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def secured(self) -> frozenset[str]:
+        """Which of ``inputs`` and ``outputs`` are kept out of the run history."""
+        secure = self.runtime.get("secureData") or {}
+        return frozenset(secure.get("properties") or ())
+
+    @property
+    def concurrency(self) -> int:
+        """How many iterations of a Foreach run at a time; 1 unless the file says otherwise."""
+        if "Sequential" in self.options:
+            return 1
+        repetitions = (self.runtime.get("concurrency") or {}).get("repetitions")
+        return int(repetitions) if repetitions else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Actions that stand side by side, ordered as in the file, with their dependents."""
+
+    actions: tuple[Action, ...]
+    roots: tuple[Action, ...]
+    dependents: Mapping[str, tuple[Action, ...]]
+    leaves: tuple[Action, ...]
+    names: Mapping[str, Action]
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What starts a run. ``correlation`` is ``correlation.clientTrackingId``, an expression."""
+
+    name: str
+    type: str
+    kind: str | None
+    path: str
+    inputs: Any
+    recurrence: Mapping[str, Any] | None
+    split_on: str | None
+    conditions: tuple[Any, ...]
+    correlation: Any
+    runtime: Mapping[str, Any]
+    options: frozenset[str]
+    metadata: Mapping[str, Any]
+
+    @property
+    def operation_id(self) -> str | None:
+        """The connector operation of a polling or webhook trigger."""
+        host = self.inputs.get("host") if isinstance(self.inputs, dict) else None
+        return host.get("operationId") if isinstance(host, dict) else None
+
+    @property
+    def secured(self) -> frozenset[str]:
+        """Which of ``inputs`` and ``outputs`` are kept out of the run history."""
+        secure = self.runtime.get("secureData") or {}
+        return frozenset(secure.get("properties") or ())
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReference:
+    """A connection of a flow: the key that actions use, and the reference it stands for."""
+
+    key: str
+    logical_name: str
+    api_name: str
+    runtime_source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the definition; an environment variable when it has a schema name."""
+
+    name: str
+    type: str
+    default: Any
+    schema_name: str | None
+
+    @property
+    def secure(self) -> bool:
+        """Whether its value is kept out of the run history."""
+        return self.type.lower().startswith("secure")
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A checked flow. ``actions`` holds every action at any depth by name."""
+
+    name: str
+    workflow_id: str | None
+    trigger: Trigger
+    graph: Graph
+    actions: Mapping[str, Action]
+    parameters: Mapping[str, Parameter]
+    connections: Mapping[str, ConnectionReference]
+    static_results: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    collected_loops: frozenset[str]
+    """Loops whose iterations must be kept because an expression may ask ``result()`` for them."""
+
+    def branch_graph(self, owner: Action, label: str) -> Graph:
+        """The actions of one branch of a container. :raises KeyError: when it has none such."""
+        for branch in owner.branches:
+            if branch.label == label:
+                return branch.graph
+        raise KeyError(f"'{owner.name}' has no branch '{label}'")

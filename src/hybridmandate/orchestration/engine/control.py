@@ -1,0 +1,67 @@
+"""Terminate, Response and Wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hybridmandate.orchestration.definition.model import Action
+from hybridmandate.orchestration.engine.commands import Respond, SetTimer
+from hybridmandate.orchestration.engine.durations import unit_seconds
+from hybridmandate.orchestration.engine.flow_control import FlowControl
+from hybridmandate.orchestration.engine.instants import epoch_seconds
+from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
+from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.working import At, Working, record_key
+
+
+def start_terminate(work: Working, control: FlowControl, action: Action, at: At) -> None:
+    """End the run with the given status."""
+    inputs = Reader(work, action, at).evaluate(action.inputs)
+    work.begin(action, at, inputs=inputs)
+    control.end(work, action, at, Ended.succeeded())
+    error = inputs.get("runError") or {}
+    status = inputs["runStatus"]
+    code = error.get("code") if status == "Failed" else None
+    message = error.get("message") if status == "Failed" else None
+    if status == "Failed":
+        code, message = code or "Terminated", message or "The run was terminated."
+    control.end_run(work, status, code, message)
+
+
+def run_response(work: Working, action: Action, at: At) -> Ended:
+    """Answer the caller of a Request trigger, once a run."""
+    inputs = Reader(work, action, at).evaluate(action.inputs)
+    work.begin(action, at, inputs=inputs)
+    if work.run["responded"]:
+        raise ActionFault("ActionResponseSkipped", "The caller has been answered already.")
+    status = inputs.get("statusCode", 200)
+    try:
+        status = int(status)
+    except (TypeError, ValueError):
+        raise ActionFault("InvalidTemplate", f"'{status}' is not an HTTP status.") from None
+    if not 200 <= status <= 599:
+        raise ActionFault("InvalidTemplate", f"{status} is not an HTTP status for an answer.")
+    headers = {str(k): str(v) for k, v in (inputs.get("headers") or {}).items()}
+    work.run["responded"] = True
+    work.commands.append(Respond(status, headers, inputs.get("body")))
+    return Ended.succeeded({"statusCode": status, "headers": headers, "body": inputs.get("body")})
+
+
+def start_wait(work: Working, action: Action, at: At) -> None:
+    """Wait for an interval, or until a point in time."""
+    inputs = Reader(work, action, at).evaluate(action.inputs)
+    work.begin(action, at, inputs=inputs)
+    token = f"{record_key(action.name, at)}#wait"
+    work.state["waits"][token] = {"action": action.name, "at": list(at), "purpose": "wait"}
+    work.commands.append(SetTimer(token, _due(work.time, inputs)))
+
+
+def _due(now: float, inputs: dict[str, Any]) -> float:
+    try:
+        if "interval" in inputs:
+            interval = inputs["interval"]
+            return now + unit_seconds(interval["count"], interval["unit"])
+        until = inputs["until"]
+        return max(now, epoch_seconds(until["timestamp"] if isinstance(until, dict) else until))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ActionFault("InvalidTemplate", f"the wait cannot be read: {error}") from error

@@ -1,0 +1,176 @@
+"""Foreach and Until: the same actions again, keyed by iteration.
+
+A Foreach runs one iteration at a time unless ``runtimeConfiguration.concurrency`` says more; it
+goes on after a failed iteration and is failed at the end. Iterations of a parallel Foreach share
+variables; the order in which they change them is the order of the events, so a run can be repeated
+exactly. An Until runs its actions, then asks its expression; reaching ``limit`` ends it without
+failure unless ``operationOptions`` holds ``FailWhenLimitsReached`` (Azure Logic Apps, 'Until loop').
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hybridmandate.orchestration.definition.model import Action, Graph
+from hybridmandate.orchestration.engine.conditions import holds
+from hybridmandate.orchestration.engine.containers import SCOPE_FAILED
+from hybridmandate.orchestration.engine.durations import duration_seconds
+from hybridmandate.orchestration.engine.flow_control import FlowControl
+from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
+from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.working import At, Working
+
+MAX_ITEMS = 100_000
+"""Items of a Foreach (limits page: 5,000 in the low profile, 100,000 in the others)."""
+MAX_COUNT = 5_000
+"""Iterations of an Until (limits page)."""
+
+
+def start_foreach(work: Working, control: FlowControl, action: Action, at: At) -> None:
+    """Evaluate the list and open as many iterations as may run together."""
+    items = Reader(work, action, at).evaluate(action.foreach)
+    if not isinstance(items, list):
+        raise ActionFault(
+            "ExpressionEvaluationFailed",
+            f"The result of the evaluation of 'foreach' expression '{action.foreach}' is of type "
+            f"'{type(items).__name__}'. The result must be a valid array.",
+        )
+    if len(items) > MAX_ITEMS:
+        raise ActionFault(
+            "ForeachItemsLimitExceeded", f"{len(items)} items are more than {MAX_ITEMS}"
+        )
+    work.begin(
+        action,
+        at,
+        items=items,
+        next=0,
+        done=0,
+        open={},
+        failed=False,
+        kept=[],
+        iterationCount=len(items),
+    )
+    if not items:
+        control.end(work, action, at, Ended.succeeded())
+        return
+    for _ in range(min(action.concurrency, len(items))):
+        _open_next(work, control, action, at)
+
+
+def start_until(work: Working, control: FlowControl, action: Action, at: At) -> None:
+    """Open the first iteration."""
+    reader = Reader(work, action, at)
+    count = int(reader.evaluate(action.limit.get("count", 60)))
+    timeout = reader.evaluate(action.limit.get("timeout", "PT1H"))
+    try:
+        deadline = work.time + duration_seconds(timeout)
+    except ValueError as error:
+        raise ActionFault("InvalidTemplate", f"limit.timeout: {error}") from error
+    if not 1 <= count <= MAX_COUNT:
+        raise ActionFault("InvalidTemplate", f"limit.count: {count} is not 1 to {MAX_COUNT}")
+    work.begin(
+        action,
+        at,
+        next=0,
+        done=0,
+        open={},
+        failed=False,
+        kept=[],
+        deadline=deadline,
+        iterationCount=0,
+        inputs={"limit": {"count": count, "timeout": timeout}},
+    )
+    _open_next(work, control, action, at)
+
+
+def iteration_done(
+    work: Working, control: FlowControl, action: Action, at: At, graph: Graph
+) -> None:
+    """One action of an iteration has ended; ``at`` is the place inside the loop."""
+    outside, index = at[:-1], at[-1]
+    record = _record(work, action, outside)
+    left = record["open"][str(index)] - 1
+    work.change(action, outside, open={**record["open"], str(index): left})
+    if left == 0:
+        _close_iteration(work, control, action, outside, index, graph)
+
+
+def _record(work: Working, action: Action, at: At) -> dict[str, Any]:
+    record = work.record(action.name, at)
+    if record is None:
+        raise RuntimeError(f"loop '{action.name}' has no record although it runs")
+    return record
+
+
+def _open_next(work: Working, control: FlowControl, action: Action, at: At) -> None:
+    record = _record(work, action, at)
+    index = record["next"]
+    graph = action.branches[0].graph
+    work.change(
+        action,
+        at,
+        next=index + 1,
+        open={**record["open"], str(index): len(graph.actions)},
+        kept=[*record["kept"], index],
+    )
+    if not graph.actions:
+        work.agenda.append(
+            lambda: _close_iteration(work, control, action, at, index, graph)
+        )
+        return
+    control.open_graph(work, graph, (*at, index))
+
+
+def _close_iteration(
+    work: Working, control: FlowControl, action: Action, at: At, index: int, graph: Graph
+) -> None:
+    failed = work.failed_inside(graph, (*at, index))
+    record = _record(work, action, at)
+    still_open = {key: value for key, value in record["open"].items() if key != str(index)}
+    record = work.change(action, at, open=still_open, done=record["done"] + 1)
+    if action.type == "Until":
+        _after_until(work, control, action, at, failed)
+        return
+    record = work.change(action, at, failed=record["failed"] or failed)
+    if index < len(record["items"]) - 1:
+        _forget(work, action, at, index, graph)
+    if record["next"] < len(record["items"]):
+        _open_next(work, control, action, at)
+    elif not still_open:
+        control.end(work, action, at, SCOPE_FAILED if record["failed"] else Ended.succeeded())
+
+
+def _after_until(
+    work: Working, control: FlowControl, action: Action, at: At, failed: bool
+) -> None:
+    record = _record(work, action, at)
+    record = work.change(action, at, iterationCount=record["done"])
+    limit = record["inputs"]["limit"]["count"]
+    try:
+        met = holds(action.expression, Reader(work, action, at))
+    except ActionFault as fault:
+        control.end(work, action, at, Ended.failed(fault.code, fault.message))
+        return
+    if met:
+        control.end(work, action, at, SCOPE_FAILED if failed else Ended.succeeded())
+        return
+    if record["done"] >= limit or work.time >= record["deadline"]:
+        control.end(work, action, at, _limit_reached(action, failed))
+        return
+    _forget(work, action, at, record["next"] - 1, action.branches[0].graph)
+    _open_next(work, control, action, at)
+
+
+def _limit_reached(action: Action, failed: bool) -> Ended:
+    if "FailWhenLimitsReached" in action.options:
+        return Ended.failed("LoopLimitReached", f"'{action.name}' reached its limit.")
+    return SCOPE_FAILED if failed else Ended.succeeded()
+
+
+def _forget(work: Working, action: Action, at: At, index: int, graph: Graph) -> None:
+    """Drop an iteration's records unless ``result()`` may ask for them."""
+    if action.name in work.flow.collected_loops:
+        return
+    record = _record(work, action, at)
+    work.drop(graph, (*at, index))
+    work.change(action, at, kept=[each for each in record["kept"] if each != index])

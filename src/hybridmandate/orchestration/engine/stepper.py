@@ -1,0 +1,198 @@
+"""One event on one run: the pure function at the heart of the flow engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hybridmandate.contracts import is_correlation_id
+from hybridmandate.orchestration.definition import kinds
+from hybridmandate.orchestration.definition.model import Action, Flow, Graph, Status
+from hybridmandate.orchestration.engine import calls, containers, control, loops
+from hybridmandate.orchestration.engine.commands import Command, SetTimer
+from hybridmandate.orchestration.engine.data_actions import run_data
+from hybridmandate.orchestration.engine.durations import UNITS
+from hybridmandate.orchestration.engine.events import (
+    CallAnswered,
+    CancelRequested,
+    Event,
+    RunStarted,
+    TimerFired,
+)
+from hybridmandate.orchestration.engine.flow_control import FlowControl
+from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
+from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.variables import run_variable
+from hybridmandate.orchestration.engine.working import At, State, Working
+
+RUN_SECONDS = 30 * UNITS["day"]
+"""How long a run may last (limits page: 30 days)."""
+RUN_TOKEN = "run"  # noqa: S105 - names a timer
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The state after an event, and what the run asks for now, in order."""
+
+    state: State
+    commands: tuple[Command, ...]
+
+
+def step(flow: Flow, state: State | None, event: Event) -> Transition:
+    """Work one event into a run.
+
+    ``state`` is None for :class:`RunStarted` only; it is never changed, the new one is returned.
+    An event for something that nobody waits for any more changes nothing.
+
+    :raises ValueError: when a run is started twice or an event comes before the start.
+    """
+    if isinstance(event, RunStarted):
+        if state is not None:
+            raise ValueError(f"run '{event.run_id}' has started already")
+        work = Working(flow, _first_state(event), event.time)
+        _start_run(work, event)
+    elif state is None:
+        raise ValueError("the first event of a run is RunStarted")
+    else:
+        if state["run"]["status"] != Status.RUNNING:
+            return Transition(state, ())
+        work = Working(flow, state, event.time)
+        _take(work, event)
+    work.work()
+    return Transition(work.state, tuple(work.commands))
+
+
+def _first_state(event: RunStarted) -> State:
+    return {
+        "run": {
+            "id": event.run_id,
+            "status": Status.RUNNING.value,
+            "startTime": None,
+            "endTime": None,
+            "code": None,
+            "error": None,
+            "seed": event.seed,
+            "draws": 0,
+            "correlationId": event.correlation_id,
+            "clientTrackingId": event.correlation_id or event.run_id,
+            "responded": False,
+        },
+        "trigger": dict(event.trigger),
+        "parameters": dict(event.parameters),
+        "workflow": dict(event.workflow),
+        "defaultRetry": dict(event.default_retry) if event.default_retry else None,
+        "variables": {},
+        "actions": {},
+        "waits": {},
+        "open": 0,
+    }
+
+
+def _start_run(work: Working, event: RunStarted) -> None:
+    work.run["startTime"] = work.now
+    work.state["open"] = len(work.flow.graph.actions)
+    try:
+        _trigger_correlation(work, event)
+    except ActionFault as fault:
+        CONTROL.end_run(work, Status.FAILED, fault.code, fault.message)
+        return
+    work.state["waits"][RUN_TOKEN] = {"purpose": "run"}
+    work.commands.append(SetTimer(RUN_TOKEN, event.time + RUN_SECONDS))
+    if not work.flow.graph.actions:
+        CONTROL.end_run(work, Status.SUCCEEDED, None, None)
+        return
+    CONTROL.open_graph(work, work.flow.graph, ())
+
+
+def _trigger_correlation(work: Working, event: RunStarted) -> None:
+    declared = work.flow.trigger.correlation
+    if event.correlation_id is not None or declared is None:
+        return
+    made = Reader(work, None, ()).evaluate(declared)
+    if not is_correlation_id(made if isinstance(made, str) else None):
+        raise ActionFault(
+            "InvalidClientTrackingId", "the trigger's correlation gives no usable correlation id"
+        )
+    work.run["clientTrackingId"] = work.run["correlationId"] = made
+
+
+def _take(work: Working, event: CallAnswered | TimerFired | CancelRequested) -> None:
+    if isinstance(event, CancelRequested):
+        CONTROL.end_run(work, Status.CANCELLED, "RunCancelled", event.reason)
+        return
+    wait = work.state["waits"].pop(event.token, None)
+    if wait is None:
+        return
+    if wait["purpose"] == "run":
+        CONTROL.end_run(work, Status.TIMED_OUT, "RunTimedOut", "A run lasts 30 days at most.")
+        return
+    action, at = work.flow.actions[wait["action"]], tuple(wait["at"])
+    with_fault = _Guard(work, action, at)
+    if isinstance(event, CallAnswered):
+        with_fault(
+            lambda: calls.call_answered(
+                work, CONTROL, action, at, wait["purpose"], event.answer
+            )
+        )
+    elif wait["purpose"] == "wait":
+        CONTROL.end(work, action, at, Ended.succeeded())
+    else:
+        with_fault(lambda: calls.timer_fired(work, CONTROL, action, at, wait))
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """Runs something of an action; a fault in it fails the action, never the engine."""
+
+    work: Working
+    action: Action
+    at: At
+
+    def __call__(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except ActionFault as fault:
+            ended = Ended.failed(fault.code, fault.message)
+            CONTROL.skip_inside_unless_open(self.work, self.action, self.at)
+            CONTROL.end(self.work, self.action, self.at, ended)
+
+
+def _start(work: Working, action: Action, at: At) -> None:
+    _Guard(work, action, at)(lambda: _begin(work, action, at))
+
+
+def _begin(work: Working, action: Action, at: At) -> None:
+    kind = action.type
+    if kind in kinds.DATA:
+        CONTROL.end(work, action, at, run_data(work, action, at))
+    elif kind in kinds.VARIABLES:
+        CONTROL.end(work, action, at, run_variable(work, action, at))
+    elif kind in kinds.CALLS:
+        calls.start_call(work, CONTROL, action, at)
+    else:
+        _STARTS[kind](work, action, at)
+
+
+def _graph_done(work: Working, owner: Action, at: At, graph: Graph) -> None:
+    if owner.type in kinds.LOOPS:
+        loops.iteration_done(work, CONTROL, owner, at, graph)
+        return
+    containers.branch_done(work, CONTROL, owner, at, graph)
+
+
+def _response(work: Working, action: Action, at: At) -> None:
+    CONTROL.end(work, action, at, control.run_response(work, action, at))
+
+
+CONTROL = FlowControl(_start, _graph_done)
+_STARTS: dict[str, Callable[[Working, Action, At], Any]] = {
+    "Scope": lambda work, action, at: containers.start_scope(work, CONTROL, action, at),
+    "If": lambda work, action, at: containers.start_if(work, CONTROL, action, at),
+    "Switch": lambda work, action, at: containers.start_switch(work, CONTROL, action, at),
+    "Foreach": lambda work, action, at: loops.start_foreach(work, CONTROL, action, at),
+    "Until": lambda work, action, at: loops.start_until(work, CONTROL, action, at),
+    "Terminate": lambda work, action, at: control.start_terminate(work, CONTROL, action, at),
+    "Response": _response,
+    "Wait": lambda work, action, at: control.start_wait(work, action, at),
+}

@@ -1,0 +1,125 @@
+"""Variables: initialise, set, append, increment, decrement; types are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hybridmandate.orchestration.definition.model import Action
+from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
+from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.working import At, Working
+
+_EMPTY: dict[str, Any] = {
+    "string": None,
+    "integer": None,
+    "float": None,
+    "boolean": None,
+    "array": [],
+    "object": None,
+}
+
+
+def run_variable(work: Working, action: Action, at: At) -> Ended:
+    """Run an action on a variable.
+
+    :raises ActionFault: when the variable is unknown, initialised twice, or of another type.
+    """
+    inputs = Reader(work, action, at).evaluate(action.inputs)
+    work.begin(action, at, inputs=inputs)
+    if action.type == "InitializeVariable":
+        for declared in inputs["variables"]:
+            _initialize(work, declared)
+        return Ended.succeeded()
+    name = inputs["name"]
+    variable = work.state["variables"].get(name)
+    if variable is None:
+        raise ActionFault(
+            "InvalidTemplate", f"The variable '{name}' must be initialized before it is used."
+        )
+    value = _changed(action.type, name, variable, inputs.get("value"))
+    work.state["variables"][name] = {**variable, "value": value}
+    return Ended.succeeded({"body": {"name": name, "value": value}})
+
+
+def _initialize(work: Working, declared: dict[str, Any]) -> None:
+    name, kind = declared["name"], str(declared["type"]).lower()
+    if name in work.state["variables"]:
+        raise ActionFault("InvalidTemplate", f"The variable '{name}' is initialized twice.")
+    value = declared.get("value")
+    if value is None:
+        value = _EMPTY[kind]
+    work.state["variables"][name] = {"type": kind, "value": _typed(name, kind, value)}
+
+
+def _changed(action_type: str, name: str, variable: dict[str, Any], value: Any) -> Any:
+    kind, before = variable["type"], variable["value"]
+    if action_type == "SetVariable":
+        return _typed(name, kind, value)
+    if action_type == "AppendToArrayVariable":
+        _expect(name, kind, {"array"}, action_type)
+        return [*(before or []), value]
+    if action_type == "AppendToStringVariable":
+        _expect(name, kind, {"string"}, action_type)
+        return f"{before or ''}{_text(name, value)}"
+    _expect(name, kind, {"integer", "float"}, action_type)
+    step = 1 if value is None else value
+    if isinstance(step, bool) or not isinstance(step, int | float):
+        raise ActionFault("InvalidTemplate", f"'{name}' cannot change by '{step}'.")
+    changed = (before or 0) + (step if action_type == "IncrementVariable" else -step)
+    return _typed(name, kind, changed)
+
+
+def _expect(name: str, kind: str, allowed: set[str], action_type: str) -> None:
+    if kind not in allowed:
+        wanted = " or ".join(sorted(allowed))
+        raise ActionFault(
+            "InvalidTemplate", f"{action_type} needs a variable of type {wanted}; '{name}' is {kind}."
+        )
+
+
+def _typed(name: str, kind: str, value: Any) -> Any:
+    if value is None:
+        return None
+    fits = {
+        "string": isinstance(value, str),
+        "integer": isinstance(value, int) and not isinstance(value, bool),
+        "float": isinstance(value, int | float) and not isinstance(value, bool),
+        "boolean": isinstance(value, bool),
+        "array": isinstance(value, list),
+        "object": isinstance(value, dict),
+    }[kind]
+    if fits:
+        return value
+    converted = _converted(kind, value)
+    if converted is not None:
+        return converted
+    raise ActionFault(
+        "InvalidTemplate",
+        f"The variable '{name}' is of type '{kind}'; a value of type '{type(value).__name__}' "
+        "cannot be put into it.",
+    )
+
+
+def _converted(kind: str, value: Any) -> Any:
+    """Text of a number or truth value, and numbers as text, as the designer's fields give them."""
+    if kind == "string" and isinstance(value, int | float):
+        return str(value)
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    if kind == "boolean" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if kind in ("integer", "float"):
+        try:
+            return int(text) if kind == "integer" else float(text)
+        except ValueError:
+            return None
+    return None
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float | str):
+        return str(value)
+    raise ActionFault("InvalidTemplate", f"Only text can be appended to the variable '{name}'.")

@@ -1,0 +1,185 @@
+"""The run history: written a turn at a time, read by people and by the shell itself.
+
+Everything here is synchronous SQL on the engine that was passed in; the shell calls it in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from hybridmandate.orchestration.history.bounds import bounded
+from hybridmandate.orchestration.history.tables import (
+    ACTIONS,
+    CURSORS,
+    DEFINITIONS,
+    METADATA,
+    RUNS,
+)
+
+_SHOWN = ("inputs", "outputs", "error", "trackedProperties")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as the history knows it; times are epoch seconds, ``start`` what began it."""
+
+    id: str
+    flow: str
+    definition: str
+    status: str
+    started_at: float
+    ended_at: float | None
+    correlation_id: str | None
+    code: str | None
+    error: Mapping[str, Any] | None
+    trigger: Mapping[str, Any]
+    start: Mapping[str, Any]
+    response: Mapping[str, Any] | None
+    resubmit_of: str | None
+    cancel_reason: str | None
+    turn: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The run for people: without what it was started with."""
+        return {
+            "id": self.id,
+            "flow": self.flow,
+            "status": self.status,
+            "startedAt": self.started_at,
+            "endedAt": self.ended_at,
+            "correlationId": self.correlation_id,
+            "code": self.code,
+            "error": self.error,
+            "trigger": self.trigger,
+            "resubmitOf": self.resubmit_of,
+        }
+
+
+class RunHistory:
+    """Runs, their actions, the definitions they run, and cursors of triggers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        METADATA.create_all(engine)
+
+    def keep_definition(self, digest: str, file_name: str, raw: bytes) -> None:
+        """Remember a flow file under its digest."""
+        with self._engine.begin() as connection:
+            known = select(DEFINITIONS.c.digest).where(DEFINITIONS.c.digest == digest)
+            if connection.execute(known).first() is None:
+                connection.execute(
+                    insert(DEFINITIONS).values(digest=digest, file_name=file_name, raw=raw)
+                )
+
+    def definition(self, digest: str) -> tuple[str, bytes] | None:
+        """File name and bytes of a definition."""
+        query = select(DEFINITIONS.c.file_name, DEFINITIONS.c.raw)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.where(DEFINITIONS.c.digest == digest)).first()
+        return (row.file_name, row.raw) if row else None
+
+    def begin(self, start: Mapping[str, Any], shown_trigger: Any, *, resubmit_of: str | None) -> bool:
+        """Write a run down before it runs; False when that id is known already."""
+        values = {
+            "id": start["runId"],
+            "flow": start["flow"],
+            "definition": start["definition"],
+            "status": "Running",
+            "started_at": start["time"],
+            "correlation_id": start.get("correlationId"),
+            "trigger": bounded(shown_trigger) or {},
+            "start": dict(start),
+            "resubmit_of": resubmit_of,
+            "turn": -1,
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(RUNS).values(**values))
+        except IntegrityError:
+            return False
+        return True
+
+    def write_turn(
+        self,
+        run_id: str,
+        turn: int,
+        records: Sequence[Mapping[str, Any]],
+        changes: Mapping[str, Any],
+    ) -> bool:
+        """Write what a turn of a run brought; False when that turn was written before."""
+        with self._engine.begin() as connection:
+            row = connection.execute(select(RUNS.c.turn).where(RUNS.c.id == run_id)).first()
+            if row is None or row.turn >= turn:
+                return False
+            self._write_actions(connection, run_id, records)
+            connection.execute(
+                update(RUNS).where(RUNS.c.id == run_id).values(turn=turn, **changes)
+            )
+        return True
+
+    def find(self, run_id: str) -> StoredRun | None:
+        """The run of that id."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(RUNS).where(RUNS.c.id == run_id)).first()
+        return StoredRun(**row._mapping) if row else None
+
+    def runs(self, *, flow: str | None, limit: int) -> list[StoredRun]:
+        """Runs, newest first."""
+        query = select(RUNS).order_by(RUNS.c.started_at.desc(), RUNS.c.id).limit(limit)
+        if flow is not None:
+            query = query.where(RUNS.c.flow == flow)
+        with self._engine.connect() as connection:
+            return [StoredRun(**row._mapping) for row in connection.execute(query)]
+
+    def actions(self, run_id: str) -> list[Mapping[str, Any]]:
+        """The records of a run's actions in the order in which they ended."""
+        query = select(ACTIONS.c.record).where(ACTIONS.c.run_id == run_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(ACTIONS.c.sequence))
+            return [row.record for row in rows]
+
+    def ask_cancel(self, run_id: str, reason: str) -> bool:
+        """Write down that a person wants the run to end; False when it is not running."""
+        running = (RUNS.c.id == run_id) & (RUNS.c.status == "Running")
+        with self._engine.begin() as connection:
+            done = connection.execute(
+                update(RUNS).where(running).values(cancel_reason=reason[:512])
+            )
+        return done.rowcount == 1
+
+    def cursor(self, flow: str) -> Any | None:
+        """How far a polling trigger has read, None when it has not begun."""
+        query = select(CURSORS.c.cursor).where(CURSORS.c.flow == flow)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return row.cursor if row else None
+
+    def keep_cursor(self, flow: str, cursor: Any) -> None:
+        """Remember how far a polling trigger has read."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(CURSORS).where(CURSORS.c.flow == flow))
+            connection.execute(insert(CURSORS).values(flow=flow, cursor=cursor))
+
+    def _write_actions(
+        self, connection: Connection, run_id: str, records: Sequence[Mapping[str, Any]]
+    ) -> None:
+        rows = {}
+        for record in records:
+            place = ".".join(map(str, record["at"]))
+            key = f"{record['name']}@{place}" if place else record["name"]
+            shown = {k: bounded(v) if k in _SHOWN else v for k, v in record.items()}
+            rows[key] = {
+                "run_id": run_id,
+                "key": key,
+                "sequence": record["sequence"],
+                "name": record["name"],
+                "status": record["status"],
+                "record": shown,
+            }
+        if rows:
+            connection.execute(insert(ACTIONS), list(rows.values()))

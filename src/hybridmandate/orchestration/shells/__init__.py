@@ -1,0 +1,1 @@
+"""Shells around the stepper: in memory with a virtual clock, and on the durable engine."""

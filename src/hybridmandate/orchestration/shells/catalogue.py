@@ -1,0 +1,63 @@
+"""The flows of this process, by name and workflow id, in every version that still runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from hybridmandate.orchestration.definition import Flow, FlowDocument, load_flow
+from hybridmandate.orchestration.history import RunHistory
+
+
+class FlowCatalogue:
+    """Flows as their files are now, and the definitions that runs were started with."""
+
+    def __init__(self, documents: Iterable[FlowDocument], history: RunHistory) -> None:
+        """:raises DefinitionInvalid: when a document cannot be loaded.
+
+        :raises ValueError: when two flows have one name.
+        """
+        self._history = history
+        self._current: dict[str, str] = {}
+        self._by_id: dict[str, str] = {}
+        self._flows: dict[str, Flow] = {}
+        for document in documents:
+            flow = load_flow(document)
+            if flow.name in self._current:
+                raise ValueError(f"two flows are called '{flow.name}'")
+            digest = hashlib.sha256(document.raw).hexdigest()
+            history.keep_definition(digest, _file_name(document), document.raw)
+            self._flows[digest] = flow
+            self._current[flow.name] = digest
+            if flow.workflow_id:
+                self._by_id[flow.workflow_id] = flow.name
+
+    def __iter__(self) -> Iterable[Flow]:
+        return iter([self._flows[digest] for digest in self._current.values()])
+
+    def digest(self, name: str) -> str:
+        """The digest of a flow's file as it is now. :raises KeyError: when there is no such flow."""
+        return self._current[name]
+
+    def current(self, name: str) -> Flow:
+        """The flow as its file is now. :raises KeyError: when there is no such flow."""
+        return self._flows[self._current[name]]
+
+    def name_of(self, reference: str) -> str | None:
+        """The flow that a child-flow action names: by workflow id, or by name."""
+        known = self._by_id.get(reference.lower())
+        return known or (reference if reference in self._current else None)
+
+    def version(self, digest: str) -> Flow:
+        """The flow of a digest. :raises KeyError: when that definition was never kept."""
+        if digest not in self._flows:
+            kept = self._history.definition(digest)
+            if kept is None:
+                raise KeyError(f"no definition {digest} is kept")
+            self._flows[digest] = load_flow(FlowDocument.parse(kept[1], kept[0]))
+        return self._flows[digest]
+
+
+def _file_name(document: FlowDocument) -> str:
+    identity = f"-{document.workflow_id.upper()}" if document.workflow_id else ""
+    return f"{document.name}{identity}.json"

@@ -1,0 +1,292 @@
+"""Runs in memory under a virtual clock: a wait of 30 days takes microseconds.
+
+Services are functions of the call; retry waits, polling and delays pass in virtual time. For tests
+of flows and of the engine; nothing is durable here.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hybridmandate.orchestration.definition.model import Flow
+from hybridmandate.orchestration.engine import (
+    Abandon,
+    Answer,
+    Call,
+    CallAnswered,
+    CancelRequested,
+    Command,
+    EndRun,
+    Event,
+    Respond,
+    RunStarted,
+    SetTimer,
+    State,
+    TimerFired,
+    Track,
+    TrackRetry,
+    Watch,
+    step,
+)
+from hybridmandate.orchestration.engine.calls import WATCH_SECONDS
+from hybridmandate.orchestration.engine.retry import retry_after
+
+START = 1_774_000_000.0
+"""Where a virtual clock begins: 2026-03-20T09:46:40Z."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delayed:
+    """An answer that comes after some (virtual) seconds."""
+
+    answer: Answer
+    seconds: float
+
+
+Service = Callable[[Call], "Answer | Delayed | None"]
+"""Answers a call at once, later, or never (None: until the test answers it)."""
+Reading = Callable[[Watch], Answer]
+"""Answers one read of a location that is watched."""
+
+
+def _nothing_watched(watch: Watch) -> Answer:
+    return Answer.refused(f"no reading is given for '{watch.location}'")
+
+
+@dataclass(slots=True)
+class MemoryRun:
+    """One run: its state, everything it asked for, and what was tracked."""
+
+    id: str
+    flow: Flow
+    state: State
+    calls: list[Call] = field(default_factory=list)
+    call_times: list[float] = field(default_factory=list)
+    readings: int = 0
+    tracked: list[Mapping[str, Any]] = field(default_factory=list)
+    retries: list[Mapping[str, Any]] = field(default_factory=list)
+    response: Respond | None = None
+    events: list[Event] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
+
+    @property
+    def status(self) -> str:
+        """The run's status: Running, Succeeded, Failed, Cancelled or TimedOut."""
+        status: str = self.state["run"]["status"]
+        return status
+
+    @property
+    def correlation_id(self) -> str:
+        """The run's client tracking id."""
+        known: str = self.state["run"]["clientTrackingId"]
+        return known
+
+    def records(self, name: str) -> list[Mapping[str, Any]]:
+        """Everything that was tracked of an action, one record an iteration, in order."""
+        return [each for each in self.tracked if each["name"] == name]
+
+    def action(self, name: str) -> Mapping[str, Any]:
+        """The one record of an action. :raises LookupError: when there is none, or several."""
+        found = self.records(name)
+        if len(found) != 1:
+            raise LookupError(f"'{name}' has {len(found)} records in run {self.id}")
+        return found[0]
+
+    def calls_of(self, action: str) -> list[Call]:
+        """The attempts of an action, in order."""
+        return [each for each in self.calls if each.action == action]
+
+
+class MemoryHost:
+    """Hosts runs under one virtual clock. ``flows`` are child flows by workflow id or name."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        reading: Reading = _nothing_watched,
+        flows: Mapping[str, Flow] | None = None,
+        now: float = START,
+    ) -> None:
+        self.now = now
+        self._service = service
+        self._reading = reading
+        self._flows = dict(flows or {})
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._sequence = 0
+        self._parents: dict[str, tuple[MemoryRun, str]] = {}
+        self.runs: list[MemoryRun] = []
+
+    def start(
+        self,
+        flow: Flow,
+        trigger: Mapping[str, Any] | None = None,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        run_id: str | None = None,
+        correlation_id: str | None = None,
+        default_retry: Mapping[str, Any] | None = None,
+    ) -> MemoryRun:
+        """Start a run and do everything that needs no time to pass."""
+        run_id = run_id or f"run-{len(self.runs) + 1}"
+        event = RunStarted(
+            time=self.now,
+            run_id=run_id,
+            seed=run_id,
+            trigger={"outputs": trigger or {}},
+            parameters=parameters or {},
+            correlation_id=correlation_id,
+            workflow={"name": flow.workflow_id or flow.name, "run": {"name": run_id}},
+            default_retry=default_retry,
+        )
+        transition = step(flow, None, event)
+        run = MemoryRun(run_id, flow, transition.state, events=[event])
+        self.runs.append(run)
+        self._obey(run, transition.commands)
+        self.advance(0)
+        return run
+
+    def advance(self, seconds: float = 0, *, days: float = 0) -> None:
+        """Let virtual time pass; everything due in it happens in order."""
+        until = self.now + seconds + days * 86400
+        while self._queue and self._queue[0][0] <= until:
+            due, _, happen = heapq.heappop(self._queue)
+            self.now = max(self.now, due)
+            happen()
+        self.now = until
+
+    def finish(self, run: MemoryRun) -> MemoryRun:
+        """Let time pass until the run is over.
+
+        :raises RuntimeError: when nothing is due and the run still waits.
+        """
+        while run.status == "Running":
+            if not self._queue:
+                raise RuntimeError(f"run {run.id} waits for {sorted(run.waiting)}")
+            self.advance(max(0.0, self._queue[0][0] - self.now))
+        return run
+
+    def answer(self, run: MemoryRun, token: str, answer: Answer) -> None:
+        """Answer a call that the service left open."""
+        self.deliver(run, CallAnswered(self.now, token, answer))
+
+    def cancel(self, run: MemoryRun, reason: str) -> None:
+        """End a run as a person would."""
+        self.deliver(run, CancelRequested(self.now, reason))
+
+    def deliver(self, run: MemoryRun, event: Event) -> None:
+        """Give a run an event and do what it asks for."""
+        run.events.append(event)
+        transition = step(run.flow, run.state, event)
+        run.state = transition.state
+        self._obey(run, transition.commands)
+
+    def _at(self, due: float, happen: Callable[[], None]) -> None:
+        self._sequence += 1
+        heapq.heappush(self._queue, (due, self._sequence, happen))
+
+    def _obey(self, run: MemoryRun, commands: tuple[Command, ...]) -> None:
+        for command in commands:
+            match command:
+                case Call():
+                    self._call(run, command)
+                case Watch():
+                    run.waiting.add(command.token)
+                    self._watch(run, command, command.after_seconds)
+                case SetTimer():
+                    run.waiting.add(command.token)
+                    self._at(command.due, lambda token=command.token: self._fire(run, token))  # type: ignore[misc]
+                case Abandon():
+                    run.waiting.discard(command.token)
+                case Track():
+                    run.tracked.append(command.record)
+                case TrackRetry():
+                    run.retries.append(command.record)
+                case Respond():
+                    run.response = command
+                    self._tell_parent(run)
+                case EndRun():
+                    self._tell_parent(run)
+
+    def _call(self, run: MemoryRun, call: Call) -> None:
+        run.calls.append(call)
+        run.call_times.append(self.now)
+        run.waiting.add(call.token)
+        if call.type == "Workflow":
+            self._child(run, call)
+            return
+        answer = self._service(call)
+        if answer is None:
+            return
+        delayed = answer if isinstance(answer, Delayed) else Delayed(answer, 0.0)
+        self._later(run, call.token, delayed)
+
+    def _later(self, run: MemoryRun, token: str, delayed: Delayed) -> None:
+        def happen() -> None:
+            if token in run.waiting:
+                run.waiting.discard(token)
+                self.deliver(run, CallAnswered(self.now, token, delayed.answer))
+
+        self._at(self.now + delayed.seconds, happen)
+
+    def _fire(self, run: MemoryRun, token: str) -> None:
+        if token in run.waiting:
+            run.waiting.discard(token)
+            self.deliver(run, TimerFired(self.now, token))
+
+    def _watch(self, run: MemoryRun, watch: Watch, seconds: float) -> None:
+        def happen() -> None:
+            if watch.token not in run.waiting:
+                return
+            run.readings += 1
+            answer = self._reading(watch)
+            if answer.fault is None and answer.status == 202:
+                asked = retry_after(answer, self.now)
+                self._watch(run, watch, WATCH_SECONDS if asked is None else asked)
+                return
+            run.waiting.discard(watch.token)
+            self.deliver(run, CallAnswered(self.now, watch.token, answer))
+
+        self._at(self.now + seconds, happen)
+
+    def _child(self, run: MemoryRun, call: Call) -> None:
+        name = str(call.request["host"]["workflowReferenceName"])
+        flow = self._flows.get(name.lower()) or self._flows.get(name)
+        if flow is None:
+            refused = Answer.refused(f"there is no flow '{name}'")
+            self._later(run, call.token, Delayed(refused, 0.0))
+            return
+        child_id = f"{run.id}/{call.token}"
+        trigger = {"headers": call.request.get("headers") or {}, "body": call.request.get("body")}
+        event = RunStarted(
+            time=self.now,
+            run_id=child_id,
+            seed=call.idempotency_key,
+            trigger={"outputs": trigger},
+            correlation_id=call.correlation_id,
+            workflow={"name": name, "run": {"name": child_id}},
+        )
+        transition = step(flow, None, event)
+        child = MemoryRun(event.run_id, flow, transition.state, events=[event])
+        self.runs.append(child)
+        self._parents[child.id] = (run, call.token)
+        self._obey(child, transition.commands)
+
+    def _tell_parent(self, run: MemoryRun) -> None:
+        parent, token = self._parents.pop(run.id, (None, ""))
+        if parent is not None:
+            self._later(parent, token, Delayed(child_answer(run.state, run.response), 0.0))
+
+
+def child_answer(state: State, response: Respond | None) -> Answer:
+    """What a parent flow gets of a child: its response, or how it ended without one."""
+    if response is not None:
+        return Answer(response.status, dict(response.headers), response.body)
+    if state["run"]["status"] == "Succeeded":
+        return Answer(200, {}, None)
+    message = (state["run"]["error"] or {}).get("message") or "the child flow did not succeed"
+    error = {"error": {"code": "NoResponse", "message": message}}
+    return Answer(502, {}, error)
