@@ -74,7 +74,7 @@ def test_values_arrive_exactly(invoice: Profile) -> None:
     assert [str(v) for v in quoted.accepted["amount"]] == ["1250.00", "12088.40", "430.00", "76.25"]
     assert quoted.accepted["description"].to_list()[1:3] == [
         'Paper "Recycled", 80 g',
-        "Translation\r\nGerman, French",
+        "Translation\nGerman, French",
     ]
     assert quoted.accepted["line"].to_list() == [2, 3, 4, 6]
     german = normalize((EXAMPLE / "samples" / "07-german-cp1252.csv").read_bytes(), invoice)
