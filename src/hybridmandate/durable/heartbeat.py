@@ -20,10 +20,12 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-_METADATA = sa.MetaData()
+CREATE_LOCK = 7_305_004_716
+"""An arbitrary number that only executors of this project lock."""
+
 _EXECUTORS = sa.Table(
     "mandate_executor",
-    _METADATA,
+    sa.MetaData(),
     sa.Column("application", sa.Text, primary_key=True),
     sa.Column("executor_id", sa.Text, primary_key=True),
     sa.Column("application_version", sa.Text, nullable=False),
@@ -64,7 +66,10 @@ class Heartbeat:
     def announce(self) -> None:
         """Make the table if there is none and beat once; before work is recovered or taken."""
         with self._engine.begin() as connection:
-            _METADATA.create_all(connection, checkfirst=True)
+            if connection.dialect.name == "postgresql":
+                # There, two that create at once can both pass 'if not exists' and one fails.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CREATE_LOCK)))
+            connection.execute(sa.schema.CreateTable(_EXECUTORS, if_not_exists=True))
         self._beat()
 
     def start(self) -> None:

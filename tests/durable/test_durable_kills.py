@@ -14,7 +14,7 @@ import pytest
 from hybridmandate.durable.database import open_engine
 from hybridmandate.durable.runs import Runs
 
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(__file__).with_name("durable_worker.py")
 RUNS = 4
 pytestmark = pytest.mark.kill
 

@@ -1,4 +1,4 @@
-"""A worker process to be killed: ``worker.py URL EXECUTOR LOG RUNS MODE``.
+"""A worker process to be killed: ``durable_worker.py URL EXECUTOR LOG RUNS MODE``.
 
 It starts the same runs every time and says ``ready``. Each step writes a line to LOG when it
 begins. MODE ``hold`` leaves the runs parked at their message, ``finish`` sends it and waits for the
