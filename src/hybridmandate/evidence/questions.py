@@ -88,10 +88,11 @@ def _executed(id: str, steps: list[Step]) -> Answer:
     calls = [step for step in steps if step.kind == "gateway.call"]
     refused = [step for step in calls if _is_edge_refusal(step)]
     reached = [step for step in calls if not _is_edge_refusal(step)]
+    policies = Counter(str(s.detail.get("refusedBy", "unnamed")) for s in refused)
     value = {
         "executed": len(reached),
         "refusedAtTheEdge": len(refused),
-        "policies": dict(Counter(str(s.detail.get("refusedBy", "unnamed")) for s in refused)),
+        "policies": dict(policies),
     }
     if not calls:
         executed = [step for step in steps if step.kind == "call.finished"]
@@ -102,7 +103,7 @@ def _executed(id: str, steps: list[Step]) -> Answer:
     if reached:
         parts.append(f"{len(reached)} passed to the back end")
     if refused:
-        names = ", ".join(f"{name} {count}×" for name, count in value["policies"].items())
+        names = ", ".join(f"{name} {count}×" for name, count in policies.items())
         parts.append(f"{len(refused)} refused at the edge ({names})")
     return _answer(id, "; ".join(parts), value, calls)
 
@@ -163,16 +164,17 @@ def _payload(id: str, steps: list[Step]) -> Answer:
         for step in steps
         if step.kind == "policy.threshold" or step.failure_type == "payload_too_large"
     ]
+    thresholds = [step.subject for step in crossed]
     value = {
         "largestIn": max((step.bytes_in for step in sized), default=0),
         "largestOut": max((step.bytes_out for step in sized), default=0),
         "totalIn": sum(step.bytes_in for step in sized),
         "totalOut": sum(step.bytes_out for step in sized),
-        "thresholdsCrossed": [step.subject for step in crossed],
+        "thresholdsCrossed": thresholds,
     }
     text = (
         f"largest in {value['largestIn']:,} bytes, largest out {value['largestOut']:,} bytes; "
-        + (f"crossed: {', '.join(value['thresholdsCrossed'])}" if crossed else "none crossed")
+        + (f"crossed: {', '.join(thresholds)}" if thresholds else "none crossed")
     )
     largest = sorted(sized, key=lambda step: step.bytes_in + step.bytes_out, reverse=True)[:1]
     return _answer(id, text, value, [*largest, *crossed])
