@@ -1,0 +1,85 @@
+"""The evidence of a call: what was asked, who asked, how it ended (requirements I3, L3, L5)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hybridmandate.contracts import FailureType, is_correlation_id
+from hybridmandate.contracts.headers import CORRELATION_ID
+from hybridmandate.evidence.record import Record, Tier
+from hybridmandate.governance.gateway.exchange import Exchange
+
+_MAX_ERROR_BYTES = 64 * 1024
+_FAILURES = frozenset(each.value for each in FailureType)
+
+
+async def keep_small_error(exchange: Exchange) -> None:
+    """Read an error body of known small size into memory, so that its failure type can be told."""
+    response = exchange.response
+    if response.status < 400 or response.body.content is not None:
+        return
+    length = response.headers.get("content-length") or ""
+    if length.isdigit() and int(length) <= _MAX_ERROR_BYTES:
+        await response.body.buffer()
+
+
+def call_record(
+    exchange: Exchange, *, time_ns: int, duration_ms: float, broke: str | None = None
+) -> Record:
+    """The record of a call that has ended; ``broke`` says why its response could not be sent.
+
+    The principal is the one whose token was verified; a malformed correlation id is left out.
+    """
+    operation = exchange.operation
+    template = operation.url_template if operation is not None else ""
+    path = "/".join(filter(None, ("", exchange.api.path.strip("/"), template.strip("/"))))
+    status = exchange.response.status
+    outcome = "succeeded" if status < 400 else "refused" if status < 500 else "failed"
+    detail: dict[str, Any] = {
+        "status": status,
+        "api": exchange.api.id,
+        "operation": operation.id if operation is not None else None,
+        "backend": exchange.backend_called,
+    }
+    if exchange.answered_by:
+        detail["refusedBy"] = exchange.answered_by
+    elif status >= 400:
+        detail["refusedBy"] = "backend" if exchange.backend_called else "return-response"
+    if exchange.last_error is not None:
+        detail["reason"] = exchange.last_error.reason
+    if broke is not None:
+        detail["broke"] = broke
+    return Record(
+        time_ns=time_ns,
+        tier=Tier.GATEWAY,
+        kind="gateway.call",
+        subject=f"{exchange.request.method} {path or '/'}",
+        correlation_id=_correlation(exchange),
+        principal=exchange.principal,
+        outcome="failed" if broke is not None else outcome,
+        failure_type=failure_type(exchange) if status >= 400 else None,
+        duration_ms=duration_ms,
+        bytes_in=exchange.bytes_in,
+        bytes_out=exchange.bytes_out,
+        detail=detail,
+    )
+
+
+def _correlation(exchange: Exchange) -> str | None:
+    text = exchange.request.headers.get(CORRELATION_ID)
+    return text if is_correlation_id(text) else None
+
+
+def failure_type(exchange: Exchange) -> str | None:
+    """``failure.type`` of a body in the standard error shape, or None."""
+    content = exchange.response.body.content
+    if not content or len(content) > _MAX_ERROR_BYTES:
+        return None
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return None
+    failure = found.get("failure") if isinstance(found, dict) else None
+    kind = failure.get("type") if isinstance(failure, dict) else None
+    return kind if kind in _FAILURES else None

@@ -1,0 +1,109 @@
+"""What a gateway serves: APIs, operations, documents, named values; as loaded, nothing compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The raw text of one policy document and the file it came from."""
+
+    text: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationEntry:
+    """One operation of an API.
+
+    ``url_template`` starts with ``/`` and may hold ``{parameter}`` segments or end in ``/*``;
+    ``method`` is upper case, ``*`` for any. ``request_content_types`` are those of its
+    representations, ``parameters`` its declared OpenAPI parameters, ``responses`` by status the
+    schema of each content type; ``samples`` by status (content type, text) for mock-response.
+    """
+
+    id: str
+    name: str
+    method: str
+    url_template: str
+    policy: Document | None = None
+    request_schemas: Mapping[str, Any] = field(default_factory=dict)
+    parameters: tuple[Mapping[str, Any], ...] = ()
+    responses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    samples: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiEntry:
+    """One API: its path below the gateway, its back end, its operations and policy."""
+
+    id: str
+    name: str
+    path: str
+    service_url: str | None
+    operations: tuple[OperationEntry, ...]
+    policy: Document | None = None
+    subscription_required: bool = False
+    subscription_key_header: str = "Ocp-Apim-Subscription-Key"
+    subscription_key_query: str = "subscription-key"
+    revision: str = "1"
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductEntry:
+    """A product: the APIs that a subscription to it opens."""
+
+    id: str
+    name: str
+    apis: frozenset[str]
+    policy: Document | None = None
+    subscription_required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription and its keys; ``product`` is a product id, None for all APIs."""
+
+    id: str
+    name: str
+    keys: tuple[str, ...]
+    product: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendEntry:
+    """A named back end: a URL, or a pool of other back ends tried by priority then in turn.
+
+    ``headers`` and ``query`` are the back end's credentials, added to each request.
+    ``breaker_failures`` failures (statuses in ``breaker_statuses``) within ``breaker_interval``
+    seconds open the circuit for ``breaker_duration`` seconds; 0 means no breaker.
+    """
+
+    id: str
+    url: str | None
+    pool: tuple[tuple[str, int, int], ...] = ()
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    query: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    breaker_failures: int = 0
+    breaker_interval: float = 0.0
+    breaker_duration: float = 0.0
+    breaker_statuses: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that the gateway runs. Compiled once by ``compile_gateway``."""
+
+    apis: tuple[ApiEntry, ...]
+    global_policy: Document | None = None
+    fragments: Mapping[str, Document] = field(default_factory=dict)
+    named_values: Mapping[str, str] = field(default_factory=dict)
+    products: tuple[ProductEntry, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+    backends: Mapping[str, BackendEntry] = field(default_factory=dict)
+    schemas: Mapping[str, Any] = field(default_factory=dict)
+    loggers: frozenset[str] = frozenset()

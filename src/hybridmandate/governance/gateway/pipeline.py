@@ -1,0 +1,142 @@
+"""The pipeline: inbound, backend, outbound; any error jumps to on-error.
+
+Source: learn.microsoft.com/azure/api-management/api-management-error-handling-policies. Pure: it
+acts on an exchange, whose services are passed in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hybridmandate.governance.gateway.errors import PolicyError, ResponseReady
+from hybridmandate.governance.gateway.exchange import Exchange, LastError
+from hybridmandate.governance.gateway.messages import Body, HeaderMap, Response
+from hybridmandate.governance.gateway.preparation import Sections
+from hybridmandate.governance.gateway.registry import Section
+from hybridmandate.governance.gateway.steps import Step, Steps
+
+PHRASES: Mapping[int, str] = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Resource Not Found",
+    408: "Request Timeout",
+    413: "Payload Too Large",
+    415: "Unsupported Media Type",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The four sections that stand for one operation, base scopes included."""
+
+    inbound: Steps
+    backend: Steps
+    outbound: Steps
+    on_error: Steps
+    cors: Step | None
+
+    @classmethod
+    def of(cls, sections: Sections) -> Pipeline:
+        """A pipeline of inherited sections."""
+        inbound = sections[Section.INBOUND]
+        return cls(
+            inbound=Steps(inbound),
+            backend=Steps(sections[Section.BACKEND]),
+            outbound=Steps(sections[Section.OUTBOUND]),
+            on_error=Steps(sections[Section.ON_ERROR]),
+            cors=next((each for each in inbound if each.name == "cors"), None),
+        )
+
+    async def run(self, exchange: Exchange) -> None:
+        """Take a call through the sections; ``exchange.response`` is what the caller gets."""
+        try:
+            await self.inbound.run(exchange)
+            await self.backend.run(exchange)
+            for callback in exchange.on_response:
+                await callback(exchange)
+            await self.outbound.run(exchange)
+        except ResponseReady:
+            pass
+        except PolicyError as error:
+            await self.fail(exchange, error)
+        await self._end(exchange)
+
+    async def refuse(self, exchange: Exchange, error: PolicyError) -> None:
+        """A call that failed before its first policy goes straight to on-error."""
+        await self.fail(exchange, error)
+        await self._end(exchange)
+
+    async def answer_preflight(self, exchange: Exchange) -> bool:
+        """Let cors alone answer a preflight; False when no cors policy stands in inbound."""
+        if self.cors is None:
+            return False
+        exchange.preflight = True
+        try:
+            self.cors.act(exchange)
+        except ResponseReady:
+            await self._end(exchange)
+            return True
+        return False
+
+    async def fail(self, exchange: Exchange, error: PolicyError) -> None:
+        """Make the default error response, then let on-error change it."""
+        exchange.answered_by = error.source
+        exchange.last_error = LastError(
+            source=error.source,
+            reason=error.reason,
+            message=error.message,
+            section=error.section or Section.INBOUND.value,
+            scope=error.scope,
+            path=error.path,
+            policy_id=error.policy_id,
+        )
+        if not error.keep_response:
+            exchange.let_go_of_response()
+            exchange.response = default_error(exchange, error)
+        try:
+            await self.on_error.run(exchange)
+        except ResponseReady:
+            pass
+        except PolicyError as second:
+            exchange.answered_by = second.source
+            exchange.response = default_error(exchange, second)
+
+    async def _end(self, exchange: Exchange) -> None:
+        for callback in exchange.at_end:
+            try:
+                callback(exchange)
+            except PolicyError as error:
+                exchange.services.telemetry(
+                    "policy.increment-failed", error.reason, {"message": error.message[:200]}
+                )
+        for name, value in exchange.answer_headers:
+            exchange.response.headers.set(name, [value])
+
+
+def default_error(exchange: Exchange, error: PolicyError) -> Response:
+    """The response that API Management gives when on-error leaves it alone.
+
+    A failure of the gateway's own (500) tells nothing but an activity id.
+    """
+    if error.status == 500:
+        content = {
+            "statusCode": 500,
+            "message": "Internal server error",
+            "activityId": exchange.id,
+        }
+    else:
+        content = {"statusCode": error.status, "message": error.message}
+    headers = HeaderMap([("Content-Type", "application/json")])
+    for name, value in error.headers:
+        headers.set(name, [value])
+    body = Body(json.dumps(content, ensure_ascii=False).encode())
+    return Response(error.status, PHRASES.get(error.status, ""), headers, body)

@@ -1,0 +1,37 @@
+"""authentication-managed-identity: the gateway's own token for a resource (its policy page)."""
+
+from __future__ import annotations
+
+from hybridmandate.governance.gateway.errors import PolicyError
+from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
+from hybridmandate.governance.gateway.values import boolean_of, text_of
+from hybridmandate.identity.principal import TokenUnavailable
+
+
+@policy("authentication-managed-identity", sections=INBOUND)
+class AuthenticationManagedIdentity(Policy):
+    """The token goes into the Authorization header, or into a variable when one is named."""
+
+    def __init__(self, reader: ElementReader) -> None:
+        self._resource = reader.value("resource")
+        self._client = reader.optional_value("client-id")
+        self._output = reader.optional_literal("output-token-variable-name")
+        self._ignore = reader.value("ignore-error", False)
+
+    async def act(self, exchange: Exchange) -> None:
+        client = None if self._client is None else text_of(self._client.get(exchange))
+        try:
+            token = await exchange.services.tokens(client).token(
+                text_of(self._resource.get(exchange))
+            )
+        except TokenUnavailable as error:
+            if boolean_of(self._ignore.get(exchange)):
+                if self._output is not None:
+                    exchange.variables[self._output] = None
+                return
+            raise PolicyError(500, "ManagedIdentityTokenFailure", str(error)) from error
+        if self._output is not None:
+            exchange.variables[self._output] = token
+        else:
+            exchange.request.headers.set("Authorization", [f"Bearer {token}"])

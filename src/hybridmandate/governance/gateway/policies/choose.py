@@ -1,0 +1,33 @@
+"""choose: the first ``when`` whose condition is true, else ``otherwise`` (choose-policy page)."""
+
+from __future__ import annotations
+
+from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.registry import ElementReader, Policy, policy
+from hybridmandate.governance.gateway.steps import Steps
+from hybridmandate.governance.gateway.values import Value, boolean_of
+
+
+@policy("choose")
+class Choose(Policy):
+    """Conditions are looked at in order; policies of one branch run."""
+
+    def __init__(self, reader: ElementReader) -> None:
+        self._branches: list[tuple[Value, Steps]] = []
+        for number, each in enumerate(reader.children("when"), start=1):
+            condition = each.value("condition")
+            self._branches.append((condition, each.steps(label=f"{reader.path}/when[{number}]")))
+        if not self._branches:
+            reader.refuse("<choose> needs at least one <when>")
+        otherwise = reader.child("otherwise")
+        self._otherwise = (
+            None if otherwise is None else otherwise.steps(label=f"{reader.path}/otherwise[1]")
+        )
+
+    async def act(self, exchange: Exchange) -> None:
+        for condition, steps in self._branches:
+            if boolean_of(condition.get(exchange)):
+                await steps.run(exchange)
+                return
+        if self._otherwise is not None:
+            await self._otherwise.run(exchange)

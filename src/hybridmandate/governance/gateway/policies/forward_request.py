@@ -1,0 +1,147 @@
+"""forward-request: send the request to the back end (forward-request-policy page)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from hybridmandate.governance.gateway.errors import PolicyError
+from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.messages import HOP_BY_HOP, Body, HeaderMap, Response
+from hybridmandate.governance.gateway.registry import ElementReader, Policy, Section, policy
+from hybridmandate.governance.gateway.transport import (
+    BaseUrl,
+    Outgoing,
+    TransportFailure,
+    TransportTimeout,
+)
+from hybridmandate.governance.gateway.values import integer_of
+
+_NOT_SENT = HOP_BY_HOP | {"host", "content-length", "expect"}
+
+
+@policy("forward-request", sections=frozenset({Section.BACKEND}))
+class ForwardRequest(Policy):
+    """``timeout`` (seconds) waits for the response's headers; bodies are streamed both ways.
+
+    ``http-version`` is accepted and HTTP/1.1 is used: the back ends here are one hop away.
+    """
+
+    def __init__(self, reader: ElementReader) -> None:
+        if reader.has("timeout") and reader.has("timeout-ms"):
+            reader.refuse("<forward-request> takes timeout or timeout-ms, not both")
+        self._milliseconds = reader.has("timeout-ms")
+        name = "timeout-ms" if self._milliseconds else "timeout"
+        self._timeout = reader.number_value(name, 300, least=0)
+        reader.number_value("continue-timeout", 0)
+        reader.choice("http-version", ("1", "2", "2or1"), "1")
+        self._follow = reader.flag("follow-redirects", False)
+        self._buffer_request = reader.flag("buffer-request-body", False)
+        reader.flag("buffer-response", True)
+        self._fail = reader.flag("fail-on-error-status-code", False)
+
+    async def act(self, exchange: Exchange) -> None:
+        if self._buffer_request:
+            await exchange.request.body.buffer()
+        timeout = float(integer_of(self._timeout.get(exchange)))
+        await forward(
+            exchange,
+            timeout / 1000 if self._milliseconds else timeout,
+            follow_redirects=self._follow,
+        )
+        if self._fail and exchange.response.status >= 400:
+            raise PolicyError(
+                exchange.response.status,
+                "BackendStatusCode",
+                f"The back end answered {exchange.response.status}.",
+                keep_response=True,
+            )
+
+
+async def forward(exchange: Exchange, timeout: float, *, follow_redirects: bool) -> None:
+    """Send the request as it stands and make the answer the response of the call.
+
+    :raises PolicyError: Timeout, BackendConnectionFailure or ClientConnectionFailure.
+    """
+    base, headers, extra_query = _target(exchange)
+    exchange.let_go_of_response()
+    outgoing = Outgoing(
+        method=exchange.request.method,
+        url=_url(base, exchange, extra_query),
+        headers=headers,
+        body=_body(exchange, headers),
+        timeout=timeout,
+        socket=base.socket,
+        follow_redirects=follow_redirects,
+    )
+    exchange.backend_called = True
+    try:
+        incoming = await exchange.services.transport.send(outgoing)
+    except TransportFailure as error:
+        if exchange.backend_id is not None:
+            exchange.services.backends.report(exchange.backend_id, None)
+        exchange.raise_client_failure()
+        if isinstance(error, TransportTimeout):
+            raise PolicyError(504, "Timeout", "The back end did not answer in time.") from error
+        raise PolicyError(
+            500, "BackendConnectionFailure", "The back end could not be reached."
+        ) from error
+    if exchange.backend_id is not None:
+        exchange.services.backends.report(exchange.picked_backend, incoming.status)
+    exchange.response = Response(
+        incoming.status,
+        incoming.reason,
+        HeaderMap(each for each in incoming.headers if each[0].lower() not in HOP_BY_HOP),
+        Body(None, incoming.body),
+    )
+    exchange.opened.append(incoming.close)
+
+
+def _target(
+    exchange: Exchange,
+) -> tuple[BaseUrl, list[tuple[str, str]], dict[str, tuple[str, ...]]]:
+    headers = [
+        line for line in exchange.request.headers.lines() if line[0].lower() not in _NOT_SENT
+    ]
+    if exchange.backend_id is not None:
+        entry, base = exchange.services.backends.pick(exchange.backend_id)
+        exchange.picked_backend = entry.id
+        for name, values in entry.headers.items():
+            headers = [each for each in headers if each[0].lower() != name.lower()]
+            headers.extend((name, value) for value in values)
+        return base, headers, dict(entry.query)
+    if exchange.backend is None:
+        raise PolicyError(
+            500, "BackendConnectionFailure", "The API has no service URL and no back end was set."
+        )
+    return exchange.backend, headers, {}
+
+
+def _url(base: BaseUrl, exchange: Exchange, extra: dict[str, tuple[str, ...]]) -> str:
+    url = exchange.request.url
+    query = url.raw_query
+    if extra:
+        merged = {**url.query, **{name: list(values) for name, values in extra.items()}}
+        url.set_query(merged)
+        query = url.raw_query
+    return f"{base.url}{url.path}?{query}" if query else f"{base.url}{url.path}"
+
+
+def _body(
+    exchange: Exchange, headers: list[tuple[str, str]]
+) -> bytes | AsyncIterator[bytes] | None:
+    body = exchange.request.body
+    if body.content is not None:
+        if not body.content and exchange.request.method in ("GET", "HEAD", "DELETE", "OPTIONS"):
+            return None
+        return body.content
+    if body.taken:
+        raise PolicyError(
+            500,
+            "BackendConnectionFailure",
+            "The request body was streamed and is gone: set buffer-request-body to send it again.",
+        )
+    body.taken = True
+    declared = exchange.request.headers.get("content-length")
+    if declared is not None:
+        headers.append(("Content-Length", declared))
+    return body.stream

@@ -1,0 +1,176 @@
+"""llm-token-limit and llm-emit-token-metric, also under their azure-openai names (their pages).
+
+Tokens are read from ``usage`` of the JSON answer. A prompt is estimated, where it must be, as one
+token for four characters: the service's own tokenizer is not published.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hybridmandate.governance.gateway.counters import Reading
+from hybridmandate.governance.gateway.errors import PolicyError
+from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.policies.telemetry import Dimensions
+from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
+from hybridmandate.governance.gateway.values import boolean_of, integer_of, text_of
+
+_PERIODS = ("Hourly", "Daily", "Weekly", "Monthly", "Yearly")
+_MINUTE = 60.0
+
+
+@policy("llm-token-limit", "azure-openai-token-limit", sections=INBOUND)
+class TokenLimit(Policy):
+    """The call that crosses the limit passes when prompts are not estimated; later ones do not."""
+
+    def __init__(self, reader: ElementReader) -> None:
+        self._key = reader.value("counter-key")
+        self._rate = (
+            reader.number_value("tokens-per-minute", least=1)
+            if reader.has("tokens-per-minute")
+            else None
+        )
+        self._quota = (
+            reader.number_value("token-quota", least=1) if reader.has("token-quota") else None
+        )
+        if self._rate is None and self._quota is None:
+            reader.refuse(f"<{reader.name}> needs tokens-per-minute or token-quota")
+        self._period = (
+            reader.choice("token-quota-period", _PERIODS) if self._quota is not None else ""
+        )
+        self._estimate = reader.value("estimate-prompt-tokens")
+        self._retry_header = reader.literal("retry-after-header-name", "Retry-After")
+        self._retry_variable = reader.optional_literal("retry-after-variable-name")
+        self._remaining = _names(reader, "remaining-tokens")
+        self._remaining_quota = _names(reader, "remaining-quota-tokens")
+        self._consumed = _names(reader, "tokens-consumed")
+
+    async def act(self, exchange: Exchange) -> None:
+        key = text_of(self._key.get(exchange))
+        estimate = 0
+        if boolean_of(self._estimate.get(exchange)):
+            estimate = math.ceil(len(await exchange.request.body.buffer()) / 4)
+        counters = exchange.services.counters
+        rate = None if self._rate is None else integer_of(self._rate.get(exchange))
+        quota = None if self._quota is None else integer_of(self._quota.get(exchange))
+        if rate is not None:
+            reading = counters.slide(f"tokens|{key}", rate, _MINUTE, 0)
+            if not reading.allowed or reading.used + estimate > rate:
+                raise self._refused(exchange, 429, "TokenLimitExceeded", reading)
+        if quota is not None:
+            start, length = _window(self._period, exchange.services.clock())
+            reading = counters.fixed(f"token-quota|{key}", quota, start, length, 0)
+            if not reading.allowed:
+                raise self._refused(exchange, 403, "TokenQuotaExceeded", reading)
+        exchange.when_response(lambda ended: self._count(ended, key, rate, quota))
+
+    def _refused(
+        self, exchange: Exchange, status: int, reason: str, reading: Reading
+    ) -> PolicyError:
+        seconds = max(math.ceil(reading.wait), 1)
+        if self._retry_variable is not None:
+            exchange.variables[self._retry_variable] = seconds
+        what = "Token limit" if status == 429 else "Token quota"
+        return PolicyError(
+            status,
+            reason,
+            f"{what} is exceeded. Try again in {seconds} seconds.",
+            headers=[(self._retry_header, str(seconds))],
+        )
+
+    async def _count(
+        self, exchange: Exchange, key: str, rate: int | None, quota: int | None
+    ) -> None:
+        used = (await usage(exchange)).get("total_tokens", 0)
+        counters = exchange.services.counters
+        _tell(exchange, self._consumed, used)
+        if rate is not None:
+            total = counters.add_sliding(f"tokens|{key}", _MINUTE, used)
+            _tell(exchange, self._remaining, max(rate - int(total), 0))
+        if quota is not None:
+            start, length = _window(self._period, exchange.services.clock())
+            total = counters.add_fixed(f"token-quota|{key}", start, length, used)
+            _tell(exchange, self._remaining_quota, max(quota - int(total), 0))
+
+
+@policy("llm-emit-token-metric", "azure-openai-emit-token-metric", sections=INBOUND)
+class EmitTokenMetric(Policy):
+    """Prompt, completion and total tokens as three metrics; the response does not change."""
+
+    def __init__(self, reader: ElementReader) -> None:
+        self._namespace = reader.value("namespace", "API Management")
+        self._dimensions = Dimensions(reader)
+
+    def act(self, exchange: Exchange) -> None:
+        namespace = text_of(self._namespace.get(exchange))
+        dimensions = self._dimensions.values(exchange)
+        exchange.when_response(lambda ended: self._emit(ended, namespace, dimensions))
+
+    @staticmethod
+    async def _emit(exchange: Exchange, namespace: str, dimensions: dict[str, str]) -> None:
+        used = await usage(exchange)
+        for name, title in (
+            ("prompt_tokens", "Prompt Tokens"),
+            ("completion_tokens", "Completion Tokens"),
+            ("total_tokens", "Total Tokens"),
+        ):
+            exchange.services.telemetry(
+                "policy.metric", title, {"namespace": namespace, "value": used.get(name, 0)} | dimensions
+            )
+
+
+async def usage(exchange: Exchange) -> dict[str, int]:
+    """The whole numbers of ``usage`` in a JSON answer; empty for any other answer."""
+    response = exchange.response
+    if "json" not in (response.headers.get("content-type") or ""):
+        return {}
+    try:
+        found: Any = json.loads(await response.body.buffer())
+    except ValueError:
+        return {}
+    numbers = found.get("usage") if isinstance(found, dict) else None
+    if not isinstance(numbers, dict):
+        return {}
+    return {name: value for name, value in numbers.items() if isinstance(value, int)}
+
+
+Names = tuple[str | None, str | None]
+
+
+def _names(reader: ElementReader, prefix: str) -> Names:
+    return (
+        reader.optional_literal(f"{prefix}-header-name"),
+        reader.optional_literal(f"{prefix}-variable-name"),
+    )
+
+
+def _tell(exchange: Exchange, names: Names, number: int) -> None:
+    header, variable = names
+    if header is not None:
+        exchange.response.headers.set(header, [str(number)])
+    if variable is not None:
+        exchange.variables[variable] = number
+
+
+def _window(period: str, now: float) -> tuple[float, float]:
+    """Start and length in seconds of the quota period that holds ``now``, cut at UTC."""
+    moment = datetime.fromtimestamp(now, UTC)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if period == "Hourly":
+        start = moment.replace(minute=0, second=0, microsecond=0)
+        end = start + timedelta(hours=1)
+    elif period == "Daily":
+        start, end = midnight, midnight + timedelta(days=1)
+    elif period == "Weekly":
+        start = midnight - timedelta(days=midnight.weekday())
+        end = start + timedelta(days=7)
+    elif period == "Monthly":
+        start = midnight.replace(day=1)
+        end = (start + timedelta(days=32)).replace(day=1)
+    else:
+        start = midnight.replace(month=1, day=1)
+        end = start.replace(year=start.year + 1)
+    return start.timestamp(), (end - start).total_seconds()

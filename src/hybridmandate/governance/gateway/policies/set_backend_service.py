@@ -1,0 +1,43 @@
+"""set-backend-service: another back end, by URL or by name (set-backend-service-policy page)."""
+
+from __future__ import annotations
+
+from hybridmandate.governance.gateway.errors import PolicyError
+from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.policies.set_header import REQUEST_SECTIONS
+from hybridmandate.governance.gateway.registry import ElementReader, Policy, policy
+from hybridmandate.governance.gateway.transport import BaseUrl, parse_base_url
+from hybridmandate.governance.gateway.values import Constant, text_of
+
+
+@policy("set-backend-service", sections=REQUEST_SECTIONS)
+class SetBackendService(Policy):
+    """Service Fabric attributes are refused: there is no Service Fabric here."""
+
+    def __init__(self, reader: ElementReader) -> None:
+        self._url = reader.optional_value("base-url")
+        self._id = reader.optional_value("backend-id")
+        if (self._url is None) == (self._id is None):
+            reader.refuse("<set-backend-service> needs exactly one of base-url, backend-id")
+        self._parsed: BaseUrl | None = None
+        if isinstance(self._url, Constant):
+            try:
+                self._parsed = parse_base_url(str(self._url.value))
+            except ValueError as error:
+                reader.refuse(str(error), reader.attribute("base-url"))
+        if isinstance(self._id, Constant) and self._id.value not in reader.configuration.backends:
+            reader.refuse(f"no back end '{self._id.value}'", reader.attribute("backend-id"))
+
+    def act(self, exchange: Exchange) -> None:
+        if self._id is not None:
+            exchange.backend_id = text_of(self._id.get(exchange))
+            return
+        exchange.backend_id = None
+        if self._parsed is not None:
+            exchange.backend = self._parsed
+            return
+        assert self._url is not None
+        try:
+            exchange.backend = parse_base_url(text_of(self._url.get(exchange)))
+        except ValueError as error:
+            raise PolicyError(500, "BackendConnectionFailure", str(error)) from error

@@ -1,0 +1,65 @@
+"""set-header: add, override, append, skip or delete a header (set-header-policy page)."""
+
+from __future__ import annotations
+
+from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.messages import FIXED_HEADERS, HeaderMap
+from hybridmandate.governance.gateway.registry import (
+    ElementReader,
+    Policy,
+    Section,
+    policy,
+)
+from hybridmandate.governance.gateway.values import text_of
+
+EXISTS_ACTIONS = ("override", "skip", "append", "delete")
+REQUEST_SECTIONS = frozenset({Section.INBOUND, Section.BACKEND})
+
+
+class HeaderChange:
+    """One change of one header, for whichever message it stands in."""
+
+    def __init__(self, reader: ElementReader) -> None:
+        self._name = reader.value("name")
+        self._action = reader.choice("exists-action", EXISTS_ACTIONS, "override")
+        self._values = [each.content() for each in reader.children("value")]
+        if self._action != "delete" and not self._values:
+            reader.refuse("<set-header> needs <value> unless exists-action is delete")
+
+    def apply(self, exchange: Exchange, headers: HeaderMap) -> None:
+        """Change the header; those that belong to the connection are left alone."""
+        name = text_of(self._name.get(exchange))
+        if name.lower() in FIXED_HEADERS:
+            return
+        if self._action == "delete":
+            headers.remove(name)
+            return
+        present = name in headers
+        if present and self._action == "skip":
+            return
+        values = [_one_line(text_of(each.get(exchange))) for each in self._values]
+        if present and self._action == "append":
+            for value in values:
+                headers.add(name, value)
+        else:
+            headers.set(name, values)
+
+
+def _one_line(value: str) -> str:
+    """A header value without line breaks: an expression's result must not start a new header."""
+    if "\r" in value or "\n" in value or "\0" in value:
+        return value.replace("\r", " ").replace("\n", " ").replace("\0", "").strip()
+    return value
+
+
+@policy("set-header")
+class SetHeader(Policy):
+    """In inbound and backend the request's headers, in outbound and on-error the response's."""
+
+    def __init__(self, reader: ElementReader) -> None:
+        self._change = HeaderChange(reader)
+        self._on_request = reader.preparation.section in REQUEST_SECTIONS
+
+    def act(self, exchange: Exchange) -> None:
+        message = exchange.request if self._on_request else exchange.response
+        self._change.apply(exchange, message.headers)

@@ -1,0 +1,140 @@
+"""What validate-jwt and validate-azure-ad-token share: keys, verification, claims, result."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from joserfc.errors import JoseError
+from joserfc.jwk import Key, OctKey, RSAKey
+
+from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.json_web_token import (
+    CompactToken,
+    RequiredClaim,
+    TokenInvalid,
+    TokenRules,
+    check_claims,
+    read_token,
+    verify_signature,
+)
+from hybridmandate.governance.gateway.registry import ElementReader
+from hybridmandate.governance.gateway.signing_keys import NamedKeys
+from hybridmandate.governance.gateway.values import Value, text_of
+from hybridmandate.governance.gateway.verified_tokens import VerifiedTokens
+
+
+def required_claims(reader: ElementReader) -> tuple[RequiredClaim, ...]:
+    """The ``<required-claims>``; ``match`` is all unless it says any."""
+    return tuple(
+        RequiredClaim(
+            name=each.literal("name"),
+            values=tuple(value.literal_content() for value in each.children("value")),
+            match_all=each.choice("match", ("all", "any"), "all") == "all",
+            separator=each.optional_literal("separator"),
+        )
+        for each in reader.listed("required-claims", "claim")
+    )
+
+
+def texts(readers: Sequence[ElementReader]) -> list[Value]:
+    """The contents of a list of elements."""
+    return [each.content() for each in readers]
+
+
+def present(values: Sequence[Value], exchange: Exchange) -> frozenset[str]:
+    """The values of this call; empty ones do not count."""
+    return frozenset(filter(None, (text_of(each.get(exchange)).strip() for each in values)))
+
+
+def signing_key(reader: ElementReader) -> tuple[str | None, Key]:
+    """A ``<key>`` of ``<issuer-signing-keys>``: inline base64, or RSA by modulus and exponent."""
+    name = reader.optional_literal("id")
+    if reader.has("certificate-id"):
+        reader.refuse("the gateway holds no certificates: give the key by modulus or openid-config")
+    modulus, exponent = reader.optional_literal("n"), reader.optional_literal("e")
+    try:
+        if modulus is not None and exponent is not None:
+            return name, RSAKey.import_key({"kty": "RSA", "n": modulus, "e": exponent})
+        secret = base64.b64decode(reader.literal_content(), validate=True)
+        if not secret:
+            reader.refuse("<key> needs its key as base64 text, or 'n' and 'e'")
+        return name, OctKey.import_key(secret)
+    except (binascii.Error, ValueError, JoseError):
+        reader.refuse("<key> is neither base64 text nor an RSA key with 'n' and 'e'")
+
+
+async def verified_token(
+    exchange: Exchange,
+    raw: str,
+    static: NamedKeys,
+    urls: Sequence[str],
+    *,
+    signed: bool,
+) -> tuple[CompactToken, frozenset[str]]:
+    """The token after its signature was checked, and the issuers that the key sources name.
+
+    :raises TokenInvalid: when no key verifies it.
+    """
+    services = exchange.services
+    digest = VerifiedTokens.digest(raw)
+    token: CompactToken | None = None
+    issuers: set[str] = set()
+    failure: TokenInvalid | None = None
+    sources: list[NamedKeys] = [static] if static or not urls else []
+    kid = None
+    if urls:
+        token = read_token(raw)
+        kid = token.header.get("kid")
+    for url in urls:
+        try:
+            keys, issuer = await services.keys.keys(url, kid)
+        except TokenInvalid as error:
+            failure = error
+            continue
+        sources.append(keys)
+        if issuer is not None:
+            issuers.add(issuer)
+    for keys in sources:
+        known = services.verified.find(digest, keys)
+        if known is not None:
+            return known, frozenset(issuers)
+    token = token or read_token(raw)
+    for keys in sources:
+        try:
+            verify_signature(token, keys, required=signed)
+        except TokenInvalid as error:
+            failure = failure if _says_more(failure, error) else error
+            continue
+        services.verified.keep(digest, keys, token)
+        return token, frozenset(issuers)
+    raise failure or TokenInvalid("TokenSignatureKeyNotFound", "There is no key to verify with.")
+
+
+def _says_more(first: TokenInvalid | None, second: TokenInvalid) -> bool:
+    return first is not None and first.reason == "TokenSignatureInvalid" != second.reason
+
+
+def bearer(value: str, scheme: str | None) -> str:
+    """The token of an Authorization header; ``scheme`` is demanded when it is given."""
+    name, _, rest = value.strip().partition(" ")
+    if scheme is not None and name.lower() != scheme.lower():
+        raise TokenInvalid("TokenNotPresent", "JWT not present.")
+    if rest:
+        return rest.strip()
+    if scheme is not None:
+        raise TokenInvalid("TokenNotPresent", "JWT not present.")
+    return name
+
+
+def judge(token: CompactToken, rules: TokenRules, exchange: Exchange) -> None:
+    """Check the claims at this call's time. :raises TokenInvalid: for the first that fails."""
+    check_claims(token, rules, exchange.services.clock())
+
+
+
+def object_id(token: CompactToken) -> str | None:
+    """The caller's object id (claim ``oid``), for the evidence."""
+    found = token.claims.get("oid")
+    return found if isinstance(found, str) else None

@@ -1,0 +1,92 @@
+"""validate-jwt: a signed token with the right times, audience, issuer and claims (its page)."""
+
+from __future__ import annotations
+
+from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.json_web_token import CompactToken, TokenInvalid, TokenRules
+from hybridmandate.governance.gateway.policies.token_check import (
+    bearer,
+    judge,
+    object_id,
+    present,
+    required_claims,
+    signing_key,
+    texts,
+    verified_token,
+)
+from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
+from hybridmandate.governance.gateway.values import integer_of, text_of
+
+
+@policy("validate-jwt", sections=INBOUND)
+class ValidateJwt(Policy):
+    """The token comes from one of: a header, a query parameter, an expression."""
+
+    def __init__(self, reader: ElementReader) -> None:
+        self._header = reader.optional_literal("header-name")
+        self._query = reader.optional_literal("query-parameter-name")
+        self._value = reader.optional_value("token-value")
+        if [self._header, self._query, self._value].count(None) != 2:
+            reader.refuse(
+                "<validate-jwt> needs exactly one of header-name, query-parameter-name, token-value"
+            )
+        self._status = reader.number_value("failed-validation-httpcode", 401, least=100, most=999)
+        self._message = reader.optional_value("failed-validation-error-message")
+        self._signed = reader.flag("require-signed-tokens", True)
+        self._expires = reader.flag("require-expiration-time", True)
+        self._scheme = reader.optional_literal("require-scheme")
+        self._skew = reader.number_value("clock-skew", 0)
+        self._output = reader.optional_literal("output-token-variable-name")
+        self._urls = [each.literal("url") for each in reader.children("openid-config")]
+        keys = reader.listed("issuer-signing-keys", "key")
+        self._keys = tuple(signing_key(each) for each in keys)
+        if reader.child("decryption-keys") is not None:
+            reader.refuse("<decryption-keys>: the gateway reads signed tokens, not encrypted ones")
+        if self._signed and not self._urls and not self._keys:
+            reader.refuse("<validate-jwt> needs <openid-config> or <issuer-signing-keys>")
+        self._audiences = texts(reader.listed("audiences", "audience"))
+        self._issuers = texts(reader.listed("issuers", "issuer"))
+        self._claims = required_claims(reader)
+
+    async def act(self, exchange: Exchange) -> None:
+        try:
+            token = await self._check(exchange)
+        except TokenInvalid as error:
+            error.status = integer_of(self._status.get(exchange))
+            if self._message is not None:
+                error.message = text_of(self._message.get(exchange))
+            raise
+        exchange.principal = object_id(token)
+        if self._output is not None:
+            exchange.variables[self._output] = exchange.jwt(token)
+
+    async def _check(self, exchange: Exchange) -> CompactToken:
+        raw = self._raw(exchange)
+        token, named = await verified_token(
+            exchange, raw, self._keys, self._urls, signed=self._signed
+        )
+        issuers = present(self._issuers, exchange) or named
+        rules = TokenRules(
+            audiences=present(self._audiences, exchange),
+            issuers=issuers,
+            claims=self._claims,
+            clock_skew=integer_of(self._skew.get(exchange)),
+            require_expiration=self._expires,
+        )
+        judge(token, rules, exchange)
+        return token
+
+    def _raw(self, exchange: Exchange) -> str:
+        raw: str | None
+        if self._value is not None:
+            raw = text_of(self._value.get(exchange))
+        elif self._query is not None:
+            raw = next(iter(exchange.request.url.query.get(self._query, ())), None)
+        else:
+            assert self._header is not None
+            raw = exchange.request.headers.get(self._header)
+            if raw and self._header.lower() == "authorization":
+                raw = bearer(raw, self._scheme)
+        if not raw:
+            raise TokenInvalid("TokenNotPresent", "JWT not present.")
+        return raw

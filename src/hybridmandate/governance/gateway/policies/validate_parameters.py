@@ -1,0 +1,128 @@
+"""validate-parameters: path, query and header parameters against the operation (its page)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema_rs
+
+from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.policies.validation import ACTIONS, Violation, settle
+from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
+
+_USUAL_HEADERS = frozenset(
+    "accept accept-encoding accept-language authorization connection content-length content-type "
+    "host user-agent".split()
+)
+
+
+@policy("validate-parameters", sections=INBOUND, once=True)
+class ValidateParameters(Policy):
+    """Declared parameters are checked against their schemas, others by the unspecified action."""
+
+    def __init__(self, reader: ElementReader) -> None:
+        specified = reader.choice("specified-parameter-action", ACTIONS)
+        unspecified = reader.choice("unspecified-parameter-action", ACTIONS)
+        self._variable = reader.optional_literal("errors-variable-name")
+        self._section = reader.preparation.section
+        self._actions = {
+            kind: self._of_kind(reader, f"{element}", specified, unspecified)
+            for kind, element in (("header", "headers"), ("query", "query"), ("path", "path"))
+        }
+        self._validators: dict[int, Any] = {}
+
+    @staticmethod
+    def _of_kind(
+        reader: ElementReader, element: str, specified: str, unspecified: str
+    ) -> tuple[str, str, dict[str, str]]:
+        found = reader.child(element)
+        if found is None:
+            return specified, unspecified, {}
+        own = {
+            each.literal("name").lower(): each.choice("action", ACTIONS)
+            for each in found.children("parameter")
+        }
+        specified = found.choice("specified-parameter-action", ACTIONS, specified)
+        if element != "path":
+            unspecified = found.choice("unspecified-parameter-action", ACTIONS, unspecified)
+        return specified, unspecified, own
+
+    def act(self, exchange: Exchange) -> None:
+        declared = exchange.operation.parameters if exchange.operation is not None else ()
+        violations: list[Violation] = []
+        for kind, given in self._given(exchange).items():
+            known = {
+                str(each["name"]).lower(): each for each in declared if each.get("in") == kind
+            }
+            violations.extend(self._specified(kind, known, given))
+            violations.extend(self._unknown(kind, known, given))
+        settle(exchange, violations, self._variable, self._section)
+
+    @staticmethod
+    def _given(exchange: Exchange) -> dict[str, dict[str, str]]:
+        request = exchange.request
+        return {
+            "header": {
+                name.lower(): ",".join(values)
+                for name, values in request.headers
+                if name.lower() not in _USUAL_HEADERS
+            },
+            "query": {name.lower(): values[0] for name, values in request.url.query.items()},
+            "path": {name.lower(): value for name, value in request.matched_parameters.items()},
+        }
+
+    def _specified(
+        self, kind: str, known: Mapping[str, Any], given: Mapping[str, str]
+    ) -> list[Violation]:
+        specified, _, own = self._actions[kind]
+        found = []
+        for name, parameter in known.items():
+            action = own.get(name, specified)
+            if action == "ignore":
+                continue
+            if name not in given:
+                if parameter.get("required"):
+                    found.append(_violation(kind, name, "required but missing", action))
+            elif not self._fits(parameter, given[name]):
+                found.append(_violation(kind, name, "not of its declared form", action))
+        return found
+
+    def _unknown(
+        self, kind: str, known: Mapping[str, Any], given: Mapping[str, str]
+    ) -> list[Violation]:
+        _, unspecified, own = self._actions[kind]
+        if kind == "path":
+            return []
+        return [
+            _violation(kind, name, "unspecified", action)
+            for name in given
+            if name not in known and (action := own.get(name, unspecified)) != "ignore"
+        ]
+
+    def _fits(self, parameter: Mapping[str, Any], text: str) -> bool:
+        schema = parameter.get("schema") or {}
+        key = id(parameter)
+        if key not in self._validators:
+            self._validators[key] = jsonschema_rs.Draft202012Validator(schema)
+        return bool(self._validators[key].is_valid(_typed(text, schema.get("type"))))
+
+
+def _typed(text: str, kind: Any) -> Any:
+    """The text as the declared type, or as it is where it cannot be read as one."""
+    try:
+        if kind == "integer":
+            return int(text)
+        if kind == "number":
+            return float(text)
+    except ValueError:
+        return text
+    if kind == "boolean" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return text
+
+
+def _violation(kind: str, name: str, what: str, action: str) -> Violation:
+    return Violation(
+        name, kind.capitalize(), "Parameter", f"Parameter {name} in {kind} is {what}.", action
+    )
