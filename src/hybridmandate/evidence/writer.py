@@ -226,7 +226,8 @@ class EvidenceWriter:
             self._store.execute("BEGIN IMMEDIATE")
             write(self._store)
             self._store.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:
+            # Whatever it is, the thread must live on and say so: without it all evidence is lost.
             self._failures += 1
             self._message = f"{type(error).__name__}: {error}"
             if self._store is not None:
