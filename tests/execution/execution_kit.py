@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,7 @@ class Service:
     engine: sa.Engine
     clock: Clock
     folder: Path
-    tokens: OwnTokens = field(default_factory=OwnTokens)
+    tokens: OwnTokens
 
     async def call(
         self,
@@ -267,8 +267,8 @@ async def running(
         )
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
         async with (
-            app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://execution") as client,
+            app.router.lifespan_context(app),
         ):
             yield Service(app, client, records, engine_of_jobs, engine, clock, folder, tokens)
     engine.dispose()

@@ -76,7 +76,7 @@ async def spool_upload(request: Request, limit: int, content_type: str, folder: 
     file_name = _file_name(request)
     digest = hashlib.sha256(f"{content_type}\0{file_name or ''}\0".encode())
     # Closed by Spooled.close, or below when the body is refused.
-    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES, dir=folder)  # noqa: SIM115
+    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES, dir=str(folder))  # noqa: SIM115
     try:
         size = 0
         async for chunk in _limited(request, limit):

@@ -22,9 +22,8 @@ MAX_DESTINATION_CHARS = 200
 RESOLVED_FOR_SECONDS = 30.0
 
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
-_NAME_LOOKUP = frozenset(
-    {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"}
-)
+_NAME_LOOKUP = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
+_REVERSE_LOOKUP = frozenset({"socket.gethostbyaddr", "socket.getnameinfo"})
 _CHILD_PROCESS = frozenset(
     {
         "subprocess.Popen",
@@ -98,6 +97,8 @@ class EgressGuard:
             self._check_address(event, args[0], args[1])
         elif event in _NAME_LOOKUP:
             self._check_lookup(event, args[0])
+        elif event in _REVERSE_LOOKUP:
+            self._check_reverse_lookup(event, args[0])
         elif event in _CHILD_PROCESS:
             self._refuse(event, f"process {args[0]}")
         elif event == "socket.__new__":
@@ -124,11 +125,16 @@ class EgressGuard:
     def _check_lookup(self, event: str, host: Any) -> None:
         if getattr(self._own_lookup, "running", False):
             return
-        name = _host(_text(host[0] if isinstance(host, tuple) else host))
-        # No name is no look-up: '' and None mean 'this machine' when a server binds.
-        if name in ("", "none") or name in self._hosts or _is_address(name):
+        name = _host(_text(host))
+        # An address needs no look-up, and no name is no name: a server that binds says that.
+        if host is None or name == "" or name in self._hosts or _is_address(name):
             return
         self._refuse(event, f"name {name}")
+
+    def _check_reverse_lookup(self, event: str, address: Any) -> None:
+        name = _host(_text(address[0] if isinstance(address, tuple) else address))
+        if name not in self._hosts:
+            self._refuse(event, f"name {name}")
 
     def _check_socket(self, event: str, args: tuple[Any, ...]) -> None:
         family, kind = args[1], args[2]

@@ -288,8 +288,11 @@ class _Service:
 
     async def _clean_up_files(self) -> None:
         while True:
+            try:
+                await self._files.clean_up()
+            except (OSError, sa.exc.DBAPIError) as error:
+                self._trail.crashed(error, "file.clean_up", None, None)
             await asyncio.sleep(CLEAN_UP_EVERY_SECONDS)
-            await self._files.clean_up()
 
 
 def _subject(request: Request) -> str:

@@ -11,8 +11,7 @@ import hashlib
 import os
 import re
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +49,9 @@ class FileContent(Protocol):
     async def remove(self, handle: str) -> None:
         """Forget the content; nothing happens when there is none."""
 
+    async def sweep(self, now: float) -> int:
+        """Remove what a process that died left half-written; returns how many (epoch seconds)."""
+
 
 class LocalFileContent:
     """Files in a folder of this machine, two hexadecimal digits a subfolder."""
@@ -83,11 +85,10 @@ class LocalFileContent:
     async def remove(self, handle: str) -> None:
         self._path(handle).unlink(missing_ok=True)
 
-    def sweep(self, now: Callable[[], float] = time.time) -> int:
-        """Remove what a process that died left half-written; returns how many files."""
+    async def sweep(self, now: float) -> int:
         removed = 0
         for part in self._incoming.iterdir():
-            if now() - part.stat().st_mtime > STALE_SECONDS:
+            if now - part.stat().st_mtime > STALE_SECONDS:
                 part.unlink(missing_ok=True)
                 removed += 1
         return removed

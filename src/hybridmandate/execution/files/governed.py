@@ -44,8 +44,11 @@ class FileStore:
         return GovernedFiles(self, caller, correlation_id, call_key)
 
     async def clean_up(self) -> int:
-        """Remove files past their retention; returns how many. Safe to interrupt and to repeat."""
-        removed = 0
+        """Remove files past their retention and what crashes left; returns how many.
+
+        Safe to interrupt and to repeat, and to run in several processes at once.
+        """
+        removed = await self.content.sweep(self.clock())
         while True:
             handles = await asyncio.to_thread(self.catalogue.expired, self.clock(), CLEAN_UP_BATCH)
             for handle in handles:
