@@ -44,16 +44,24 @@ def _parse_json(work: Working, action: Action, at: At) -> Ended:
             content = json.loads(content)
         except ValueError as error:
             raise ActionFault("InvalidJSON", f"the content is not JSON: {error}") from error
-    errors = [
-        {"message": each.message, "path": "/".join(map(str, each.instance_path))}
-        for each in _validator(json.dumps(schema)).iter_errors(content)
-    ]
+    errors = schema_errors(schema, content)
     if errors:
         places = "; ".join(f"/{each['path']}: {each['message']}" for each in errors[:20])
         return Ended.failed(
             "ValidationFailed", f"The schema validation failed. {places}", {"errors": errors}
         )
     return Ended.succeeded({"body": content})
+
+
+def schema_errors(schema: Any, value: Any) -> list[dict[str, str]]:
+    """Where a value breaks a JSON schema: ``message`` and ``path`` (joined by ``/``).
+
+    :raises ActionFault: when the schema is none.
+    """
+    return [
+        {"message": each.message, "path": "/".join(map(str, each.instance_path))}
+        for each in _validator(json.dumps(schema)).iter_errors(value)
+    ]
 
 
 @lru_cache(maxsize=256)
@@ -114,13 +122,10 @@ def _rows(reader: Reader, items: list[Any], columns: Any) -> list[dict[str, Any]
     if columns:
         return [
             {
-                str(each.of_item(item).evaluate(column["header"])): each.of_item(item).evaluate(
-                    column["value"]
-                )
+                str(row.evaluate(column["header"])): row.evaluate(column["value"])
                 for column in columns
             }
-            for item in items
-            for each in (reader,)
+            for row in (reader.of_item(item) for item in items)
         ]
     for item in items:
         if not isinstance(item, Mapping):

@@ -32,8 +32,9 @@ class FlowCatalogue:
             if flow.workflow_id:
                 self._by_id[flow.workflow_id] = flow.name
 
-    def __iter__(self) -> Iterable[Flow]:
-        return iter([self._flows[digest] for digest in self._current.values()])
+    def all(self) -> list[Flow]:
+        """The flows as their files are now."""
+        return [self._flows[digest] for digest in self._current.values()]
 
     def digest(self, name: str) -> str:
         """The digest of a flow's file as it is now. :raises KeyError: when there is no such flow."""

@@ -136,7 +136,7 @@ class FlowHost:
             "time": self._clock(),
             "seed": uuid.uuid4().hex,
             "trigger": {"name": flow.trigger.name, "outputs": dict(outputs)},
-            "parameters": self._parameters(flow),
+            "parameters": self.parameters(flow),
             "correlationId": correlation_id,
             "principal": principal,
             "resubmitOf": resubmit_of,
@@ -291,7 +291,8 @@ class FlowHost:
             raise KeyError(f"there is no run '{run_id}'")
         return stored
 
-    def _parameters(self, flow: Flow) -> dict[str, Any]:
+    def parameters(self, flow: Flow) -> dict[str, Any]:
+        """The values of a flow's parameters in this environment."""
         values = {}
         for name, parameter in flow.parameters.items():
             known = parameter.schema_name in self._variables if parameter.schema_name else False

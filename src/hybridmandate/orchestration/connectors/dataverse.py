@@ -1,0 +1,120 @@
+"""Microsoft Dataverse (``shared_commondataserviceforapps``) over its Web API v9.2.
+
+A row that a flow creates gets an id made of the action's idempotency key and is written with
+``If-None-Match: *``: a repetition after a crash meets the first row and gives it back instead of
+making a second one (Dataverse Web API, 'Perform conditional operations', 'Upsert').
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from hybridmandate.orchestration.connectors.connector import Connector, Handler
+from hybridmandate.orchestration.connectors.request import OperationCall
+from hybridmandate.orchestration.engine import Answer
+
+API = "/api/data/v9.2"
+_ODATA = {"accept": "application/json", "odata-version": "4.0", "odata-maxversion": "4.0"}
+_ANNOTATIONS = 'odata.include-annotations="*"'
+_QUERY = ("$select", "$filter", "$orderby", "$expand", "$top", "fetchXml")
+MAX_PAGES = 1000
+
+
+class DataverseConnector(Connector):
+    """Rows: create, update, get, list, delete."""
+
+    api_name = "shared_commondataserviceforapps"
+
+    async def create(self, call: OperationCall) -> Answer:
+        """CreateRecord: the new row comes back."""
+        row_id = str(uuid.uuid5(uuid.NAMESPACE_OID, call.idempotency_key))
+        headers = {"if-none-match": "*", "prefer": f"return=representation,{_ANNOTATIONS}"}
+        address = _row(call.required("entityName"), row_id)
+        answer = await self._send("PATCH", address, call, headers, call.nested("item"))
+        if answer.status != 412:
+            return answer
+        first = await self._send("GET", address, call, {"prefer": _ANNOTATIONS})
+        return first if first.status != 200 else Answer(201, first.headers, first.body)
+
+    async def update(self, call: OperationCall) -> Answer:
+        """UpdateRecord: changes a row, or creates it under that id (upsert)."""
+        return await self._change(call, {})
+
+    async def update_only(self, call: OperationCall) -> Answer:
+        """UpdateOnlyRecord: changes a row that exists; 404 otherwise."""
+        return await self._change(call, {"if-match": "*"})
+
+    async def get(self, call: OperationCall) -> Answer:
+        """GetItem: one row."""
+        address = _row(call.required("entityName"), call.required("recordId"))
+        query = {key: str(call.parameters[key]) for key in _QUERY if call.parameters.get(key)}
+        return await self._send("GET", address, call, {"prefer": _ANNOTATIONS}, query=query)
+
+    async def list_rows(self, call: OperationCall) -> Answer:
+        """ListRecords: rows; follows next links up to the action's pagination threshold."""
+        query = {
+            key: str(call.parameters[key])
+            for key in _QUERY
+            if call.parameters.get(key) not in (None, "")
+        }
+        address = f"{API}/{quote(str(call.required('entityName')))}"
+        answer = await self._send("GET", address, call, {"prefer": _ANNOTATIONS}, query=query)
+        if call.pagination is None:
+            return answer
+        return await self._more_pages(call, answer, call.pagination)
+
+    async def delete(self, call: OperationCall) -> Answer:
+        """DeleteRecord: a repetition that finds the row gone has done its work."""
+        address = _row(call.required("entityName"), call.required("recordId"))
+        return await self._send("DELETE", address, call, {})
+
+    async def _change(self, call: OperationCall, headers: Mapping[str, str]) -> Answer:
+        address = _row(call.required("entityName"), call.required("recordId"))
+        sent = {**headers, "prefer": f"return=representation,{_ANNOTATIONS}"}
+        return await self._send("PATCH", address, call, sent, call.nested("item"))
+
+    async def _more_pages(self, call: OperationCall, answer: Answer, wanted: int) -> Answer:
+        if answer.fault is not None or answer.status != 200:
+            return answer
+        rows, body = list(answer.body["value"]), answer.body
+        for _ in range(MAX_PAGES):
+            link = body.get("@odata.nextLink")
+            if link is None or len(rows) >= wanted:
+                break
+            page = await self._send("GET", str(link), call, {"prefer": _ANNOTATIONS})
+            if page.fault is not None or page.status != 200:
+                return page
+            body = page.body
+            rows.extend(body["value"])
+        whole = {key: value for key, value in body.items() if key != "value"}
+        return Answer(200, answer.headers, {**whole, "value": rows})
+
+    async def _send(
+        self,
+        method: str,
+        address: str,
+        call: OperationCall,
+        headers: Mapping[str, str],
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        return await self.session.send(
+            method, address, call=call, headers={**_ODATA, **headers}, query=query, json_body=body
+        )
+
+    operations: ClassVar[Mapping[str, Handler]] = {
+        "CreateRecord": create,
+        "UpdateRecord": update,
+        "UpdateOnlyRecord": update_only,
+        "GetItem": get,
+        "ListRecords": list_rows,
+        "DeleteRecord": delete,
+    }
+
+
+def _row(entity_set: Any, row_id: Any) -> str:
+    return f"{API}/{quote(str(entity_set))}({quote(str(row_id))})"

@@ -1,0 +1,276 @@
+"""The flows process: request triggers for workloads, runs for the operator on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hybridmandate.contracts import FailureType, Refused, response_headers
+from hybridmandate.contracts import headers as names
+from hybridmandate.durable.port import Durable
+from hybridmandate.evidence.record import Record, Recorder, Tier
+from hybridmandate.identity.principal import TokenVerifier
+from hybridmandate.orchestration.connectors import ConnectorHost, ConnectorSettings
+from hybridmandate.orchestration.connectors.session import content_bytes
+from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
+from hybridmandate.orchestration.definition import Flow, FlowDocument
+from hybridmandate.orchestration.history import RunHistory
+from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
+from hybridmandate.orchestration.shells.durable import FlowHost
+from hybridmandate.orchestration.triggers.new_files import OPERATION, NewFiles, NewFilesPolling
+from hybridmandate.orchestration.triggers.request import RequestTrigger
+
+Handler = Callable[[Request], Awaitable[Response]]
+MAX_RUNS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FlowsSettings:
+    """How the flows process behaves.
+
+    ``operator_token`` opens the run endpoints to the command line on this machine, ``variables``
+    are the environment variables by schema name, ``poll_seconds`` how often folders are read,
+    ``respond_seconds`` how long a caller waits for a flow's response (limits page: 120 s),
+    ``max_body_bytes`` the largest trigger body, ``grace_seconds`` how long a stop waits for calls
+    in flight, ``default_retry`` the policy of actions that name none (medium profile when None).
+    """
+
+    operator_token: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    poll_seconds: float = 1.0
+    respond_seconds: float = 120.0
+    max_body_bytes: int = 8 * 1024 * 1024
+    grace_seconds: float = 10.0
+    default_retry: Mapping[str, Any] | None = None
+
+
+def create_app(
+    settings: FlowsSettings,
+    *,
+    documents: Sequence[FlowDocument],
+    connections: Mapping[str, ConnectorSettings],
+    durable: Durable,
+    history: Engine,
+    recorder: Recorder,
+    verifier: TokenVerifier,
+    clock: Callable[[], float] = time.time,
+) -> Starlette:
+    """The flows process as an ASGI application; its lifespan launches ``durable`` and closes it.
+
+    :raises DefinitionInvalid: when a flow cannot be loaded.
+    :raises ValueError: when a connection is not simulated, or two flows have one name.
+    """
+    kept = RunHistory(history)
+    connectors = ConnectorHost(connections)
+    host = FlowHost(
+        flows=FlowCatalogue(documents, kept),
+        durable=durable,
+        services=connectors,
+        history=kept,
+        recorder=recorder,
+        clock=clock,
+        variables=settings.variables,
+        default_retry=settings.default_retry,
+    )
+    process = _Process(settings, host, connectors, durable, recorder, clock)
+    requests = RequestTrigger(
+        host,
+        verifier,
+        max_body_bytes=settings.max_body_bytes,
+        respond_seconds=settings.respond_seconds,
+    )
+    return Starlette(routes=_routes(process, requests), lifespan=process.lifespan)
+
+
+class _Process:
+    """What the endpoints share: the host, its pollers, whether it is ready."""
+
+    def __init__(
+        self,
+        settings: FlowsSettings,
+        host: FlowHost,
+        connectors: ConnectorHost,
+        durable: Durable,
+        recorder: Recorder,
+        clock: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.host = host
+        self._connectors = connectors
+        self._durable = durable
+        self._recorder = recorder
+        self._clock = clock
+        self._pollings: dict[str, NewFilesPolling] = {}
+        self.launched = False
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Launch durable work, then triggers; stop in the other order."""
+        await self._durable.launch()
+        await self.host.launch()
+        tasks = [asyncio.create_task(polling.run()) for polling in self._triggers()]
+        self.launched = True
+        try:
+            yield
+        finally:
+            self.launched = False
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.host.close()
+            await self._durable.close(grace_seconds=self.settings.grace_seconds)
+            await self._connectors.close()
+
+    def troubles(self) -> dict[str, str]:
+        """Flows whose trigger does not work right now, and why."""
+        return {
+            name: polling.failure
+            for name, polling in self._pollings.items()
+            if polling.failure is not None
+        }
+
+    def may_operate(self, request: Request) -> None:
+        """:raises Refused: when the caller does not hold the operator token."""
+        given = request.headers.get("authorization", "")
+        wanted = f"Bearer {self.settings.operator_token}"
+        if not self.settings.operator_token or not hmac.compare_digest(
+            given.encode(), wanted.encode()
+        ):
+            raise Refused(
+                FailureType.UNAUTHORIZED,
+                "runs are shown to the operator of this machine only",
+                reason="operator.token",
+            )
+
+    def _triggers(self) -> list[NewFilesPolling]:
+        for flow in self.host.flows.all():
+            if flow.trigger.type == "Request":
+                continue
+            polling = self._polling(flow)
+            if polling is None:
+                self._not_simulated(flow)
+                continue
+            self._pollings[flow.name] = polling
+        return list(self._pollings.values())
+
+    def _polling(self, flow: Flow) -> NewFilesPolling | None:
+        if flow.trigger.operation_id != OPERATION:
+            return None
+        key = str(flow.trigger.inputs["host"].get("connectionName"))
+        connector = self._connectors.connector(flow, key)
+        if not isinstance(connector, SharePointConnector):
+            return None
+        trigger = NewFiles(flow, connector, self.host)
+        return NewFilesPolling(trigger, seconds=self.settings.poll_seconds)
+
+    def _not_simulated(self, flow: Flow) -> None:
+        """Say in the evidence that a flow will not start by itself here."""
+        self._recorder.record(
+            Record(
+                time_ns=round(self._clock() * 1_000_000_000),
+                tier=Tier.FLOW,
+                kind="flow.trigger",
+                subject=flow.trigger.name,
+                outcome="refused",
+                detail={
+                    "flow": flow.name,
+                    "type": flow.trigger.type,
+                    "operation": flow.trigger.operation_id,
+                    "reason": "not simulated",
+                },
+            )
+        )
+
+
+def _routes(process: _Process, requests: RequestTrigger) -> list[Route]:
+    async def live(request: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def ready(request: Request) -> Response:
+        troubles = process.troubles()
+        status = 200 if process.launched and not troubles else 503
+        word = "ready" if status == 200 else "not ready"
+        return JSONResponse({"status": word, "triggers": sorted(troubles)}, status_code=status)
+
+    async def trigger(request: Request) -> Response:
+        answer = await requests.answer(request)
+        if answer.body is None:
+            return Response(status_code=answer.status, headers=dict(answer.headers))
+        data, kind = content_bytes(answer.body)
+        headers = {"content-type": kind, **{k.lower(): v for k, v in answer.headers.items()}}
+        return Response(data, status_code=answer.status, headers=headers)
+
+    async def runs(request: Request) -> Response:
+        process.may_operate(request)
+        flow = request.query_params.get("flow")
+        found = await asyncio.to_thread(process.host.history.runs, flow=flow, limit=MAX_RUNS)
+        return JSONResponse({"runs": [each.to_json() for each in found]})
+
+    async def run(request: Request) -> Response:
+        process.may_operate(request)
+        run_id = request.path_params["id"]
+        stored = await asyncio.to_thread(process.host.history.find, run_id)
+        if stored is None:
+            raise _no_run(run_id)
+        actions = await asyncio.to_thread(process.host.history.actions, run_id)
+        return JSONResponse({**stored.to_json(), "actions": actions})
+
+    async def resubmit(request: Request) -> Response:
+        process.may_operate(request)
+        run_id = request.path_params["id"]
+        try:
+            started = await process.host.resubmit(run_id)
+        except KeyError:
+            raise _no_run(run_id) from None
+        return JSONResponse({"runId": started}, status_code=202)
+
+    async def cancel(request: Request) -> Response:
+        process.may_operate(request)
+        run_id = request.path_params["id"]
+        if not await process.host.cancel(run_id, "cancelled by the operator"):
+            raise _no_run(run_id)
+        return JSONResponse({"runId": run_id}, status_code=202)
+
+    return [
+        Route("/health/live", live),
+        Route("/health/ready", ready),
+        Route("/flows/{name}/triggers/{trigger}", _refusing(trigger), methods=["POST"]),
+        Route("/runs", _refusing(runs)),
+        Route("/runs/{id}", _refusing(run)),
+        Route("/runs/{id}/resubmit", _refusing(resubmit), methods=["POST"]),
+        Route("/runs/{id}/cancel", _refusing(cancel), methods=["POST"]),
+    ]
+
+
+def _no_run(run_id: str) -> Refused:
+    return Refused(
+        FailureType.NOT_FOUND, f"there is no such run '{run_id}'", reason="run.unknown"
+    )
+
+
+def _refusing(handler: Handler) -> Handler:
+    """Render a refusal in the one error shape of every tier."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Refused as refused:
+            outcome = refused.outcome(correlation_id=request.headers.get(names.CORRELATION_ID))
+            return JSONResponse(
+                outcome.to_json(),
+                status_code=outcome.http_status,
+                headers=dict(response_headers(outcome)),
+            )
+
+    return handle

@@ -1,0 +1,1 @@
+"""What starts runs: polled folders and authenticated requests."""

@@ -1,0 +1,194 @@
+"""The Request trigger: an authenticated workload starts a flow, never 'anyone with the address'."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from hybridmandate.contracts import (
+    FailureType,
+    Outcome,
+    Refused,
+    RowError,
+    Status,
+    is_correlation_id,
+)
+from hybridmandate.contracts import headers as names
+from hybridmandate.identity.principal import Principal, TokenRefused, TokenVerifier
+from hybridmandate.orchestration.connectors.session import as_content
+from hybridmandate.orchestration.definition.model import Flow
+from hybridmandate.orchestration.engine.data_actions import schema_errors
+from hybridmandate.orchestration.history import StoredRun
+from hybridmandate.orchestration.shells.durable import FlowHost, trigger_run_id
+from hybridmandate.orchestration.triggers.trigger_values import conditions_hold
+
+ROLE = "Flows.Trigger"
+"""The application role that a caller's token must carry."""
+_KEPT_OUT = frozenset({"authorization", "cookie", "host", "connection", "content-length"})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAnswer:
+    """What goes back to the caller."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class RequestTrigger:
+    """Starts runs of Request triggers and gives their responses."""
+
+    def __init__(
+        self,
+        host: FlowHost,
+        verifier: TokenVerifier,
+        *,
+        max_body_bytes: int,
+        respond_seconds: float,
+    ) -> None:
+        self._host = host
+        self._verifier = verifier
+        self._max_body_bytes = max_body_bytes
+        self._respond_seconds = respond_seconds
+
+    async def answer(self, request: Request) -> RequestAnswer:
+        """Start the flow that is addressed and answer as its Response says.
+
+        :raises Refused: for a caller without role, an unknown flow, a body that cannot be taken.
+        """
+        principal = await self._caller(request)
+        flow = self._flow(request.path_params["name"], request.path_params["trigger"])
+        correlation_id = _correlation_id(request)
+        outputs = {
+            "headers": {k: v for k, v in request.headers.items() if k not in _KEPT_OUT},
+            "queries": dict(request.query_params),
+            "body": await self._body(request),
+        }
+        _check_schema(flow, outputs["body"])
+        if not conditions_hold(flow, self._host.parameters(flow), outputs):
+            raise Refused(
+                FailureType.VALIDATION_ERROR,
+                f"the trigger conditions of flow '{flow.name}' are not met",
+                reason="trigger.conditions",
+            )
+        key = request.headers.get(names.IDEMPOTENCY_KEY)
+        run_id = trigger_run_id(flow.name, principal.object_id, key) if key else None
+        run_id, _ = await self._host.start(
+            flow.name,
+            outputs,
+            run_id=run_id,
+            correlation_id=correlation_id,
+            principal=principal.object_id,
+        )
+        if any(action.type == "Response" for action in flow.actions.values()):
+            return await self._response(run_id)
+        return _accepted(run_id, correlation_id)
+
+    async def _caller(self, request: Request) -> Principal:
+        try:
+            return await self._verifier.verify(request.headers.get("authorization"), role=ROLE)
+        except TokenRefused as refused:
+            kind = FailureType.FORBIDDEN if refused.status == 403 else FailureType.UNAUTHORIZED
+            raise Refused(kind, refused.message, reason=refused.reason) from None
+
+    def _flow(self, name: str, trigger: str) -> Flow:
+        try:
+            flow = self._host.flows.current(name)
+        except KeyError:
+            raise Refused(
+                FailureType.NOT_FOUND, f"there is no flow '{name}'", reason="flow.unknown"
+            ) from None
+        if flow.trigger.name != trigger or flow.trigger.type != "Request":
+            raise Refused(
+                FailureType.NOT_FOUND,
+                f"flow '{name}' has no request trigger '{trigger}'",
+                reason="trigger.unknown",
+            )
+        return flow
+
+    async def _body(self, request: Request) -> Any:
+        raw = bytearray()
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > self._max_body_bytes:
+                raise Refused(
+                    FailureType.PAYLOAD_TOO_LARGE,
+                    f"a trigger takes at most {self._max_body_bytes} bytes",
+                )
+        if not raw:
+            return None
+        media = request.headers.get("content-type", "application/json")
+        kind = media.partition(";")[0].strip().lower()
+        if kind == "application/json":
+            try:
+                return json.loads(bytes(raw))
+            except (ValueError, RecursionError):
+                raise Refused(
+                    FailureType.MALFORMED_REQUEST, "the body is not JSON", reason="body.not_json"
+                ) from None
+        if kind.startswith("text/"):
+            return bytes(raw).decode("utf-8", "replace")
+        return as_content(bytes(raw), kind)
+
+    async def _response(self, run_id: str) -> RequestAnswer:
+        stored = await self._host.responded(run_id, timeout_seconds=self._respond_seconds)
+        if stored.response is not None:
+            response = stored.response
+            return RequestAnswer(
+                response["statusCode"],
+                {**response["headers"], names.CORRELATION_ID: stored.correlation_id or run_id},
+                response["body"],
+            )
+        raise _no_response(stored, self._respond_seconds)
+
+
+def _no_response(stored: StoredRun, seconds: float) -> Refused:
+    if stored.status == "Running":
+        return Refused(
+            FailureType.TIMEOUT, f"run '{stored.id}' did not answer within {seconds:g} s"
+        )
+    return Refused(
+        FailureType.INTERNAL_ERROR,
+        f"run '{stored.id}' ended {stored.status} without an answer",
+        reason="flow.no_response",
+    )
+
+
+def _accepted(run_id: str, correlation_id: str | None) -> RequestAnswer:
+    outcome = Outcome(
+        status=Status.ACCEPTED, correlation_id=correlation_id, data={"runId": run_id}
+    )
+    return RequestAnswer(202, {}, outcome.to_json())
+
+
+def _correlation_id(request: Request) -> str | None:
+    given = request.headers.get(names.CORRELATION_ID)
+    if given is not None and not is_correlation_id(given):
+        raise Refused(
+            FailureType.MALFORMED_REQUEST,
+            "x-correlation-id: 8 to 64 letters, digits, '.', '_' and '-'",
+            reason="correlation_id.malformed",
+        )
+    return given
+
+
+def _check_schema(flow: Flow, body: Any) -> None:
+    """The trigger's schema, where the flow asks for it (operation option of the platform)."""
+    if "EnableSchemaValidation" not in flow.trigger.options:
+        return
+    schema = flow.trigger.inputs.get("schema") or {}
+    errors = schema_errors(schema, body)
+    if errors:
+        raise Refused(
+            FailureType.VALIDATION_ERROR,
+            f"the body does not fit the schema of flow '{flow.name}'",
+            errors=[
+                RowError(code="schema", message=each["message"], field=f"/{each['path']}")
+                for each in errors
+            ],
+        )
