@@ -1,9 +1,9 @@
 """Latency of an idempotent replay at the execution service: goal under 2 ms (design.md section 10).
 
-A call is made once, then repeated: door, body, contract check, claim look-up and answer, on a SQLite
-file, the ASGI app called directly. Beside it, in the same run: the same service's liveness answer
-(what the ASGI app itself costs), a first call (with its claim and group commit), and replays from
-many callers at once.
+A call is made once, then repeated: door, body, contract check, claim look-up and answer, on a
+SQLite file, the ASGI app called directly. Beside it, in the same run: the same service's liveness
+answer (what the ASGI app itself costs), a first call (with its claim and group commit), and replays
+from many callers at once.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from execution_kit import Service, running
 from sample_operations import Effects, registry, unavailable
 
 from hybridmandate.contracts import FailureType, Refused
-from hybridmandate.execution.claims import CLAIMS
+from hybridmandate.execution.claims import CLAIMS, Claims
 
 GOOD = {"text": "hello", "items": [{"amount": 1, "currency": "EUR"}]}
 
@@ -269,6 +270,49 @@ async def test_evidence_of_a_call_names_who_what_and_how_it_ended(service: Servi
     assert finished.bytes_out > 0
     assert finished.duration_ms > 0
     assert note.detail == {"contract": "test.echo/1", "length": 5}
+
+
+async def test_call_that_is_cut_off_by_a_stop_may_be_repeated_at_once(
+    service: Service, effects: Effects
+) -> None:
+    first = asyncio.create_task(service.call("test.held", GOOD))
+    await effects.entered.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    effects.gate.set()
+    again = await service.call("test.held", GOOD)
+    assert again.json()["status"] == "succeeded"
+    assert again.json()["replayed"] is False
+
+
+async def test_body_that_does_not_arrive_in_time_is_a_timeout(
+    service: Service, effects: Effects
+) -> None:
+    async def dripping() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(5)
+
+    answer = await service.call(
+        "test.slow", content=dripping(), headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 504
+    assert answer.json()["failure"]["reason"] == "body.slow"
+    assert effects.calls["slow"] == 0
+
+
+async def test_expired_claims_are_removed_and_running_ones_are_not(
+    service: Service, effects: Effects
+) -> None:
+    claims = Claims(service.engine, process_id="sweeper", lease_seconds=1, clock=service.clock)
+    await service.call("test.echo", GOOD)
+    first = asyncio.create_task(service.call("test.held", GOOD))
+    await effects.entered.wait()
+    assert claims.forget_expired() == 0
+    service.clock.offset = 8 * 86400
+    assert claims.forget_expired() == 1
+    effects.gate.set()
+    assert (await first).status_code == 200
 
 
 async def test_stop_lets_a_call_in_flight_end_and_takes_no_new_one(

@@ -122,15 +122,18 @@ class Claims:
         )
 
     def open(self) -> None:
-        """Make the table when there is none, forget expired claims, and begin to renew leases."""
+        """Make the table when there is none, and begin to renew leases."""
         with self._engine.begin() as connection:
             _METADATA.create_all(connection, checkfirst=True)
-            connection.execute(
-                sa.delete(CLAIMS).where(
-                    CLAIMS.c.expires_at < self._clock(), CLAIMS.c.state != ClaimState.RUNNING
-                )
-            )
         self._writer.start()
+
+    def forget_expired(self) -> int:
+        """Remove claims whose time has passed; returns how many. Blocking."""
+        gone = sa.delete(CLAIMS).where(
+            CLAIMS.c.expires_at < self._clock(), CLAIMS.c.state != ClaimState.RUNNING
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(gone).rowcount
 
     def close(self) -> None:
         """Commit what is on the way and stop renewing."""

@@ -42,6 +42,8 @@ class GroupCommit:
         self._periodic = periodic
         self._every = every
         self._queue: queue.SimpleQueue[_Item[Any] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
 
     def start(self) -> None:
@@ -50,7 +52,9 @@ class GroupCommit:
 
     def close(self) -> None:
         """Write what was handed in, then end."""
-        self._queue.put(None)
+        with self._gate:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join()
 
     async def run(self, key: str, work: Work[T]) -> T:
@@ -59,10 +63,14 @@ class GroupCommit:
         ``work`` must touch only rows of ``key``: a batch is sorted by key, so that two processes
         never lock each other's rows crosswise.
         :raises sqlalchemy.exc.DBAPIError: when the batch could not be committed; nothing of it was.
+        :raises RuntimeError: after :meth:`close`.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Item(key, work, loop, future))
+        with self._gate:
+            if self._closed:
+                raise RuntimeError("the writer is closed: this process is stopping")
+            self._queue.put(_Item(key, work, loop, future))
         return await future
 
     def _run(self) -> None:

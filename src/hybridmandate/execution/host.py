@@ -140,7 +140,7 @@ class _Service:
         await asyncio.to_thread(self._catalogue.open)
         await asyncio.to_thread(self._claims.open)
         await self._durable.launch()
-        cleaner = asyncio.create_task(self._clean_up_files())
+        cleaner = asyncio.create_task(self._clean_up())
         self._serving = True
         try:
             yield
@@ -286,12 +286,13 @@ class _Service:
             return False
         return True
 
-    async def _clean_up_files(self) -> None:
+    async def _clean_up(self) -> None:
         while True:
             try:
+                await asyncio.to_thread(self._claims.forget_expired)
                 await self._files.clean_up()
             except (OSError, sa.exc.DBAPIError) as error:
-                self._trail.crashed(error, "file.clean_up", None, None)
+                self._trail.crashed(error, "clean_up", None, None)
             await asyncio.sleep(CLEAN_UP_EVERY_SECONDS)
 
 
