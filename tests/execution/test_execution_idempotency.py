@@ -218,6 +218,7 @@ async def test_claim_of_a_dead_process_is_taken_over_after_its_lease(
         assert again.json()["status"] == "succeeded"
         assert again.json()["replayed"] is False
         assert [r.attempt for r in service.records.of("call.finished")][-1] == 2
+        assert [r.attempt for r in service.records.of("claim.taken_over")] == [2]
     assert effects.calls["echo"] == 2
 
 

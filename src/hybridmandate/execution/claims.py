@@ -114,9 +114,12 @@ class Claims:
         self._process_id = process_id
         self._lease_seconds = lease_seconds
         self._clock = clock
+        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self._insert = (
-            postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        )(CLAIMS).on_conflict_do_nothing(index_elements=[CLAIMS.c.key])
+            insert(CLAIMS)
+            .on_conflict_do_nothing(index_elements=[CLAIMS.c.key])
+            .returning(CLAIMS.c.key)
+        )
         self._writer = GroupCommit(
             engine, periodic=self._renew, every=lease_seconds / RENEWALS_A_LEASE
         )
@@ -162,7 +165,7 @@ class Claims:
         held = _select(connection, wanted.key)
         if held is None:
             fresh = self._claim(wanted, attempt=1)
-            if connection.execute(self._insert, _row(fresh)).rowcount == 1:
+            if connection.execute(self._insert, _row(fresh)).first() is not None:
                 return Taken(True, fresh)
             held = _select(connection, wanted.key)
             if held is None:

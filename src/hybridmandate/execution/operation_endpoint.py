@@ -258,6 +258,15 @@ class OperationEndpoint:
         arrived: Arrived,
     ) -> Outcome:
         claim = taken.claim
+        if taken.took_over:
+            self.trail.write(
+                "claim.taken_over",
+                subject_of(operation.ref),
+                correlation_id=arrived.visit.correlation_id,
+                caller=arrived.visit.caller,
+                attempt=claim.attempt,
+                detail={"key": claim.key},
+            )
         try:
             outcome = await self._run(arrived, operation, payload, claim.key, deadline)
         except asyncio.CancelledError:

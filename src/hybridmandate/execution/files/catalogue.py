@@ -50,7 +50,11 @@ class FileCatalogue:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        self._insert = insert(FILES).on_conflict_do_nothing(index_elements=[FILES.c.origin])
+        self._insert = (
+            insert(FILES)
+            .on_conflict_do_nothing(index_elements=[FILES.c.origin])
+            .returning(FILES.c.handle)
+        )
 
     def open(self) -> None:
         """Make the table when there is none."""
@@ -61,7 +65,7 @@ class FileCatalogue:
         """Note a file. The entry that stands: the earlier one when its origin was noted before."""
         row = {name: getattr(entry, name) for name in FileEntry.__slots__}
         with self._engine.begin() as connection:
-            if connection.execute(self._insert, row).rowcount == 1:
+            if connection.execute(self._insert, row).first() is not None:
                 return entry
             found = connection.execute(sa.select(FILES).where(FILES.c.origin == entry.origin))
             return _entry(found.mappings().one())
