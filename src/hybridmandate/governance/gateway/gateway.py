@@ -118,9 +118,7 @@ class Gateway:
     def _api(self, api: ApiEntry) -> ServedApi:
         products = [None, *(p.id for p in self.configuration.products if api.id in p.apis)]
         prepared = (
-            None
-            if api.policy is None
-            else prepare_document(api.policy, "api", self.configuration)
+            None if api.policy is None else prepare_document(api.policy, "api", self.configuration)
         )
         sections = {each: inherit(prepared, self._product_sections[each]) for each in products}
         entries = []

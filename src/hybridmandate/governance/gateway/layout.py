@@ -227,9 +227,7 @@ def _operations(path: Path) -> tuple[OperationEntry, ...]:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise PolicyDocumentError(str(file), line, column, str(error.problem)) from error
-    policies = {
-        each.name: _document(each / "policy.xml") for each in _folders(path / "operations")
-    }
+    policies = {each.name: _document(each / "policy.xml") for each in _folders(path / "operations")}
     operations = operations_of(specification, str(file), policies)
     unknown = policies.keys() - {each.id for each in operations}
     if unknown:

@@ -133,7 +133,7 @@ def _steps(
     found: list[Step] = []
     for element, label in zip(elements, labels, strict=True):
         if element.name == "include-fragment":
-            found.extend(_included(element, label, preparation, ()))
+            found.extend(_included(element, label, preparation))
         else:
             found.append(_step(element, label, preparation))
     return found
@@ -171,9 +171,7 @@ def _step(element: Element, label: str, preparation: Preparation) -> Step:
     )
 
 
-def _included(
-    element: Element, label: str, preparation: Preparation, within: tuple[str, ...]
-) -> list[Step]:
+def _included(element: Element, label: str, preparation: Preparation) -> list[Step]:
     reader = ElementReader(element, preparation, label)
     name = reader.literal("fragment-id")
     reader.optional_literal("id")
@@ -183,7 +181,7 @@ def _included(
         raise _error(
             preparation.file, reader.required_attribute("fragment-id"), f"no fragment '{name}'"
         )
-    if name in within:
+    if name in preparation.within:
         raise _error(preparation.file, element, f"fragment '{name}' includes itself")
     root = parse_document(document.text, document.file)
     if root.name != "fragment":
@@ -195,17 +193,12 @@ def _included(
         preparation.scope,
         preparation.section,
         _sequence,
+        (*preparation.within, name),
     )
-    found: list[Step] = []
-    labels = _labels(root.children, f"{label}/")
-    for child, child_label in zip(root.children, labels, strict=True):
+    for child in root.walk():
         if child.name in ("cache-lookup", "cache-store"):
             raise _error(document.file, child, f"<{child.name}> is not allowed in a fragment")
-        if child.name == "include-fragment":
-            found.extend(_included(child, child_label, inner, (*within, name)))
-        else:
-            found.append(_step(child, child_label, inner))
-    return found
+    return _steps(root.children, _labels(root.children, f"{label}/"), inner)
 
 
 def _substitute(root: Element, values: Mapping[str, str], file: str) -> None:

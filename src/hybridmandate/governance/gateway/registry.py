@@ -72,7 +72,10 @@ def policy(
 
 
 class Preparation:
-    """What is known while one document is prepared: file, section, scope, configuration."""
+    """What is known while one document is prepared: file, section, scope, configuration.
+
+    ``within`` are the fragments that are being included, outermost first.
+    """
 
     def __init__(
         self,
@@ -81,12 +84,14 @@ class Preparation:
         scope: str,
         section: Section,
         sequence: Callable[[Element, Preparation, str], Steps],
+        within: tuple[str, ...] = (),
     ) -> None:
         self.configuration = configuration
         self.file = file
         self.scope = scope
         self.section = section
         self.sequence = sequence
+        self.within = within
 
 
 class ElementReader:

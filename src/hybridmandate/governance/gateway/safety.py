@@ -73,9 +73,7 @@ def check_headers(headers: Headers, *, most_bytes: int, most_count: int) -> None
             if name == b"content-length" and not value.isdigit():
                 raise refusal("Header content-length is not a number.", reason="HeaderInvalid")
             if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-                raise refusal(
-                    "Only the transfer encoding chunked is read.", reason="HeaderInvalid"
-                )
+                raise refusal("Only the transfer encoding chunked is read.", reason="HeaderInvalid")
         if _CONTROL.search(value):
             raise refusal("A header holds a control sign.", reason="HeaderInvalid")
     if b"content-length" in seen and b"transfer-encoding" in seen:

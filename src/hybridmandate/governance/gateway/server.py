@@ -222,9 +222,7 @@ class GatewayApp:
                 return match
         raise _no_operation()
 
-    def _subscribed(
-        self, exchange: Exchange, api: ServedApi, served: ServedOperation
-    ) -> Pipeline:
+    def _subscribed(self, exchange: Exchange, api: ServedApi, served: ServedOperation) -> Pipeline:
         request = exchange.request
         header = api.entry.subscription_key_header
         key = request.headers.get(header)
@@ -288,9 +286,7 @@ class GatewayApp:
         ]
         if content is not None and not bare:
             headers.append((b"content-length", str(len(content)).encode()))
-        await send(
-            {"type": "http.response.start", "status": response.status, "headers": headers}
-        )
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         if bare or content is not None:
             sent = b"" if bare or content is None else content
             exchange.bytes_out = len(sent)
@@ -334,5 +330,3 @@ def _point_at(url: Url, backend: BaseUrl | None, rest: str) -> None:
     host, _, port = place.split("/", 1)[0].partition(":")
     url.scheme, url.host = scheme, host
     url.port = int(port) if port.isdigit() else (443 if scheme == "https" else 80)
-
-

@@ -173,5 +173,3 @@ async def _chunks(response: aiohttp.ClientResponse, outgoing: Outgoing) -> Async
         raise TransportFailure(f"{_place(outgoing)}: the response broke off: {error}") from error
     finally:
         response.release()
-
-

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hybridmandate.governance.gateway.csharp import (
     ExpressionFailure,
     ExpressionSyntaxError,
+    as_text,
     compile_expression,
 )
+
 from hybridmandate.governance.gateway.csharp_text import starts_expression
 from hybridmandate.governance.gateway.document import Text
 from hybridmandate.governance.gateway.errors import PolicyDocumentError, PolicyError
@@ -66,6 +68,46 @@ class Evaluated:
             raise PolicyError(
                 500, "ExpressionValueEvaluationFailure", f"Expression evaluation failed. {error}"
             ) from error
+
+
+def text_of(value: Any) -> str:
+    """A value as the text that C# would put into a message."""
+    return value if isinstance(value, str) else as_text(value)
+
+
+def bytes_of(value: Any) -> bytes:
+    """A value as the bytes of a body: bytes stay, anything else is UTF-8 text."""
+    return value if isinstance(value, bytes) else text_of(value).encode()
+
+
+def boolean_of(value: Any) -> bool:
+    """A condition's result; the words true and false count too.
+
+    :raises PolicyError: for anything else.
+    """
+    if isinstance(value, bool):
+        return value
+    text = text_of(value).strip().lower()
+    if text not in ("true", "false"):
+        raise PolicyError(
+            500, "ExpressionValueEvaluationFailure", f"'{text[:80]}' is not true or false."
+        )
+    return text == "true"
+
+
+def integer_of(value: Any) -> int:
+    """A whole number, also when it comes as text.
+
+    :raises PolicyError: for anything else.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    try:
+        return int(text_of(value))
+    except ValueError:
+        raise PolicyError(
+            500, "ExpressionValueEvaluationFailure", f"'{text_of(value)[:80]}' is no whole number."
+        ) from None
 
 
 def compile_value(text: Text, file: str) -> Value:

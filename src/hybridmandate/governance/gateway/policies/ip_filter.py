@@ -20,7 +20,9 @@ class IpFilter(Policy):
         self._action = reader.value("action")
         if isinstance(self._action, Constant) and self._action.value not in ("allow", "forbid"):
             reader.refuse("attribute 'action' of <ip-filter> must be allow or forbid")
-        self._addresses = [self._checked(each, each.content()) for each in reader.children("address")]
+        self._addresses = [
+            self._checked(each, each.content()) for each in reader.children("address")
+        ]
         self._ranges = [
             (self._checked(each, each.value("from")), self._checked(each, each.value("to")))
             for each in reader.children("address-range")

@@ -118,7 +118,9 @@ class EmitTokenMetric(Policy):
             ("total_tokens", "Total Tokens"),
         ):
             exchange.services.telemetry(
-                "policy.metric", title, {"namespace": namespace, "value": used.get(name, 0)} | dimensions
+                "policy.metric",
+                title,
+                {"namespace": namespace, "value": used.get(name, 0)} | dimensions,
             )
 
 

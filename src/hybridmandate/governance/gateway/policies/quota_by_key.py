@@ -56,9 +56,7 @@ class QuotaByKey(Policy):
         exchange.counted.add(counted)
         if self._bandwidth is not None:
             limit = integer_of(self._bandwidth.get(exchange))
-            reading = exchange.services.counters.fixed(
-                f"{key}|kb", limit, self._start, period, 0
-            )
+            reading = exchange.services.counters.fixed(f"{key}|kb", limit, self._start, period, 0)
             if not reading.allowed:
                 raise quota_exceeded(reading, "bandwidth")
             if not again:

@@ -44,9 +44,7 @@ class OwnRequest:
             self._resource = self._identity.value("resource")
             self._client = self._identity.optional_literal("client-id")
         basic = reader.child("authentication-basic")
-        self._basic = (
-            None if basic is None else (basic.value("username"), basic.value("password"))
-        )
+        self._basic = None if basic is None else (basic.value("username"), basic.value("password"))
         if reader.child("proxy") is not None or reader.child("authentication-certificate"):
             reader.refuse("<proxy> and <authentication-certificate> are not supported here")
 
@@ -121,8 +119,8 @@ class SendRequest(Policy):
             if text_of(self._ignore.get(exchange)).lower() == "true":
                 exchange.variables[name] = None
                 return
-            reason = "Timeout" if isinstance(error, TransportTimeout) else (
-                "BackendConnectionFailure"
+            reason = (
+                "Timeout" if isinstance(error, TransportTimeout) else ("BackendConnectionFailure")
             )
             raise PolicyError(500, reason, f"The request failed: {error}") from error
 

@@ -28,7 +28,7 @@ class SetQueryParameter(Policy):
             return
         else:
             values = [text_of(each.get(exchange)) for each in self._values]
-            query[name] = query[name] + values if self._action == "append" and name in query else (
-                values
+            query[name] = (
+                query[name] + values if self._action == "append" and name in query else (values)
             )
         exchange.request.url.set_query(query)

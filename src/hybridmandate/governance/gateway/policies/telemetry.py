@@ -42,9 +42,7 @@ class Dimensions:
     def values(self, exchange: Exchange) -> dict[str, str]:
         """The dimensions of this call."""
         return {
-            name: _OWN_DIMENSIONS[name](exchange)
-            if value is None
-            else text_of(value.get(exchange))
+            name: _OWN_DIMENSIONS[name](exchange) if value is None else text_of(value.get(exchange))
             for name, value in self._own
         }
 

@@ -133,7 +133,6 @@ def judge(token: CompactToken, rules: TokenRules, exchange: Exchange) -> None:
     check_claims(token, rules, exchange.services.clock())
 
 
-
 def object_id(token: CompactToken) -> str | None:
     """The caller's object id (claim ``oid``), for the evidence."""
     found = token.claims.get("oid")

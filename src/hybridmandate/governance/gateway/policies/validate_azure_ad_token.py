@@ -106,9 +106,7 @@ def _authority(tenant: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/").split("/")[0]
 
 
-def _issuers(
-    base: str, tenant: str, token: CompactToken, named: frozenset[str]
-) -> frozenset[str]:
+def _issuers(base: str, tenant: str, token: CompactToken, named: frozenset[str]) -> frozenset[str]:
     """Issuers of v1 and v2 tokens of the tenant; for many tenants, of the token's own tenant."""
     own = str(token.claims.get("tid", ""))
     known = tenant if tenant not in ("organizations", "common") else own

@@ -92,8 +92,11 @@ class ValidateContent(Policy):
         if not await self._fits(message):
             violations.append(
                 Violation(
-                    "body", "Request" if not response_side else "Response", "SizeLimit",
-                    f"The body is larger than {self._most} bytes.", self._too_large,
+                    "body",
+                    "Request" if not response_side else "Response",
+                    "SizeLimit",
+                    f"The body is larger than {self._most} bytes.",
+                    self._too_large,
                 )
             )
         else:
@@ -121,7 +124,9 @@ class ValidateContent(Policy):
         if content is None:
             return [
                 Violation(
-                    stated, "Content", "UnspecifiedContentType",
+                    stated,
+                    "Content",
+                    "UnspecifiedContentType",
                     f"Unspecified content type {stated or 'none'} is not allowed.",
                     self._unspecified,
                 )

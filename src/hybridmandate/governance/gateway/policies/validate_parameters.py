@@ -12,8 +12,17 @@ from hybridmandate.governance.gateway.policies.validation import ACTIONS, Violat
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
 
 _USUAL_HEADERS = frozenset(
-    "accept accept-encoding accept-language authorization connection content-length content-type "
-    "host user-agent".split()
+    [
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "user-agent",
+    ]
 )
 
 
@@ -52,9 +61,7 @@ class ValidateParameters(Policy):
         declared = exchange.operation.parameters if exchange.operation is not None else ()
         violations: list[Violation] = []
         for kind, given in self._given(exchange).items():
-            known = {
-                str(each["name"]).lower(): each for each in declared if each.get("in") == kind
-            }
+            known = {str(each["name"]).lower(): each for each in declared if each.get("in") == kind}
             violations.extend(self._specified(kind, known, given))
             violations.extend(self._unknown(kind, known, given))
         settle(exchange, violations, self._variable, self._section)

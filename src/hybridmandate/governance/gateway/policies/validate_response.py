@@ -38,7 +38,9 @@ class ValidateHeaders(Policy):
             if key in _ALWAYS_ALLOWED or action == "ignore":
                 continue
             violations.append(
-                Violation(name, "Header", "UnspecifiedHeader", f"Unspecified header {name}.", action)
+                Violation(
+                    name, "Header", "UnspecifiedHeader", f"Unspecified header {name}.", action
+                )
             )
         settle(exchange, violations, self._variable, self._section)
 
@@ -65,7 +67,10 @@ class ValidateStatusCode(Policy):
         if action == "ignore":
             return
         violation = Violation(
-            str(status), "StatusCode", "UnspecifiedStatusCode",
-            f"Unspecified status code {status}.", action,
+            str(status),
+            "StatusCode",
+            "UnspecifiedStatusCode",
+            f"Unspecified status code {status}.",
+            action,
         )
         settle(exchange, [violation], self._variable, self._section)

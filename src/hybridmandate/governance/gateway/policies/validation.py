@@ -13,9 +13,7 @@ from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.registry import Section
 
 ACTIONS = ("ignore", "prevent", "detect")
-HIDDEN = (
-    "The request could not be processed due to an internal error. Contact the API owner."
-)
+HIDDEN = "The request could not be processed due to an internal error. Contact the API owner."
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,286 @@
+"""Behavioural cases of the policy engine, run through the real server.
+
+Format: ``tests/conformance/gateway_policies.README.md``. Each case gets its own gateway behind
+uvicorn on a free port, and a stub back end behind another; requests go over HTTP. Only the clock is
+ours, so that windows can pass without waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvicorn
+from joserfc import jwt
+from joserfc.jwk import OctKey
+from yarl import URL
+
+from hybridmandate.evidence.record import Record
+from hybridmandate.governance.gateway.configuration import (
+    ApiEntry,
+    BackendEntry,
+    Configuration,
+    Document,
+    OperationEntry,
+    ProductEntry,
+    Subscription,
+)
+from hybridmandate.governance.gateway.conformance_expectations import differences
+from hybridmandate.governance.gateway.conformance_stub import StubBackend
+from hybridmandate.governance.gateway.server import create_app
+from hybridmandate.governance.gateway.settings import GatewaySettings
+from hybridmandate.governance.gateway.transport import (
+    HttpTransport,
+    Incoming,
+    Outgoing,
+)
+
+_CLIENT_HEADER = "x-conformance-client"
+Result = tuple[str, bool, str]
+
+
+def run_cases(path: Path) -> list[Result]:
+    """Run every case of a JSON-lines file: (name, passed, why not)."""
+    cases = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    return asyncio.run(run_all(cases))
+
+
+async def run_all(cases: list[Mapping[str, Any]], *, at_once: int = 16) -> list[Result]:
+    """Run cases side by side, each with servers and a clock of its own; results in their order."""
+    room = asyncio.Semaphore(at_once)
+
+    async def result(case: Mapping[str, Any]) -> Result:
+        async with room:
+            try:
+                why = await _run(case)
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}"
+            return str(case["name"]), not why, why
+
+    return list(await asyncio.gather(*(result(case) for case in cases)))
+
+
+class _Clock:
+    """Real time plus what a case advances."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+class _ToStub:
+    """Sends every request to the stub and tells it the address that was meant."""
+
+    def __init__(self, stub_url: str) -> None:
+        self._stub_url = stub_url
+        self._http = HttpTransport()
+
+    async def send(self, outgoing: Outgoing) -> Incoming:
+        outgoing.headers.append(("x-conformance-url", outgoing.url))
+        parts = URL(outgoing.url, encoded=True)
+        outgoing.url = self._stub_url + (parts.raw_path_qs or "/")
+        return await self._http.send(outgoing)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+
+class _Token:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    async def token(self, resource: str) -> str:
+        return self._text
+
+
+class _Nowhere:
+    def record(self, record: Record) -> None:
+        """Evidence is not what these cases are about."""
+
+
+class Served:
+    """An ASGI application behind uvicorn on a free loopback port."""
+
+    def __init__(self, app: Any) -> None:
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=0, log_level="critical", access_log=False
+        )
+        self._server = uvicorn.Server(config)
+        self._task: asyncio.Task[None] | None = None
+        self.url = ""
+
+    async def __aenter__(self) -> Served:
+        self._task = asyncio.create_task(self._server.serve())
+        while not self._server.started:
+            if self._task.done():
+                raise RuntimeError("the server did not start")
+            await asyncio.sleep(0.002)
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        assert self._task is not None
+        await self._task
+
+
+async def _run(case: Mapping[str, Any]) -> str:
+    """An empty text, or what differs from the case's expectation."""
+    clock = _Clock()
+    stub = StubBackend(case.get("backend"), case.get("services") or {})
+    async with Served(stub) as backend:
+        app = create_app(
+            GatewaySettings(client_address_header=_CLIENT_HEADER),
+            configuration_of(case),
+            lambda _: _Token(case.get("managed_identity_token", "")),
+            _Nowhere(),
+            transport=_ToStub(backend.url),
+            clock=clock,
+            sleep=lambda _: asyncio.sleep(0),
+        )
+        async with Served(app) as gateway, aiohttp.ClientSession(auto_decompress=False) as client:
+            return await _play(case, clock, stub, client, gateway.url)
+
+
+async def _play(
+    case: Mapping[str, Any],
+    clock: _Clock,
+    stub: StubBackend,
+    client: aiohttp.ClientSession,
+    url: str,
+) -> str:
+    for earlier in case.get("before", ()):
+        await _send(client, url, {**case["request"], **earlier})
+        clock.ahead += earlier.get("then_advance_seconds", 0)
+    if case.get("parallel"):
+        answers = await asyncio.gather(
+            *(_send(client, url, case["request"]) for _ in range(case["parallel"]))
+        )
+        statuses = sorted(each["status"] for each in answers)
+        wanted = case["expect"].get("statuses_sorted")
+        return "" if statuses == wanted else f"statuses are {statuses}, not {wanted}"
+    answer: dict[str, Any] = {}
+    calls_before = 0
+    for _ in range(case.get("repeat", 1)):
+        calls_before = len(stub.calls)
+        answer = await _send(client, url, case["request"])
+    return "; ".join(
+        differences(case["expect"], answer, stub.calls, calls_before, stub.service_calls)
+    )
+
+
+async def _send(
+    client: aiohttp.ClientSession, url: str, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    headers = dict(request.get("headers") or {})
+    path = request["path"]
+    token = request.get("jwt")
+    if token is not None:
+        path = _carry(token, headers, path)
+    headers[_CLIENT_HEADER] = request.get("ip", "127.0.0.1")
+    body = request.get("body")
+    async with client.request(
+        request.get("method", "GET"),
+        URL(url + path, encoded="%" in path),
+        headers=headers,
+        data=body.encode() if body is not None else None,
+        allow_redirects=False,
+    ) as response:
+        return {
+            "status": response.status,
+            "headers": list(response.headers.items()),
+            "body": (await response.read()).decode("utf-8", "replace"),
+        }
+
+
+def _carry(token: Mapping[str, Any], headers: dict[str, str], path: str) -> str:
+    """Put a signed token where the case wants it; the path, with the token if it goes there."""
+    claims = dict(token["claims"])
+    for name in ("exp", "nbf"):
+        if f"{name}_in" in claims:
+            claims[name] = int(time.time()) + claims.pop(f"{name}_in")
+    key = OctKey.import_key(base64.b64decode(token["key_b64"]))
+    text = jwt.encode({"alg": token["alg"]}, claims, key, algorithms=[token["alg"]])
+    kind, _, name = token.get("where", "header:Authorization").partition(":")
+    if kind == "query":
+        return f"{path}{'&' if '?' in path else '?'}{name}={text}"
+    scheme = token.get("scheme", "Bearer")
+    headers[name] = f"{scheme} {text}".strip()
+    return path
+
+
+def configuration_of(case: Mapping[str, Any]) -> Configuration:
+    """The fixture of a case: one API below ``/api`` with one operation."""
+    scopes = case.get("scopes") or {}
+    operation = case.get("operation") or {"method": "*", "urlTemplate": "/*"}
+    representations = (operation.get("request") or {}).get("representations") or []
+    subscription = case.get("subscription")
+    product = "product" if "product" in scopes else None
+    return Configuration(
+        apis=(
+            ApiEntry(
+                id="api",
+                name="api",
+                path="api",
+                service_url="http://backend.example",
+                operations=(
+                    OperationEntry(
+                        id=operation.get("id", "op"),
+                        name=operation.get("name", "op"),
+                        method=operation["method"],
+                        url_template=operation["urlTemplate"],
+                        policy=_document(scopes.get("operation"), "operation.xml"),
+                        request_schemas={each["contentType"]: None for each in representations},
+                    ),
+                ),
+                policy=_document(case["policy"], "api.xml"),
+                subscription_required=bool(case.get("subscription_required")),
+            ),
+        ),
+        global_policy=_document(scopes.get("global"), "global.xml"),
+        fragments={
+            name: Document(text, f"{name}.xml")
+            for name, text in (case.get("fragments") or {}).items()
+        },
+        named_values=case.get("named_values") or {},
+        products=(
+            ()
+            if product is None
+            else (
+                ProductEntry(
+                    "product",
+                    "product",
+                    frozenset({"api"}),
+                    _document(scopes["product"], "product.xml"),
+                ),
+            )
+        ),
+        subscriptions=(
+            ()
+            if subscription is None
+            else (
+                Subscription(
+                    subscription["id"], subscription["id"], (subscription["key"],), product
+                ),
+            )
+        ),
+        backends={
+            name: BackendEntry(name, each.get("url"))
+            for name, each in (case.get("backends") or {}).items()
+        },
+        schemas=case.get("schemas") or {},
+        loggers=frozenset(case.get("loggers") or ()),
+    )
+
+
+def _document(text: str | None, file: str) -> Document | None:
+    return None if text is None else Document(text, file)
