@@ -2,7 +2,8 @@
 
 A Python audit hook (PEP 578) sees every connection, name look-up and child process that Python code
 begins, and refuses what is not named. It cannot be removed again. What it cannot see is in
-docs/execution/execution.md; the network's own rules (NSG, firewall, Landlock) stand behind it.
+docs/execution/execution.md; the network's own rules (NSG, firewall, private endpoints)
+stand behind it.
 """
 
 from __future__ import annotations
