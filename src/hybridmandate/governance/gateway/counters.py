@@ -97,10 +97,7 @@ class ProcessCounters:
     def _fixed_window(self, key: str, start: float, period: float) -> tuple[float, float]:
         now = self._clock()
         self._maybe_sweep(now)
-        if period:
-            ends = start + ((now - start) // period + 1) * period
-        else:
-            ends = float("inf")
+        ends = start + ((now - start) // period + 1) * period if period else float("inf")
         known = self._fixed.get(key)
         if known is None or known[1] != ends:
             return 0.0, ends

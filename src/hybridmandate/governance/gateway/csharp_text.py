@@ -19,7 +19,7 @@ def starts_expression(text: str) -> bool:
 
 
 def expression_end(text: str, start: int) -> int | None:
-    """The offset behind the expression whose ``@`` stands at ``start``, or None if it never ends."""
+    """The offset behind the expression whose ``@`` stands at ``start``; None if it never ends."""
     return _code_end(text, start + 2, _OPEN[text[start + 1]])
 
 

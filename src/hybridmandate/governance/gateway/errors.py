@@ -26,9 +26,9 @@ class PolicyDocumentError(Exception):
 class PolicyError(Exception):
     """A policy stops the pipeline: the call goes to on-error with this status and reason.
 
-    ``source`` is filled in by the pipeline with the policy's name when it is left empty; ``headers``
-    go on the error response; with ``keep_response`` the response at hand is the error response
-    (forward-request with fail-on-error-status-code).
+    ``source`` is filled in by the pipeline with the policy's name when it is left empty;
+    ``headers`` go on the error response; with ``keep_response`` the response at hand is the error
+    response (forward-request with fail-on-error-status-code).
     """
 
     def __init__(

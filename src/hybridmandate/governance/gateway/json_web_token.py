@@ -90,7 +90,8 @@ def verify_signature(
 ) -> None:
     """Check the signature with the key that ``kid`` names, else with each key.
 
-    :raises TokenInvalid: TokenSignatureInvalid, or TokenSignatureKeyNotFound for an unknown ``kid``.
+    :raises TokenInvalid: TokenSignatureInvalid, or TokenSignatureKeyNotFound for a ``kid`` that
+        no key has.
     """
     algorithm = token.header.get("alg")
     if algorithm == "none" and not token.signature:

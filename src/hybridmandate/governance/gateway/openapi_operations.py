@@ -91,7 +91,7 @@ def _samples(responses: Any, components: Mapping[str, Any]) -> dict[int, Any]:
 def _sample(media: Mapping[str, Any]) -> str:
     example = media.get("example")
     if example is None:
-        first = next(iter((media.get("examples") or {}).values()), {})
+        first: Mapping[str, Any] = next(iter((media.get("examples") or {}).values()), {})
         example = first.get("value")
     if example is None:
         example = (media.get("schema") or {}).get("example")

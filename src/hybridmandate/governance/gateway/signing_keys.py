@@ -1,7 +1,7 @@
 """Signing keys of an issuer from its OpenID configuration, cached (validate-jwt page).
 
 The key set is kept for an hour; a ``kid`` that is not in it, or a failed fetch, asks again at most
-every five minutes there. That interval is a setting here, so that a local key rotation shows sooner.
+every five minutes there. That interval is a setting here, so that local key rotation shows sooner.
 """
 
 from __future__ import annotations

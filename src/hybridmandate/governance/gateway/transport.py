@@ -64,7 +64,7 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """Where a back end is: the URL that paths are appended to, and a Unix socket if there is one."""
+    """Where a back end is: the URL that paths are appended to, and a Unix socket if any."""
 
     url: str
     socket: str | None = None

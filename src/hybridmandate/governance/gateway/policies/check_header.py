@@ -1,4 +1,4 @@
-"""check-header: a header must be there, with one of the listed values (check-header-policy page)."""
+"""check-header: a header must be there, with one of the listed values (its policy page)."""
 
 from __future__ import annotations
 

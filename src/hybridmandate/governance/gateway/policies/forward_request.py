@@ -57,7 +57,7 @@ class ForwardRequest(Policy):
             )
 
 
-async def forward(exchange: Exchange, timeout: float, *, follow_redirects: bool) -> None:
+async def forward(exchange: Exchange, seconds: float, *, follow_redirects: bool) -> None:
     """Send the request as it stands and make the answer the response of the call.
 
     :raises PolicyError: Timeout, BackendConnectionFailure or ClientConnectionFailure.
@@ -69,7 +69,7 @@ async def forward(exchange: Exchange, timeout: float, *, follow_redirects: bool)
         url=_url(base, exchange, extra_query),
         headers=headers,
         body=_body(exchange, headers),
-        timeout=timeout,
+        timeout=seconds,
         socket=base.socket,
         follow_redirects=follow_redirects,
     )

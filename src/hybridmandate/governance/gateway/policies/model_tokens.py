@@ -117,11 +117,8 @@ class EmitTokenMetric(Policy):
             ("completion_tokens", "Completion Tokens"),
             ("total_tokens", "Total Tokens"),
         ):
-            exchange.services.telemetry(
-                "policy.metric",
-                title,
-                {"namespace": namespace, "value": used.get(name, 0)} | dimensions,
-            )
+            detail = {"namespace": namespace, "value": used.get(name, 0), **dimensions}
+            exchange.services.telemetry("policy.metric", title, detail)
 
 
 async def usage(exchange: Exchange) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""set-variable: keep a value for later expressions; a literal is text (set-variable-policy page)."""
+"""set-variable: keep a value for later expressions; a literal is text (its policy page)."""
 
 from __future__ import annotations
 

@@ -6,13 +6,15 @@ Here each becomes a telemetry event of the gateway (``policy.trace``, ``policy.m
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.registry import ElementReader, Policy, policy
 from hybridmandate.governance.gateway.values import Value, text_of
 
 _MAX_EVENT_BYTES = 200 * 1024
 _MAX_DIMENSIONS = 5
-_OWN_DIMENSIONS = {
+_OWN_DIMENSIONS: dict[str, Callable[[Exchange], str]] = {
     "API ID": lambda exchange: exchange.api.id,
     "Operation ID": lambda exchange: exchange.operation.id if exchange.operation else "",
     "Product ID": lambda exchange: exchange.product.id if exchange.product else "",

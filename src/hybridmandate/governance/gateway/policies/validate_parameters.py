@@ -12,7 +12,7 @@ from hybridmandate.governance.gateway.policies.validation import ACTIONS, Violat
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
 
 _USUAL_HEADERS = frozenset(
-    [
+    {
         "accept",
         "accept-encoding",
         "accept-language",
@@ -22,7 +22,7 @@ _USUAL_HEADERS = frozenset(
         "content-type",
         "host",
         "user-agent",
-    ]
+    }
 )
 
 
@@ -36,7 +36,7 @@ class ValidateParameters(Policy):
         self._variable = reader.optional_literal("errors-variable-name")
         self._section = reader.preparation.section
         self._actions = {
-            kind: self._of_kind(reader, f"{element}", specified, unspecified)
+            kind: self._of_kind(reader, element, specified, unspecified)
             for kind, element in (("header", "headers"), ("query", "query"), ("path", "path"))
         }
         self._validators: dict[int, Any] = {}
