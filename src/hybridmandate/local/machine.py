@@ -1,0 +1,184 @@
+"""A whole hybrid solution on this machine: prepared, started, asked, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from hybridmandate.identity.client_certificate import CertificateTokens
+from hybridmandate.local.boot import IDENTITY_ENDPOINT, IDENTITY_HEADER, OPERATOR_TOKEN, Boot
+from hybridmandate.local.credentials import (
+    Credentials,
+    certificate_files,
+    people_file,
+    prepare_credentials,
+    read_operator_token,
+)
+from hybridmandate.local.flows_client import FlowsClient
+from hybridmandate.local.person import Person, SignIn
+from hybridmandate.local.run_plan import PROCESSES, RunPlan, make_plan
+from hybridmandate.local.state_folder import StateFolder
+from hybridmandate.local.supervisor import Supervisor
+from hybridmandate.local.tenant import directory_of
+from hybridmandate.manifest import load_solution
+
+IDENTITY_HEADERS = "MANDATE_IDENTITY_HEADERS"
+START_SECONDS = 60.0
+_INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR", "TEMP", "TZ")
+
+
+class AlreadyRunning(Exception):
+    """Another supervisor runs with this state folder."""
+
+
+@dataclass
+class Machine:
+    """Clients of a run: what a person or an operator on this machine can do with it."""
+
+    plan: RunPlan
+    http: httpx.AsyncClient
+
+    @classmethod
+    def connect(cls, plan: RunPlan) -> Machine:
+        """The clients of a run that is there already."""
+        context = ssl.create_default_context(cafile=str(plan.folder.tls / "ca.pem"))
+        return cls(plan, httpx.AsyncClient(verify=context, timeout=60.0, trust_env=False))
+
+    @property
+    def boot(self) -> Boot:
+        """The run as its processes see it, without an identity of its own."""
+        return Boot("operator", self.plan, {})
+
+    @property
+    def flows(self) -> FlowsClient:
+        """The operator's view of flows."""
+        token = read_operator_token(self.plan.folder)
+        return FlowsClient(self.plan.origin("flows"), token, self.http)
+
+    def person(self, mail: str) -> Person:
+        """Somebody of the local directory. :raises KeyError: when nobody has that address."""
+        passwords = json.loads(people_file(self.plan.folder).read_text(encoding="utf-8"))
+        sign_in = SignIn(
+            token_endpoint=self.boot.token_endpoint,
+            client_id=self.boot.application_id("flow-office"),
+            user_name=mail,
+            password=passwords[mail],
+        )
+        return Person(sign_in, self.plan.origin("office"), self.http)
+
+    def workload(self, principal: str) -> CertificateTokens:
+        """Tokens of a service principal, by its certificate."""
+        return CertificateTokens(
+            self.boot.token_endpoint,
+            self.boot.application_id(principal),
+            certificate_files(self.plan.folder, principal),
+            http=self.http,
+            clock=time.time,
+        )
+
+    async def ready(self, process: str) -> bool:
+        """Whether a process answers that it is ready."""
+        path = self.plan.socket_path(process)
+        try:
+            if process not in self.plan.ports and path is not None:
+                transport = httpx.AsyncHTTPTransport(uds=str(path))
+                async with httpx.AsyncClient(transport=transport, timeout=2.0) as client:
+                    answer = await client.get(f"http://{process}/health/ready")
+            else:
+                origin = self._origin(process)
+                answer = await self.http.get(f"{origin}/health/ready", timeout=2.0)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == 200
+
+    def _origin(self, process: str) -> str:
+        if process in self.plan.ports:
+            return self.plan.origin(process)
+        return f"http://127.0.0.1:{self.plan.private_ports[process]}"
+
+    async def close(self) -> None:
+        """Close the clients; the run goes on."""
+        await self.http.aclose()
+
+
+@dataclass
+class LocalRun:
+    """A run that this process supervises."""
+
+    machine: Machine
+    supervisor: Supervisor
+
+    @classmethod
+    def prepare(cls, solution: Path, environment: str, state: Path) -> LocalRun:
+        """Load the solution, choose addresses, make credentials; nothing is started yet.
+
+        :raises SolutionRefused: when the solution does not load.
+        :raises AlreadyRunning: when another supervisor runs with this state folder.
+        """
+        folder = load_solution(solution)
+        folder.environment(environment)
+        _refuse_second(state)
+        StateFolder(state).prepare()
+        plan = make_plan(solution, environment, state)
+        credentials = prepare_credentials(plan.folder, directory_of(plan, folder))
+        plan.write()
+        machine = Machine.connect(plan)
+        supervisor = Supervisor(
+            plan=plan,
+            names=PROCESSES,
+            environment=lambda name: process_environment(name, plan, credentials),
+            ready=machine.ready,
+        )
+        return cls(machine, supervisor)
+
+    async def start(self) -> None:
+        """Start everything and wait until it is ready. :raises RunFailed: when it does not."""
+        await self.supervisor.start(timeout_seconds=START_SECONDS)
+
+    async def stop(self) -> None:
+        """Stop everything; state stays."""
+        await self.supervisor.stop()
+        await self.machine.close()
+        pid_file(self.machine.plan.folder).unlink(missing_ok=True)
+
+
+def process_environment(name: str, plan: RunPlan, credentials: Credentials) -> Mapping[str, str]:
+    """The variables of a process: what it needs of ours, its own identity, nothing else."""
+    variables = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+    variables["PYTHONUNBUFFERED"] = "1"
+    if name in credentials.identity_headers:
+        variables[IDENTITY_ENDPOINT] = f"{plan.origin('identity')}/msi/token"
+        variables[IDENTITY_HEADER] = credentials.identity_headers[name]
+    if name == "entra":
+        variables[IDENTITY_HEADERS] = json.dumps(dict(credentials.identity_headers))
+    if name == "flows":
+        variables[OPERATOR_TOKEN] = credentials.operator_token
+    return variables
+
+
+def pid_file(state: StateFolder) -> Path:
+    """Holds the supervisor's process id while it runs."""
+    return state.root / "supervisor.pid"
+
+
+def _refuse_second(state: Path) -> None:
+    state.mkdir(parents=True, exist_ok=True)
+    path = pid_file(StateFolder(state))
+    try:
+        pid = int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        pid = 0
+    if pid and pid != os.getpid() and psutil.pid_exists(pid):
+        raise AlreadyRunning(
+            f"process {pid} runs a solution with the state folder '{state}': stop it first, or "
+            "choose another folder with --state"
+        )
+    path.write_text(str(os.getpid()), encoding="ascii")

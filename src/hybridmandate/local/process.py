@@ -1,0 +1,40 @@
+"""`python -m hybridmandate.local.process NAME STATE`: one process, started by the supervisor.
+
+Its settings are the plan in the state folder; its environment variables hold only its own identity.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from hybridmandate.local.boot import Boot
+from hybridmandate.local.run_plan import PROCESSES, read_plan
+from hybridmandate.local.serving import Serving, serve
+
+
+def main(name: str, state: str) -> None:
+    """Build the process's applications and serve them until it is told to stop."""
+    if name not in PROCESSES:
+        raise SystemExit(f"there is no process '{name}'")
+    boot = Boot(name, read_plan(Path(state)), dict(os.environ))
+    asyncio.run(_run(boot))
+
+
+async def _run(boot: Boot) -> None:
+    # Each process imports its own tier only.
+    module = importlib.import_module(f"hybridmandate.local.processes.{boot.name}")
+    build: Callable[[Boot], list[Serving]] = getattr(module, f"serve_{boot.name}")
+    try:
+        await serve(build(boot))
+    finally:
+        await boot.http.aclose()
+        boot.evidence.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,1 @@
+"""The processes of a run: each module puts one tier together from its parts."""

@@ -1,0 +1,80 @@
+"""The process `flows`: the flow engine with its connectors and triggers."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from hybridmandate import __version__
+from hybridmandate.durable import open_durable
+from hybridmandate.durable.database import open_engine
+from hybridmandate.identity.audiences import GRAPH_AUDIENCE, flows_audience, gateway_audience
+from hybridmandate.identity.client_certificate import CertificateTokens
+from hybridmandate.local.boot import OPERATOR_TOKEN, Boot
+from hybridmandate.local.credentials import certificate_files
+from hybridmandate.local.serving import Serving
+from hybridmandate.manifest import Connection
+from hybridmandate.orchestration.connectors import ConnectorSettings
+from hybridmandate.orchestration.definition import read_flow
+from hybridmandate.orchestration.server import FlowsSettings, create_app
+
+DATAVERSE_CONNECTOR = "shared_commondataserviceforapps"
+POLL_SECONDS = 0.5
+
+
+def serve_flows(boot: Boot) -> list[Serving]:
+    """The flows of the solution, connected as the environment says."""
+    database = boot.state.database("flows", "flows")
+    solution = boot.folder.solution.solution
+    app = create_app(
+        FlowsSettings(
+            operator_token=boot.variables[OPERATOR_TOKEN],
+            variables=boot.environment.variables,
+            poll_seconds=POLL_SECONDS,
+        ),
+        documents=[read_flow(path)[0] for path in boot.folder.flows],
+        connections={
+            name: connection_settings(boot, connection)
+            for name, connection in boot.environment.connections.items()
+        },
+        durable=open_durable(
+            name="mandate-flows",
+            url=database,
+            executor_id="flows",
+            application_version=__version__,
+        ),
+        history=open_engine(database),
+        recorder=boot.evidence,
+        verifier=boot.verifier(flows_audience(solution.name, boot.plan.environment)),
+    )
+    return [Serving(app, port=boot.plan.ports["flows"])]
+
+
+def connection_settings(boot: Boot, connection: Connection) -> ConnectorSettings:
+    """Address, resource and principal of a connection reference on this machine."""
+    solution = boot.folder.solution.solution.name
+    definition: Any = None
+    if connection.connector == DATAVERSE_CONNECTOR:
+        address = resource = boot.plan.origin("dataverse")
+    elif connection.connector.startswith("shared_"):
+        address, resource = boot.plan.origin("office"), GRAPH_AUDIENCE
+    else:
+        address = boot.plan.origin("gateway")
+        resource = gateway_audience(solution, boot.plan.environment)
+        path = boot.folder.connectors / connection.connector / "apiDefinition.swagger.json"
+        definition = json.loads(path.read_text(encoding="utf-8"))
+    return ConnectorSettings(
+        connector=connection.connector,
+        base_address=address,
+        resource=resource,
+        tokens=CertificateTokens(
+            boot.token_endpoint,
+            boot.application_id(connection.principal),
+            certificate_files(boot.state, connection.principal),
+            http=boot.http,
+            clock=time.time,
+        ),
+        ca_file=boot.ca_file,
+        definition=definition,
+    )

@@ -1,0 +1,110 @@
+"""Serving ASGI applications in a process: sockets, TLS, and a stop when the supervisor is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+GRACE_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Certificate and key files of a server."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """An application and where it listens: a loopback port, or a Unix socket (mode 0600)."""
+
+    app: ASGIApp
+    port: int | None = None
+    path: Path | None = None
+    certificate: Certificate | None = None
+
+
+async def serve(servings: Sequence[Serving]) -> None:
+    """Serve until SIGTERM, SIGINT or the end of the supervisor's pipe on standard input."""
+    servers = [_server(each) for each in servings]
+    sockets = [_bind(each) for each in servings]
+    stop = asyncio.Event()
+    _stop_with_supervisor(asyncio.get_running_loop(), stop)
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[bound]))
+        for server, bound in zip(servers, sockets, strict=True)
+    ]
+    stopper = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([stopper, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopper.cancel()
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks)
+        for each in servings:
+            if each.path is not None:
+                each.path.unlink(missing_ok=True)
+
+
+def _server(serving: Serving) -> uvicorn.Server:
+    certificate = serving.certificate
+    config = uvicorn.Config(
+        serving.app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        lifespan="on",
+        ssl_certfile=None if certificate is None else str(certificate.certificate),
+        ssl_keyfile=None if certificate is None else str(certificate.key),
+    )
+    return uvicorn.Server(config)
+
+
+def _bind(serving: Serving) -> socket.socket:
+    if serving.path is not None:
+        return _bind_path(serving.path)
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", serving.port or 0))
+    return bound
+
+
+def _bind_path(path: Path) -> socket.socket:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # The socket is never wider than 0600, not even between bind and chmod (boundary 'network in').
+    before = os.umask(0o177)
+    try:
+        bound.bind(str(path))
+    finally:
+        os.umask(before)
+    return bound
+
+
+def _stop_with_supervisor(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Set the event when standard input ends: the supervisor holds its other end."""
+
+    def watch() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while sys.stdin.buffer.read(1024):
+                continue
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=watch, name="supervisor-pipe", daemon=True).start()
