@@ -254,9 +254,7 @@ def _routes(process: _Process, requests: RequestTrigger) -> list[Route]:
 
 
 def _no_run(run_id: str) -> Refused:
-    return Refused(
-        FailureType.NOT_FOUND, f"there is no such run '{run_id}'", reason="run.unknown"
-    )
+    return Refused(FailureType.NOT_FOUND, f"there is no such run '{run_id}'", reason="run.unknown")
 
 
 def _refusing(handler: Handler) -> Handler:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
-from hybridmandate.orchestration.connectors.connector import Connector, not_simulated
+from hybridmandate.orchestration.connectors.connector import Connector, Handler, not_simulated
 from hybridmandate.orchestration.connectors.request import MissingParameter, OperationCall
 from hybridmandate.orchestration.connectors.session import ServiceSession, content_bytes
 from hybridmandate.orchestration.connectors.settings import ConnectorSettings
@@ -35,7 +35,7 @@ class CustomConnector(Connector):
     """A connector that a solution brings; its operations are those of its document."""
 
     api_name = "custom"
-    operations = {}
+    operations: ClassVar[Mapping[str, Handler]] = {}
 
     def __init__(self, settings: ConnectorSettings, session: ServiceSession) -> None:
         """:raises ValueError: when the settings hold no OpenAPI 2 document."""
@@ -92,7 +92,7 @@ def read_operations(
     if document is None or str(document.get("swagger")) != "2.0":
         raise ValueError(f"custom connector '{name}' needs an OpenAPI 2 document")
     base = str(document.get("basePath") or "").rstrip("/")
-    operations = {}
+    operations: dict[str, CustomOperation] = {}
     for path, item in document.get("paths", {}).items():
         shared = item.get("parameters", [])
         for method in _METHODS:
@@ -134,9 +134,7 @@ def _given(call: OperationCall, declared: Mapping[str, Any]) -> Any:
     return call.nested(name) or None
 
 
-def _body(
-    operation: CustomOperation, declared: Mapping[str, Any], value: Any
-) -> tuple[bytes, str]:
+def _body(operation: CustomOperation, declared: Mapping[str, Any], value: Any) -> tuple[bytes, str]:
     data, kind = content_bytes(value)
     binary = declared.get("schema", {}).get("format") == "binary"
     if not binary:

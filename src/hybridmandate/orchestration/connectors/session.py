@@ -70,7 +70,7 @@ class ServiceSession:
     ) -> Answer:
         """Send a request to a path of the base address, or to an absolute address on its origin.
 
-        ``decode`` makes the answer's body of its bytes and media type; :func:`decoded` unless given.
+        ``decode`` makes the answer's body of its bytes and media type, by default :func:`decoded`.
         """
         address = urljoin(f"{self._base}/", path) if "://" in path else f"{self._base}{path}"
         if _origin(address) != self._origin:

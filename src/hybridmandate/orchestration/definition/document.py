@@ -65,9 +65,7 @@ class FlowDocument:
         name = match["name"] if match else stem
         repeated: list[str] = []
         try:
-            tree = json.loads(
-                raw.decode("utf-8-sig"), object_pairs_hook=_unique_keys(repeated)
-            )
+            tree = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_unique_keys(repeated))
         except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise DefinitionInvalid(name, [DefinitionError("$", f"not JSON: {error}")]) from error
         errors = [DefinitionError("$", f"the key '{key}' stands twice") for key in repeated]

@@ -75,6 +75,7 @@ class _Loader:
             static_results=definition.get("staticResults") or {},
             outputs=definition.get("outputs") or {},
             collected_loops=_collected(definition, self._actions),
+            names={name.lower(): name for name in self._actions},
         )
 
     def _fault(self, path: str, message: str) -> None:

@@ -166,6 +166,12 @@ class Flow:
     outputs: Mapping[str, Any]
     collected_loops: frozenset[str]
     """Loops whose iterations must be kept because an expression may ask ``result()`` for them."""
+    names: Mapping[str, str]
+    """The actions' names by their lower-case form: expressions write them in any case."""
+
+    def find(self, name: str) -> Action | None:
+        """The action of a name, compared without regard to case."""
+        return self.actions.get(name) or self.actions.get(self.names.get(name.lower(), ""))
 
     def branch_graph(self, owner: Action, label: str) -> Graph:
         """The actions of one branch of a container. :raises KeyError: when it has none such."""

@@ -25,7 +25,8 @@ from hybridmandate.orchestration.engine.events import (
     event_from_json,
     event_to_json,
 )
-from hybridmandate.orchestration.engine.stepper import State, Transition, step
+from hybridmandate.orchestration.engine.stepper import Transition, step
+from hybridmandate.orchestration.engine.working import State
 
 __all__ = [
     "Abandon",

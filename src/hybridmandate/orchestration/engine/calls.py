@@ -18,7 +18,7 @@ from hybridmandate.orchestration.engine.durations import duration_seconds
 from hybridmandate.orchestration.engine.events import Answer
 from hybridmandate.orchestration.engine.flow_control import FlowControl
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
-from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.retry import (
     MEDIUM_PROFILE,
     RetryPolicy,
@@ -96,9 +96,7 @@ def _record(work: Working, action: Action, at: At) -> dict[str, Any]:
     return record
 
 
-def _wait(
-    work: Working, action: Action, at: At, purpose: str, due: float, **fields: Any
-) -> None:
+def _wait(work: Working, action: Action, at: At, purpose: str, due: float, **fields: Any) -> None:
     token = f"{record_key(action.name, at)}#{purpose}"
     work.state["waits"][token] = {
         "action": action.name,
@@ -166,9 +164,7 @@ def _policy(work: Working, action: Action, reader: Reader) -> RetryPolicy:
         raise ActionFault("InvalidTemplate", f"retryPolicy: {error}") from error
 
 
-def _try_again(
-    work: Working, action: Action, at: At, purpose: str, answer: Answer
-) -> bool:
+def _try_again(work: Working, action: Action, at: At, purpose: str, answer: Answer) -> bool:
     record = _record(work, action, at)
     policy = _policy(work, action, Reader(work, action, at))
     retry = record["attempt"]
@@ -229,6 +225,8 @@ def failure_type(body: Any) -> str | None:
 
 
 def _status_code(status: int) -> str:
+    if status == 200:
+        return "OK"
     try:
         return "".join(word.capitalize() for word in HTTPStatus(status).phrase.split())
     except ValueError:
@@ -267,7 +265,7 @@ def _static_result(work: Working, action: Action) -> Ended | None:
     static = action.runtime.get("staticResult") or {}
     if static.get("staticResultOptions") != "Enabled":
         return None
-    declared = work.flow.static_results.get(static.get("name"))
+    declared = work.flow.static_results.get(str(static.get("name")))
     if not isinstance(declared, Mapping):
         raise ActionFault(
             "InvalidTemplate", f"there is no static result '{static.get('name')}' in the definition"

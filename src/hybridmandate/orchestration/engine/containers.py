@@ -9,7 +9,7 @@ from hybridmandate.orchestration.definition.model import Action, Graph
 from hybridmandate.orchestration.engine.conditions import holds
 from hybridmandate.orchestration.engine.flow_control import FlowControl
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
-from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
 
 SCOPE_FAILED = Ended.failed("ActionFailed", "An action failed. No dependent actions succeeded.")
@@ -41,9 +41,7 @@ def start_switch(work: Working, control: FlowControl, action: Action, at: At) ->
     _open(work, control, action, at, label, {"expressionResult": value})
 
 
-def branch_done(
-    work: Working, control: FlowControl, action: Action, at: At, graph: Graph
-) -> None:
+def branch_done(work: Working, control: FlowControl, action: Action, at: At, graph: Graph) -> None:
     """One action of the open branch has ended; the last one ends the container."""
     record = work.record(action.name, at)
     if record is None:

@@ -10,7 +10,7 @@ from hybridmandate.orchestration.engine.durations import unit_seconds
 from hybridmandate.orchestration.engine.flow_control import FlowControl
 from hybridmandate.orchestration.engine.instants import epoch_seconds
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
-from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working, record_key
 
 

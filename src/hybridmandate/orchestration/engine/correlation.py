@@ -1,8 +1,8 @@
 """The correlation id of a run (requirement L1): made by the flow's first action.
 
-Convention: a Compose named ``Correlation_id`` that waits for nothing at the top of the flow, usually
-``@guid()``, or the trigger's ``correlation.clientTrackingId``. What it gives becomes the run's
-client tracking id. A run that was given a correlation id (resubmit, child flow, a caller's
+Convention: a Compose named ``Correlation_id`` that waits for nothing at the top of the flow,
+usually ``@guid()``, or the trigger's ``correlation.clientTrackingId``. What it gives becomes the
+run's client tracking id. A run that was given a correlation id (resubmit, child flow, a caller's
 ``x-correlation-id``) keeps that one: the action then gives it instead of a new one.
 """
 

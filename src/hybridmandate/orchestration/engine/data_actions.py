@@ -17,7 +17,7 @@ from hybridmandate.orchestration.definition.model import Action
 from hybridmandate.orchestration.engine.conditions import holds
 from hybridmandate.orchestration.engine.correlation import given_id
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
-from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
 
 

@@ -66,13 +66,13 @@ class FlowControl:
     def end_run(self, work: Working, status: str, code: str | None, message: str | None) -> None:
         """End the run: nothing is waited for any more, every action has a final status."""
         error = {"code": code, "message": message} if message else None
-        work.run.update(status=status, endTime=work.now, code=code, error=error)
+        work.run.update(status=str(status), endTime=work.now, code=code, error=error)
         work.agenda.clear()
         self._close_open(work, work.flow.graph, ())
         for token in list(work.state["waits"]):
             del work.state["waits"][token]
             work.commands.append(Abandon(token))
-        work.commands.append(EndRun(status, code, error))
+        work.commands.append(EndRun(str(status), code, error))
 
     def _ended(self, work: Working, action: Action, at: At) -> None:
         graph = work.graph_of(action)

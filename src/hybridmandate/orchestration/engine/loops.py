@@ -2,9 +2,10 @@
 
 A Foreach runs one iteration at a time unless ``runtimeConfiguration.concurrency`` says more; it
 goes on after a failed iteration and is failed at the end. Iterations of a parallel Foreach share
-variables; the order in which they change them is the order of the events, so a run can be repeated
-exactly. An Until runs its actions, then asks its expression; reaching ``limit`` ends it without
-failure unless ``operationOptions`` holds ``FailWhenLimitsReached`` (Azure Logic Apps, 'Until loop').
+variables; the order in which they change them is the order of the events, so a run can be
+repeated exactly. An Until runs its actions, then asks its expression; reaching ``limit`` ends it
+without failure unless ``operationOptions`` holds ``FailWhenLimitsReached`` (Azure Logic Apps,
+'Until loop').
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hybridmandate.orchestration.engine.containers import SCOPE_FAILED
 from hybridmandate.orchestration.engine.durations import duration_seconds
 from hybridmandate.orchestration.engine.flow_control import FlowControl
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
-from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
 
 MAX_ITEMS = 100_000
@@ -114,9 +115,7 @@ def _open_next(work: Working, control: FlowControl, action: Action, at: At) -> N
         kept=[*record["kept"], index],
     )
     if not graph.actions:
-        work.agenda.append(
-            lambda: _close_iteration(work, control, action, at, index, graph)
-        )
+        work.agenda.append(lambda: _close_iteration(work, control, action, at, index, graph))
         return
     control.open_graph(work, graph, (*at, index))
 
@@ -140,9 +139,7 @@ def _close_iteration(
         control.end(work, action, at, SCOPE_FAILED if record["failed"] else Ended.succeeded())
 
 
-def _after_until(
-    work: Working, control: FlowControl, action: Action, at: At, failed: bool
-) -> None:
+def _after_until(work: Working, control: FlowControl, action: Action, at: At, failed: bool) -> None:
     record = _record(work, action, at)
     record = work.change(action, at, iterationCount=record["done"])
     limit = record["inputs"]["limit"]["count"]

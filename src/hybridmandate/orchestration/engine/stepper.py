@@ -22,7 +22,7 @@ from hybridmandate.orchestration.engine.events import (
 )
 from hybridmandate.orchestration.engine.flow_control import FlowControl
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
-from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.variables import run_variable
 from hybridmandate.orchestration.engine.working import At, State, Working
 
@@ -131,9 +131,7 @@ def _take(work: Working, event: CallAnswered | TimerFired | CancelRequested) -> 
     with_fault = _Guard(work, action, at)
     if isinstance(event, CallAnswered):
         with_fault(
-            lambda: calls.call_answered(
-                work, CONTROL, action, at, wait["purpose"], event.answer
-            )
+            lambda: calls.call_answered(work, CONTROL, action, at, wait["purpose"], event.answer)
         )
     elif wait["purpose"] == "wait":
         CONTROL.end(work, action, at, Ended.succeeded())

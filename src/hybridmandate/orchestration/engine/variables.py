@@ -6,7 +6,7 @@ from typing import Any
 
 from hybridmandate.orchestration.definition.model import Action
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
-from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
 
 _EMPTY: dict[str, Any] = {
@@ -73,7 +73,8 @@ def _expect(name: str, kind: str, allowed: set[str], action_type: str) -> None:
     if kind not in allowed:
         wanted = " or ".join(sorted(allowed))
         raise ActionFault(
-            "InvalidTemplate", f"{action_type} needs a variable of type {wanted}; '{name}' is {kind}."
+            "InvalidTemplate",
+            f"{action_type} needs a variable of type {wanted}; '{name}' is {kind}.",
         )
 
 

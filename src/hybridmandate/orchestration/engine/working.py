@@ -70,7 +70,7 @@ class Working:
     @property
     def ended(self) -> bool:
         """Whether the run is over."""
-        return self.run["status"] != Status.RUNNING
+        return bool(self.run["status"] != Status.RUNNING)
 
     @property
     def now(self) -> str:

@@ -83,7 +83,9 @@ class RunHistory:
             row = connection.execute(query.where(DEFINITIONS.c.digest == digest)).first()
         return (row.file_name, row.raw) if row else None
 
-    def begin(self, start: Mapping[str, Any], shown_trigger: Any, *, resubmit_of: str | None) -> bool:
+    def begin(
+        self, start: Mapping[str, Any], shown_trigger: Any, *, resubmit_of: str | None
+    ) -> bool:
         """Write a run down before it runs; False when that id is known already."""
         values = {
             "id": start["runId"],
@@ -117,9 +119,7 @@ class RunHistory:
             if row is None or row.turn >= turn:
                 return False
             self._write_actions(connection, run_id, records)
-            connection.execute(
-                update(RUNS).where(RUNS.c.id == run_id).values(turn=turn, **changes)
-            )
+            connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(turn=turn, **changes))
         return True
 
     def find(self, run_id: str) -> StoredRun | None:

@@ -37,7 +37,7 @@ class FlowCatalogue:
         return [self._flows[digest] for digest in self._current.values()]
 
     def digest(self, name: str) -> str:
-        """The digest of a flow's file as it is now. :raises KeyError: when there is no such flow."""
+        """The digest of a flow's file as it is now. :raises KeyError: without such a flow."""
         return self._current[name]
 
     def current(self, name: str) -> Flow:

@@ -259,9 +259,7 @@ class FlowHost:
             live.cancel(stored.cancel_reason)
         return [event_to_json(each) for each in await live.next_events()]
 
-    async def _track(
-        self, turn: Turn, evidence: RunEvidence, start: Mapping[str, Any]
-    ) -> Json:
+    async def _track(self, turn: Turn, evidence: RunEvidence, start: Mapping[str, Any]) -> Json:
         """Write history and evidence of a turn, unless an earlier attempt wrote them."""
         run = turn.state["run"]
         records = [c.record for c in turn.commands if isinstance(c, Track)]

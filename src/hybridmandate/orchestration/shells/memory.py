@@ -171,6 +171,7 @@ class MemoryHost:
 
     def answer(self, run: MemoryRun, token: str, answer: Answer) -> None:
         """Answer a call that the service left open."""
+        run.waiting.discard(token)
         self.deliver(run, CallAnswered(self.now, token, answer))
 
     def cancel(self, run: MemoryRun, reason: str) -> None:

@@ -17,7 +17,11 @@ from hybridmandate.orchestration.connectors.sharepoint import SharePointConnecto
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine.outcomes import ActionFault
 from hybridmandate.orchestration.shells.durable import FlowHost, trigger_run_id
-from hybridmandate.orchestration.triggers.trigger_values import TriggerValues, conditions_hold, split
+from hybridmandate.orchestration.triggers.trigger_values import (
+    TriggerValues,
+    conditions_hold,
+    split,
+)
 
 OPERATION = "GetOnNewFileItems"
 

@@ -160,9 +160,7 @@ def _no_response(stored: StoredRun, seconds: float) -> Refused:
 
 
 def _accepted(run_id: str, correlation_id: str | None) -> RequestAnswer:
-    outcome = Outcome(
-        status=Status.ACCEPTED, correlation_id=correlation_id, data={"runId": run_id}
-    )
+    outcome = Outcome(status=Status.ACCEPTED, correlation_id=correlation_id, data={"runId": run_id})
     return RequestAnswer(202, {}, outcome.to_json())
 
 

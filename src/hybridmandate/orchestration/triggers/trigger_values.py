@@ -8,7 +8,7 @@ from typing import Any
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine.conditions import holds
 from hybridmandate.orchestration.engine.outcomes import ActionFault
-from hybridmandate.orchestration.engine.references import Reader
+from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import Working
 
 
@@ -56,9 +56,7 @@ def split(
     return [{**outputs, "body": item} for item in items]
 
 
-def conditions_hold(
-    flow: Flow, parameters: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> bool:
+def conditions_hold(flow: Flow, parameters: Mapping[str, Any], outputs: Mapping[str, Any]) -> bool:
     """Whether all trigger conditions are true for a run with these outputs."""
     values = TriggerValues(flow, parameters, outputs)
     return all(values.holds(condition) for condition in flow.trigger.conditions)
