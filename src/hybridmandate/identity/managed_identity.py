@@ -2,8 +2,7 @@
 
 Protocol 2019-08-01 (learn.microsoft.com/azure/app-service/overview-managed-identity, 'REST
 endpoint reference'): GET with ``api-version``, ``resource`` and, for a user-assigned identity,
-``client_id``;
-the header ``X-IDENTITY-HEADER`` proves that the request comes from the process itself.
+``client_id``; the header ``X-IDENTITY-HEADER`` proves that the request comes from the process.
 """
 
 from __future__ import annotations
