@@ -28,6 +28,7 @@ from hybridmandate.twin.entra.store import EntraStore, assertion_digest
 
 SKEW_SECONDS = 300.0
 MAX_ASSERTION_BYTES = 32 * 1024
+MAX_EPOCH_SECONDS = 10**11
 _ALGORITHMS = {"x5t": ("RS256",), "x5t#S256": ("PS256", "RS256")}
 
 
@@ -170,10 +171,16 @@ def _registry(algorithms: tuple[str, ...]) -> jws.JWSRegistry:
 
 
 def _require_time(claims: Mapping[str, Any], now: float) -> float:
-    expires_at, not_before = claims.get("exp"), claims.get("nbf", claims.get("iat", 0))
-    for value in (expires_at, not_before):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise errors.assertion_time()
+    expires_at = _seconds(claims.get("exp"))
+    not_before = _seconds(claims.get("nbf", claims.get("iat", 0)))
     if not not_before - SKEW_SECONDS <= now < expires_at + SKEW_SECONDS:
         raise errors.assertion_time()
-    return float(expires_at)
+    return expires_at
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise errors.assertion_time()
+    if not 0 <= value < MAX_EPOCH_SECONDS:
+        raise errors.assertion_time()
+    return float(value)

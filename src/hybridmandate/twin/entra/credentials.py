@@ -68,8 +68,9 @@ class Credentials:
 
     def expiry(self, now: float) -> float | None:
         """When the last credential that is still good runs out; None when there is none."""
-        held = [c.expires_at for c in (*self.secrets, *self.certificates) if c.expires_at > now]
-        return max(held, default=None)
+        ends = [each.expires_at for each in self.secrets]
+        ends += [each.expires_at for each in self.certificates]
+        return max((end for end in ends if end > now), default=None)
 
 
 def new_secret(expires_at: float) -> tuple[str, SecretCredential]:
