@@ -5,7 +5,10 @@ from __future__ import annotations
 import typer
 
 from hybridmandate import __version__
-from hybridmandate.cli import develop, solution
+from hybridmandate.cli import develop, evidence, principal, run, solution
+from hybridmandate.cli.demo import demo
+from hybridmandate.cli.trace import trace
+from hybridmandate.cli.up import up
 
 app = typer.Typer(
     name="mandate",
@@ -31,7 +34,15 @@ def _main(
     """Power Platform orchestrates, Python executes, Azure governs."""
 
 
+app.command("demo")(demo)
+app.command("up")(up)
+app.command("run")(run.run)
+app.command("resubmit")(run.resubmit)
+app.command("call")(run.call)
 app.command("check")(solution.check)
+app.command("trace")(trace)
+app.add_typer(evidence.app, name="evidence")
+app.add_typer(principal.app, name="principal")
 app.command("test")(develop.run_tests)
 app.command("bench")(develop.bench)
 app.command("lock")(develop.lock)

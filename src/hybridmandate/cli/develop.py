@@ -15,7 +15,7 @@ from hybridmandate.cli.terminal import fail
 
 ROOT = Path(__file__).parents[3]
 
-LOCKS = ("runtime", "dev")
+LOCKS = ("runtime", "dev", "bench")
 
 
 def run_tests(
@@ -102,12 +102,25 @@ def docs(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the pages go.")] = Path(
         "site"
     ),
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Write the generated reference pages anew, no site.")
+    ] = False,
 ) -> None:
     """Write the documentation as a folder of web pages.
 
-    Example: mandate docs --output site
+    Examples:
+
+        mandate docs --output site
+
+        mandate docs --renew
     """
     _in_checkout()
+    if renew:
+        from hybridmandate.cli.reference_pages import renew as renew_pages
+
+        changed = renew_pages(ROOT / "docs")
+        typer.echo(f"renewed: {', '.join(changed)}" if changed else "nothing has changed")
+        return
     from hybridmandate.cli.docs_site import write_site
 
     pages = write_site(ROOT / "docs", output)

@@ -43,7 +43,8 @@ def verify(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> N
     else:
         typer.echo(
             f"{report.records} records in {report.chains} chains, "
-            f"{report.checkpoints} checkpoints, {report.unsigned_records} records after the last checkpoint"
+            f"{report.checkpoints} checkpoints, "
+            f"{report.unsigned_records} records after the last checkpoint"
         )
         for breach in report.breaches:
             place = f"{breach.chain} #{breach.sequence}"

@@ -179,6 +179,20 @@ def by_principal(
     )
 
 
+def uncorrelated(
+    connection: sqlite3.Connection, *, since_ns: int, until_ns: int, limit: int
+) -> list[StoredRecord]:
+    """The newest records that belong to no transaction, such as calls without a correlation id."""
+    return list(
+        _records(
+            connection,
+            "WHERE correlation_id IS NULL AND time_ns >= ? AND time_ns < ? "
+            "ORDER BY time_ns DESC LIMIT ?",
+            (since_ns, until_ns, limit),
+        )
+    )
+
+
 def _records(
     connection: sqlite3.Connection, condition: str, values: tuple[object, ...]
 ) -> Iterator[StoredRecord]:

@@ -45,12 +45,13 @@ class Machine:
 
     plan: RunPlan
     http: httpx.AsyncClient
+    _tls: ssl.SSLContext
 
     @classmethod
     def connect(cls, plan: RunPlan) -> Machine:
         """The clients of a run that is there already."""
-        context = ssl.create_default_context(cafile=str(plan.folder.tls / "ca.pem"))
-        return cls(plan, httpx.AsyncClient(verify=context, timeout=60.0, trust_env=False))
+        tls = ssl.create_default_context(cafile=str(plan.folder.tls / "ca.pem"))
+        return cls(plan, httpx.AsyncClient(verify=tls, timeout=60.0, trust_env=False), tls)
 
     @property
     def boot(self) -> Boot:
@@ -86,23 +87,24 @@ class Machine:
 
     async def ready(self, process: str) -> bool:
         """Whether a process answers that it is ready."""
-        path = self.plan.socket_path(process)
         try:
-            if process not in self.plan.ports and path is not None:
-                transport = httpx.AsyncHTTPTransport(uds=str(path))
-                async with httpx.AsyncClient(transport=transport, timeout=2.0) as client:
-                    answer = await client.get(f"http://{process}/health/ready")
-            else:
-                origin = self._origin(process)
-                answer = await self.http.get(f"{origin}/health/ready", timeout=2.0)
+            async with self.private_client(process) as client:
+                answer = await client.get("/health/ready", timeout=2.0)
         except httpx.HTTPError:
             return False
         return answer.status_code == 200
 
-    def _origin(self, process: str) -> str:
+    def private_client(self, process: str) -> httpx.AsyncClient:
+        """A client straight to a process, past the gateway: for health, and for being refused."""
         if process in self.plan.ports:
-            return self.plan.origin(process)
-        return f"http://127.0.0.1:{self.plan.private_ports[process]}"
+            transport = httpx.AsyncHTTPTransport(verify=self._tls)
+            return httpx.AsyncClient(transport=transport, base_url=self.plan.origin(process))
+        path = self.plan.socket_path(process)
+        if path is not None:
+            transport = httpx.AsyncHTTPTransport(uds=str(path))
+            return httpx.AsyncClient(transport=transport, base_url=f"http://{process}")
+        port = self.plan.private_ports[process]
+        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
 
     async def close(self) -> None:
         """Close the clients; the run goes on."""

@@ -171,7 +171,7 @@ class FileRules(Declared):
 class ExecutionRules(Declared):
     """What the execution tier may reach: names of dependencies (requirement N3)."""
 
-    dependencies: tuple[str, ...] = ("gateway", "identity")
+    dependencies: tuple[Literal["gateway", "identity"], ...] = ("gateway", "identity")
 
 
 class Solution(Declared):
