@@ -1,0 +1,120 @@
+"""`kill -9` of the flows process: the run ends as an undisturbed one, each effect once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hybridmandate.durable.database import open_engine
+from hybridmandate.orchestration.history import RunHistory
+
+WORKER = Path(__file__).with_name("flow_worker.py")
+RUN_ID = "run-under-test"
+pytestmark = pytest.mark.kill
+
+
+def _start(folder: Path) -> subprocess.Popen[str]:
+    path = os.pathsep.join([str(WORKER.parent), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [sys.executable, str(WORKER), str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert process.stdout is not None
+    if process.stdout.readline().strip() != "ready":
+        raise AssertionError(process.communicate()[1])
+    return process
+
+
+def _finish(folder: Path) -> None:
+    process = _start(folder)
+    said, errors = process.communicate(timeout=40)
+    assert process.returncode == 0, errors
+    assert said.strip() == "ended"
+
+
+def _calls(folder: Path) -> list[dict[str, Any]]:
+    log = folder / "calls.log"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def _final(folder: Path) -> tuple[Any, list[Any]]:
+    history = RunHistory(open_engine(f"sqlite:///{folder / 'history.db'}"))
+    stored = history.find(RUN_ID)
+    assert stored is not None
+    actions = sorted(
+        (each["name"], tuple(each["at"]), each["status"], json.dumps(each.get("outputs")))
+        for each in history.actions(RUN_ID)
+        if each["name"] != "Correlation_id"
+    )
+    return stored.status, actions
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[Any]]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    _finish(folder)
+    status, actions = _final(folder)
+    assert status == "Succeeded"
+    assert ("Sum", (), "Succeeded", "66") in actions
+    return status, actions
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_again_and_again_a_run_ends_as_an_undisturbed_one(
+    tmp_path: Path, undisturbed: tuple[Any, list[Any]], seed: int
+) -> None:
+    moments = random.Random(seed)
+    kills = 0
+    for at_least in (1, 2, 6, 12, 15):
+        process = _start(tmp_path)
+        until = time.time() + 3
+        while len(_calls(tmp_path)) < at_least and time.time() < until:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0.0, 0.3))
+        if process.poll() is None:
+            process.kill()
+            kills += 1
+        process.communicate()
+    _finish(tmp_path)
+    assert _final(tmp_path) == undisturbed
+    calls = _calls(tmp_path)
+    assert kills >= 4
+    assert len({each["id"] for each in calls}) == 1, "one correlation id in all lives"
+    effects = {each["key"] for each in calls if each["action"] != "Flaky"}
+    assert len(effects) == 14, "Create, twelve Posts and Job: each under one key"
+    repeated = len([each for each in calls if each["action"] != "Flaky"]) - len(effects)
+    assert repeated <= 3 * kills, "only what was in flight at a kill is sent again"
+    keys = {each["action"]: set() for each in calls}
+    for each in calls:
+        keys[each["action"]].add(each["key"])
+    assert len(keys["Flaky"]) == 1, "attempts share their key"
+
+
+def test_evidence_tells_each_action_once_over_all_lives(tmp_path: Path) -> None:
+    for _ in range(2):
+        process = _start(tmp_path)
+        time.sleep(0.4)
+        process.kill()
+        process.communicate()
+    _finish(tmp_path)
+    lines = [json.loads(each) for each in (tmp_path / "evidence.log").read_text().splitlines()]
+    actions = [each["subject"] for each in lines if each["kind"] == "flow.action"]
+    assert sorted(set(actions)) == sorted(
+        ["Correlation_id", "Count", "Create", "Rest", "Loop", "Post", "Up", "Flaky", "Job", "Sum"]
+    )
+    assert actions.count("Create") == 1
+    assert actions.count("Post") == 12
+    assert [each["kind"] for each in lines].count("flow.run") == 1
+    assert [each["kind"] for each in lines].count("flow.trigger") == 1
+    assert len({each["id"] for each in lines}) == 1
