@@ -54,6 +54,10 @@ class FlowsSettings:
     grace_seconds: float = 10.0
     default_retry: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        if not self.operator_token:
+            raise ValueError("the flows process needs an operator token")
+
 
 def create_app(
     settings: FlowsSettings,
@@ -144,9 +148,7 @@ class _Process:
         """:raises Refused: when the caller does not hold the operator token."""
         given = request.headers.get("authorization", "")
         wanted = f"Bearer {self.settings.operator_token}"
-        if not self.settings.operator_token or not hmac.compare_digest(
-            given.encode(), wanted.encode()
-        ):
+        if not hmac.compare_digest(given.encode(), wanted.encode()):
             raise Refused(
                 FailureType.UNAUTHORIZED,
                 "runs are shown to the operator of this machine only",
