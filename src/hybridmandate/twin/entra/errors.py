@@ -197,3 +197,22 @@ def bad_password() -> AadError:
         400,
         "Error validating credentials due to invalid username or password.",
     )
+
+
+def bad_delegated_scope(scope: str) -> AadError:
+    return AadError(
+        70011,
+        "invalid_scope",
+        400,
+        f"The provided value for the input parameter 'scope' isn't valid. The scope {scope} must "
+        "name the scopes of one resource.",
+    )
+
+
+def wrong_method(method: str, allowed: str) -> AadError:
+    return AadError(
+        900561,
+        "invalid_request",
+        405,
+        f"The endpoint only accepts {allowed} requests. Received a {method} request.",
+    )

@@ -77,14 +77,21 @@ class Mint:
         return self._sign(claims, api, resource, now)
 
     def for_user(
-        self, user: User, client_id: str, api: Api, *, resource: str, now: float
+        self,
+        user: User,
+        client_id: str,
+        api: Api,
+        *,
+        resource: str,
+        scopes: frozenset[str],
+        now: float,
     ) -> Minted:
         """A delegated token: a person, their ``scp``, a ``sub`` that differs from ``oid``."""
         claims: dict[str, Any] = {
             "idtyp": "user",
             "oid": user.object_id,
             "sub": base64.urlsafe_b64encode(f"{api.client_id}:{user.name}".encode()).decode(),
-            "scp": "user_impersonation",
+            "scp": " ".join(sorted(scopes)),
             "name": user.display_name,
         }
         if api.token_version == 1:
