@@ -36,7 +36,9 @@ def asked(operation: str, parameters: Mapping[str, Any], **parts: Any) -> Call:
     )
 
 
-async def send(settings: Any, operation: str, parameters: Mapping[str, Any], **parts: Any) -> Answer:
+async def send(
+    settings: Any, operation: str, parameters: Mapping[str, Any], **parts: Any
+) -> Answer:
     host = ConnectorHost({"c": settings})
     try:
         return await host.call(FLOW, asked(operation, parameters, **parts))
@@ -119,7 +121,9 @@ async def test_a_file_goes_through_the_custom_connector_as_it_is(service: Servic
     assert got["headers"]["x-file-name"] == "a%20b.csv"
 
 
-async def test_a_media_type_that_the_contract_does_not_name_becomes_octets(service: Service) -> None:
+async def test_a_media_type_that_the_contract_does_not_name_becomes_octets(
+    service: Service,
+) -> None:
     service.on("POST", "/exec/operations/files.store/v1", body={})
     body = {"$content-type": "application/x-strange", "$content": "eA=="}
     settings = service.settings("mandate", definition=SWAGGER)

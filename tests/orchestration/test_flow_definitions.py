@@ -49,7 +49,11 @@ def test_legacy_package_envelope_loads() -> None:
             "flowFailureAlertSubscribed": False,
             "isManaged": False,
             "connectionReferences": {
-                "shared_rss": {"connectionName": "x", "id": "/apis/shared_rss", "source": "Embedded"}
+                "shared_rss": {
+                    "connectionName": "x",
+                    "id": "/apis/shared_rss",
+                    "source": "Embedded",
+                }
             },
             "definition": {"triggers": REQUEST, "actions": {"A": compose(1)}},
         },

@@ -167,7 +167,9 @@ def test_conditions(expression: Any, holds: bool) -> None:
     assert (ended[taken], ended[skipped], ended["Choice"]) == ("Succeeded", "Skipped", "Succeeded")
 
 
-@pytest.mark.parametrize("expression", [{"equals": [1]}, {"dances": [1, 2]}, "@concat('a')", {"and": 1}])
+@pytest.mark.parametrize(
+    "expression", [{"equals": [1]}, {"dances": [1, 2]}, "@concat('a')", {"and": 1}]
+)
 def test_a_wrong_condition_fails_its_action_only(expression: Any) -> None:
     actions = {**_if(expression), "Next": compose(1, after("Choice", on=["Failed"]))}
     ended = run(actions)
@@ -196,7 +198,9 @@ def test_switch_takes_the_case_that_equals(value: Any, taken: str) -> None:
         "runAfter": {},
     }
     ended = statuses(run({"S": switch}))
-    assert [name for name in ended if name.startswith("In") and ended[name] == "Succeeded"] == [taken]
+    assert [name for name in ended if name.startswith("In") and ended[name] == "Succeeded"] == [
+        taken
+    ]
 
 
 def test_foreach_goes_on_after_a_failed_iteration_and_fails_at_the_end() -> None:
@@ -206,7 +210,11 @@ def test_foreach_goes_on_after_a_failed_iteration_and_fails_at_the_end() -> None
 
     body = {"Post": call("Post", parameters={"item": "@items('Loop')"})}
     ended = run({"Loop": foreach([1, 2, 3], body)}, service)
-    assert [each["status"] for each in ended.records("Post")] == ["Succeeded", "Failed", "Succeeded"]
+    assert [each["status"] for each in ended.records("Post")] == [
+        "Succeeded",
+        "Failed",
+        "Succeeded",
+    ]
     assert [each["at"] for each in ended.records("Post")] == [[0], [1], [2]]
     assert ended.action("Loop")["status"] == "Failed"
     assert ended.action("Loop")["iterationCount"] == 3
@@ -370,7 +378,9 @@ def test_until_with_a_wrong_limit_fails(limit: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("status", "code"), [("Succeeded", None), ("Failed", "E1"), ("Cancelled", None)]
 )
-def test_terminate_ends_the_run_and_every_action_has_a_status(status: str, code: str | None) -> None:
+def test_terminate_ends_the_run_and_every_action_has_a_status(
+    status: str, code: str | None
+) -> None:
     error = {"code": "E1", "message": "enough"} if code else {}
     actions = {
         "Slow": call("Slow"),
@@ -402,7 +412,12 @@ def test_terminate_ends_the_run_and_every_action_has_a_status(status: str, code:
 
 VARIABLES: list[tuple[str, Any, dict[str, Any], Any]] = [
     ("string", "a", {"type": "SetVariable", "inputs": {"name": "v", "value": "b"}}, "b"),
-    ("string", "a", {"type": "AppendToStringVariable", "inputs": {"name": "v", "value": "b"}}, "ab"),
+    (
+        "string",
+        "a",
+        {"type": "AppendToStringVariable", "inputs": {"name": "v", "value": "b"}},
+        "ab",
+    ),
     ("array", [1], {"type": "AppendToArrayVariable", "inputs": {"name": "v", "value": 2}}, [1, 2]),
     ("integer", 1, {"type": "IncrementVariable", "inputs": {"name": "v", "value": 4}}, 5),
     ("integer", 1, {"type": "IncrementVariable", "inputs": {"name": "v"}}, 2),
@@ -438,11 +453,17 @@ def test_a_value_that_does_not_fit_a_variable_fails(kind: str, change: dict[str,
 
 ROWS = [{"n": 1, "t": "a,b"}, {"n": 2, "t": "<c>"}]
 DATA: list[tuple[dict[str, Any], Any]] = [
-    ({"type": "Select", "inputs": {"from": ROWS, "select": {"x": "@item()['n']"}}}, [{"x": 1}, {"x": 2}]),
+    (
+        {"type": "Select", "inputs": {"from": ROWS, "select": {"x": "@item()['n']"}}},
+        [{"x": 1}, {"x": 2}],
+    ),
     ({"type": "Select", "inputs": {"from": ROWS, "select": "@item()['n']"}}, [1, 2]),
     ({"type": "Query", "inputs": {"from": ROWS, "where": "@greater(item()['n'], 1)"}}, [ROWS[1]]),
     ({"type": "Join", "inputs": {"from": [1, 2], "joinWith": "; "}}, "1; 2"),
-    ({"type": "ParseJson", "inputs": {"content": '{"a": 1}', "schema": {"type": "object"}}}, {"a": 1}),
+    (
+        {"type": "ParseJson", "inputs": {"content": '{"a": 1}', "schema": {"type": "object"}}},
+        {"a": 1},
+    ),
     (
         {"type": "Table", "inputs": {"from": ROWS, "format": "CSV"}},
         'n,t\r\n1,"a,b"\r\n2,<c>\r\n',
@@ -500,7 +521,11 @@ def test_time_passes_in_a_wait_only() -> None:
 
 
 def test_a_wait_until_a_moment_in_the_past_is_over_at_once() -> None:
-    wait = {"type": "Wait", "inputs": {"until": {"timestamp": "2020-01-01T00:00:00Z"}}, "runAfter": {}}
+    wait = {
+        "type": "Wait",
+        "inputs": {"until": {"timestamp": "2020-01-01T00:00:00Z"}},
+        "runAfter": {},
+    }
     host = MemoryHost(no_calls)
     assert host.start(flow_of({"W": wait})).status == "Succeeded"
 
@@ -526,7 +551,10 @@ def test_a_child_flow_answers_its_parent_under_the_same_correlation_id() -> None
         {
             "R": {
                 "type": "Response",
-                "inputs": {"statusCode": 200, "body": {"twice": "@add(triggerBody()['n'], triggerBody()['n'])"}},
+                "inputs": {
+                    "statusCode": 200,
+                    "body": {"twice": "@add(triggerBody()['n'], triggerBody()['n'])"},
+                },
                 "runAfter": {},
             }
         }
@@ -580,13 +608,18 @@ def test_the_trigger_may_make_the_correlation_id() -> None:
 
 @pytest.mark.parametrize("made", ["short", "with space in it", {"no": "text"}])
 def test_what_cannot_be_a_correlation_id_is_not_taken(made: Any) -> None:
-    ended = run({"Correlation_id": compose(made), "A": call("A", after("Correlation_id"))}, lambda asked: OK)
+    ended = run(
+        {"Correlation_id": compose(made), "A": call("A", after("Correlation_id"))}, lambda asked: OK
+    )
     assert ended.calls[0].correlation_id == ended.id
 
 
 def test_secured_inputs_and_outputs_stay_out_of_the_history_but_not_of_the_flow() -> None:
     hidden = {"runtimeConfiguration": {"secureData": {"properties": ["inputs", "outputs"]}}}
-    actions = {"Secret": {**compose("s3cret"), **hidden}, "Use": compose("@outputs('Secret')", after("Secret"))}
+    actions = {
+        "Secret": {**compose("s3cret"), **hidden},
+        "Use": compose("@outputs('Secret')", after("Secret")),
+    }
     ended = run(actions)
     assert ended.action("Secret")["outputs"] == {"secured": True}
     assert ended.action("Secret")["inputs"] == {"secured": True}
@@ -594,7 +627,9 @@ def test_secured_inputs_and_outputs_stay_out_of_the_history_but_not_of_the_flow(
 
 
 def test_static_results_stand_in_for_the_call() -> None:
-    action = call("A", runtimeConfiguration={"staticResult": {"staticResultOptions": "Enabled", "name": "A0"}})
+    action = call(
+        "A", runtimeConfiguration={"staticResult": {"staticResultOptions": "Enabled", "name": "A0"}}
+    )
     static = {"A0": {"status": "Succeeded", "outputs": {"statusCode": 200, "body": {"mock": 1}}}}
     ended = run({"A": action}, static_results=static)
     assert ended.action("A")["outputs"]["body"] == {"mock": 1}
@@ -635,7 +670,11 @@ def test_events_and_state_survive_json_and_replay_to_the_same_state() -> None:
     flow = flow_of(
         {
             "Correlation_id": compose("@guid()"),
-            "A": call("A", after("Correlation_id"), retry={"type": "fixed", "count": 2, "interval": "PT5S"}),
+            "A": call(
+                "A",
+                after("Correlation_id"),
+                retry={"type": "fixed", "count": 2, "interval": "PT5S"},
+            ),
         }
     )
     answers = iter([Answer(503, {}, None), OK])

@@ -66,7 +66,9 @@ class Maker:
                 "type": "Foreach",
                 "foreach": list(range(self._chance.randint(0, 3))),
                 "actions": inside(depth - 1),
-                "runtimeConfiguration": {"concurrency": {"repetitions": self._chance.randint(1, 3)}},
+                "runtimeConfiguration": {
+                    "concurrency": {"repetitions": self._chance.randint(1, 3)}
+                },
             },
             lambda: {
                 "type": "Until",

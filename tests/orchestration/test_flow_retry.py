@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def run(action: dict[str, Any], answers: list[Answer], **start: Any) -> MemoryRu
 
 def waits(ended: MemoryRun) -> list[float]:
     times = ended.call_times
-    return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    return [later - earlier for earlier, later in itertools.pairwise(times)]
 
 
 RETRIED = [408, 429, 500, 502, 503, 504, 599]
@@ -99,7 +100,12 @@ def test_exponential_waits_stay_in_the_documented_bounds(
     retry: int, draw: float, interval: int
 ) -> None:
     policy = RetryPolicy.of(
-        {"type": "exponential", "count": 90, "interval": f"PT{interval}S", "maximumInterval": "PT2H"},
+        {
+            "type": "exponential",
+            "count": 90,
+            "interval": f"PT{interval}S",
+            "maximumInterval": "PT2H",
+        },
         MEDIUM_PROFILE,
     )
     low = 0.0 if retry == 1 else 2.0 ** (retry - 2) * interval
@@ -209,7 +215,14 @@ def test_a_webhook_action_waits_for_weeks_and_times_out() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("PT20S", 20), ("P7D", 604800), ("PT1H30M", 5400), ("P1DT1S", 86401), ("PT05S", 5), ("P2W", 1209600)],
+    [
+        ("PT20S", 20),
+        ("P7D", 604800),
+        ("PT1H30M", 5400),
+        ("P1DT1S", 86401),
+        ("PT05S", 5),
+        ("P2W", 1209600),
+    ],
 )
 def test_durations(text: str, seconds: float) -> None:
     assert duration_seconds(text) == seconds

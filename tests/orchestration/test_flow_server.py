@@ -120,7 +120,10 @@ def answering() -> FlowDocument:
             "Response": {
                 "type": "Response",
                 "kind": "Http",
-                "inputs": {"statusCode": 201, "body": {"got": "@body('Get')", "n": "@triggerBody()?['n']"}},
+                "inputs": {
+                    "statusCode": 201,
+                    "body": {"got": "@body('Get')", "n": "@triggerBody()?['n']"},
+                },
                 "runAfter": after("Get"),
             },
         },
@@ -153,7 +156,12 @@ async def test_an_authenticated_caller_starts_a_flow_and_gets_its_response(
 
 BAD_CALLS: list[tuple[str, dict[str, Any], int, str]] = [
     ("Answering/triggers/manual", {"json": {}}, 401, "token.missing"),
-    ("Answering/triggers/manual", {"headers": {"authorization": "Bearer x"}}, 401, "token.signature"),
+    (
+        "Answering/triggers/manual",
+        {"headers": {"authorization": "Bearer x"}},
+        401,
+        "token.signature",
+    ),
     (
         "Answering/triggers/manual",
         {"headers": {"authorization": "Bearer without-role"}},
@@ -183,6 +191,8 @@ async def test_who_may_not_start_a_flow_is_refused_in_the_one_shape(
             assert answer.json()["failure"]["reason"] == (reason or None)
         found = (await flows.client.get("/runs", headers=OPERATOR)).json()["runs"]
         assert found == []
+        lost = await flows.client.get("/nowhere")
+        assert (lost.status_code, lost.json()["failure"]["reason"]) == (404, "path.unknown")
 
 
 async def test_runs_are_shown_to_the_operator_only(tmp_path: Path, service: Service) -> None:
@@ -252,7 +262,9 @@ async def test_a_waiting_run_is_accepted_survives_a_stop_and_can_be_cancelled(
         assert cancelled.status_code == 202
         ended = await flows.run(run_id, "Cancelled")
         assert [each["status"] for each in ended["actions"]] == ["Cancelled"]
-        assert (await flows.client.post(f"/runs/{run_id}/cancel", headers=OPERATOR)).status_code == 404
+        assert (
+            await flows.client.post(f"/runs/{run_id}/cancel", headers=OPERATOR)
+        ).status_code == 404
 
 
 def _item(name: str, version: int = 1) -> dict[str, Any]:
@@ -263,7 +275,9 @@ async def test_each_new_file_starts_one_run_also_after_a_restart(
     tmp_path: Path, service: Service
 ) -> None:
     link = f"{service.address}{DELTA}?token="
-    flow = document({"Name": compose("@triggerBody()?['{Name}']")}, trigger=FILES, name="Files.json")
+    flow = document(
+        {"Name": compose("@triggerBody()?['{Name}']")}, trigger=FILES, name="Files.json"
+    )
     old = {"value": [_item("old")], "@odata.deltaLink": f"{link}1"}
     new = {"value": [_item("a"), _item("b")], "@odata.deltaLink": f"{link}1"}
     service.on("GET", DELTA, body=old)
@@ -319,9 +333,7 @@ async def test_a_body_that_breaks_the_schema_is_refused_where_the_flow_asks_for_
     }
     flow = document({"A": compose(1)}, trigger=trigger, name="Checked.json")
     async with process(tmp_path, [flow], service) as flows:
-        answer = await flows.client.post(
-            "/flows/Checked/triggers/manual", json={}, headers=CALLER
-        )
+        answer = await flows.client.post("/flows/Checked/triggers/manual", json={}, headers=CALLER)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["code"] == "schema"
 
@@ -330,9 +342,15 @@ async def test_a_child_flow_runs_durably_and_answers_its_parent(
     tmp_path: Path, service: Service
 ) -> None:
     service.on("GET", ROW, body={"a": 1})
-    child = {"type": "Workflow", "inputs": {"host": {"workflowReferenceName": "Answering"}, "body": {"n": 3}}}
+    child = {
+        "type": "Workflow",
+        "inputs": {"host": {"workflowReferenceName": "Answering"}, "body": {"n": 3}},
+    }
     parent = document(
-        {"Correlation_id": compose("@guid()"), "Child": {**child, "runAfter": after("Correlation_id")}},
+        {
+            "Correlation_id": compose("@guid()"),
+            "Child": {**child, "runAfter": after("Correlation_id")},
+        },
         name="Parent.json",
     )
     async with process(tmp_path, [answering(), parent], service) as flows:

@@ -25,7 +25,13 @@ ROW = {
     "costCenter": "1000",
     "description": "Paper",
 }
-ERROR = {"code": "date.format", "message": "no date", "line": 17, "field": "invoiceDate", "value": "31/31"}
+ERROR = {
+    "code": "date.format",
+    "message": "no date",
+    "line": 17,
+    "field": "invoiceDate",
+    "value": "31/31",
+}
 
 
 def outcome(status: str, accepted: int, rejected: int) -> dict[str, Any]:
@@ -88,13 +94,17 @@ class Services:
         return Answer(200, {}, {"outcome": self.decision})
 
     def _track(self, parameters: Mapping[str, Any]) -> Answer:
-        columns = {k.removeprefix("item/hm_"): v for k, v in parameters.items() if k.startswith("item/")}
-        self.row.update({k: v for k, v in columns.items()})
+        columns = {
+            k.removeprefix("item/hm_"): v for k, v in parameters.items() if k.startswith("item/")
+        }
+        self.row.update(columns)
         self.states.append(columns["state"])
         return Answer(200, {}, {"hm_intakeid": "row-1"})
 
 
-def deliver(services: Services, name: str = "invoices.csv", mail: str | None = "ada@contoso.example") -> MemoryRun:
+def deliver(
+    services: Services, name: str = "invoices.csv", mail: str | None = "ada@contoso.example"
+) -> MemoryRun:
     host = MemoryHost(services, reading=services.reading)
     stem, _, _ = name.rpartition(".")
     file = {
@@ -112,7 +122,9 @@ def deliver(services: Services, name: str = "invoices.csv", mail: str | None = "
 
 
 def mails(ended: MemoryRun) -> list[Mapping[str, Any]]:
-    sent = [each.request["parameters"] for each in ended.calls if operation_of(each) == "SendEmailV2"]
+    sent = [
+        each.request["parameters"] for each in ended.calls if operation_of(each) == "SendEmailV2"
+    ]
     return [dict(each) for each in sent]
 
 
@@ -147,7 +159,11 @@ def test_a_clean_file_is_committed_under_one_correlation_id() -> None:
             "hm_description": "Paper",
         },
     }
-    assert (services.row["rowsin"], services.row["accepted"], services.row["committed"]) == (3, 3, 3)
+    assert (services.row["rowsin"], services.row["accepted"], services.row["committed"]) == (
+        3,
+        3,
+        3,
+    )
     assert not mails(ended)
 
 
@@ -166,7 +182,9 @@ def test_rejected_rows_go_back_to_the_submitter_and_the_rest_is_committed() -> N
     (mail,) = mails(ended)
     assert mail["emailMessage/To"] == "ada@contoso.example"
     assert "https://sites.example/returned.xlsx" in mail["emailMessage/Body"]
-    assert "<td>17</td><td>invoiceDate</td><td>31/31</td><td>no date</td>" in mail["emailMessage/Body"]
+    assert (
+        "<td>17</td><td>invoiceDate</td><td>31/31</td><td>no date</td>" in mail["emailMessage/Body"]
+    )
     (copy,) = [each for each in ended.calls if operation_of(each) == "CreateFile"]
     assert copy.request["parameters"]["folderPath"] == "/Invoices/Returned"
     assert copy.request["parameters"]["name"] == f"invoices-{ended.correlation_id}.xlsx"
@@ -184,7 +202,10 @@ def test_above_the_threshold_a_named_person_decides(
     ended = deliver(services)
     assert services.states == [*START, "processing", "awaitingApproval", *last]
     (asked,) = ended.calls_of("Ask_for_approval")
-    assert asked.request["parameters"]["WebhookApprovalCreationInput/assignedTo"] == VARIABLES["hm_approver"]
+    assert (
+        asked.request["parameters"]["WebhookApprovalCreationInput/assignedTo"]
+        == VARIABLES["hm_approver"]
+    )
     assert len(commits(ended)) == committed
     assert ended.status == "Succeeded"
 
@@ -219,7 +240,9 @@ def test_a_file_with_nothing_usable_is_rejected_with_its_reason() -> None:
 )
 def test_trouble_is_retried_as_written_then_parked_for_a_person(kind: str, status: int) -> None:
     services = Services(Answer(200))
-    services.overrides["spreadsheets_normalize_v1"] = lambda asked: Answer(status, {}, refusal(kind))
+    services.overrides["spreadsheets_normalize_v1"] = lambda asked: Answer(
+        status, {}, refusal(kind)
+    )
     ended = deliver(services)
     assert len(ended.calls_of("Normalize_spreadsheet")) == 5, "one attempt and four retries"
     assert services.states == [*START, "processing", "parked"]
@@ -234,7 +257,13 @@ def test_trouble_is_retried_as_written_then_parked_for_a_person(kind: str, statu
 
 def test_trouble_that_passes_is_not_parked() -> None:
     services = Services(Answer(200, {}, outcome("succeeded", 1, 0)))
-    answers = iter([Answer(503), Answer.unreachable("down"), Answer(202, {"location": "/spreadsheets_normalize_v1"})])
+    answers = iter(
+        [
+            Answer(503),
+            Answer.unreachable("down"),
+            Answer(202, {"location": "/spreadsheets_normalize_v1"}),
+        ]
+    )
     services.overrides["spreadsheets_normalize_v1"] = lambda asked: next(answers)
     assert deliver(services).status == "Succeeded"
     assert services.states == COMMITTED
@@ -248,7 +277,9 @@ def test_no_answer_at_all_is_parked_as_unavailable() -> None:
     assert services.row["failuretype"] == "downstream_unavailable"
 
 
-@pytest.mark.parametrize("operation", ["files_store_v1", "GetFileContent", "CreateFile", "SendEmailV2"])
+@pytest.mark.parametrize(
+    "operation", ["files_store_v1", "GetFileContent", "CreateFile", "SendEmailV2"]
+)
 def test_a_step_that_fails_for_good_is_caught_and_parked(operation: str) -> None:
     services = Services(Answer(200, {}, outcome("partiallySucceeded", 9, 1)))
     services.overrides[operation] = lambda asked: Answer(403, {}, refusal("forbidden"))
@@ -261,7 +292,9 @@ def test_a_step_that_fails_for_good_is_caught_and_parked(operation: str) -> None
 
 def test_a_commit_that_fails_is_parked_with_its_failure_type() -> None:
     services = Services(Answer(200, {}, outcome("succeeded", 600, 0)))
-    services.overrides["data_commit_invoices_v1"] = lambda asked: Answer(409, {}, refusal("conflict"))
+    services.overrides["data_commit_invoices_v1"] = lambda asked: Answer(
+        409, {}, refusal("conflict")
+    )
     deliver(services)
     assert services.states[-2:] == ["committing", "parked"]
     assert services.row["failuretype"] == "conflict"
@@ -278,7 +311,9 @@ def test_a_commit_that_fails_is_parked_with_its_failure_type() -> None:
         ("invoices.csv", "ada@contoso.example", 33_554_433, "empty or larger", 1),
     ],
 )
-def test_cheap_checks_come_first(name: str, mail: str | None, size: int, reason: str, told: int) -> None:
+def test_cheap_checks_come_first(
+    name: str, mail: str | None, size: int, reason: str, told: int
+) -> None:
     services = Services(Answer(200))
     services.size = size
     ended = deliver(services, name, mail)
@@ -303,7 +338,9 @@ def test_every_action_of_the_flow_is_reached_by_these_tests() -> None:
     reached: set[str] = set()
 
     def gather(services: Services, name: str = "a.csv") -> None:
-        reached.update(e["name"] for e in deliver(services, name).tracked if e["status"] == "Succeeded")
+        reached.update(
+            e["name"] for e in deliver(services, name).tracked if e["status"] == "Succeeded"
+        )
 
     gather(Services(Answer(200, {}, outcome("succeeded", 1, 0))))
     gather(Services(Answer(200, {}, outcome("partiallySucceeded", 9, 1))))

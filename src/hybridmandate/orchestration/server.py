@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import Engine
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hybridmandate.contracts import FailureType, Refused, response_headers
+from hybridmandate.contracts import FailureType, Refused, is_correlation_id, response_headers
 from hybridmandate.contracts import headers as names
 from hybridmandate.durable.port import Durable
 from hybridmandate.evidence.record import Record, Recorder, Tier
@@ -94,7 +95,11 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
         respond_seconds=settings.respond_seconds,
     )
-    return Starlette(routes=_routes(process, requests), lifespan=process.lifespan)
+    return Starlette(
+        routes=_routes(process, requests),
+        lifespan=process.lifespan,
+        exception_handlers={HTTPException: _no_such_place, Exception: _broken},
+    )
 
 
 class _Process:
@@ -266,11 +271,26 @@ def _refusing(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except Refused as refused:
-            outcome = refused.outcome(correlation_id=request.headers.get(names.CORRELATION_ID))
-            return JSONResponse(
-                outcome.to_json(),
-                status_code=outcome.http_status,
-                headers=dict(response_headers(outcome)),
-            )
+            return _rendered(refused, request)
 
     return handle
+
+
+def _rendered(refused: Refused, request: Request) -> Response:
+    given = request.headers.get(names.CORRELATION_ID)
+    outcome = refused.outcome(correlation_id=given if is_correlation_id(given) else None)
+    headers = dict(response_headers(outcome))
+    return JSONResponse(outcome.to_json(), status_code=outcome.http_status, headers=headers)
+
+
+async def _no_such_place(request: Request, error: Exception) -> Response:
+    message = f"there is no {request.method} {request.url.path} here"
+    refused = Refused(FailureType.NOT_FOUND, message, reason="path.unknown")
+    return _rendered(refused, request)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    refused = Refused(
+        FailureType.INTERNAL_ERROR, f"the flows process broke: {type(error).__name__}"
+    )
+    return _rendered(refused, request)
