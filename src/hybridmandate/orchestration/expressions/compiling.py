@@ -1,0 +1,145 @@
+"""Syntax tree → closures. Names, numbers of arguments and types are prepared here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hybridmandate.orchestration.expressions.access import access
+from hybridmandate.orchestration.expressions.bounds import Frame
+from hybridmandate.orchestration.expressions.errors import (
+    ExpressionEvaluationError,
+    ExpressionSyntaxError,
+    FunctionFault,
+)
+from hybridmandate.orchestration.expressions.registry import Function, find
+from hybridmandate.orchestration.expressions.syntax import Access, Call, Literal, Node
+from hybridmandate.orchestration.expressions.values import NUMBER, type_name
+
+Evaluate = Callable[[Frame], Any]
+
+
+def compile_node(node: Node, source: str) -> Evaluate:
+    """A closure that evaluates the node.
+
+    :raises ExpressionSyntaxError: for an unknown function or a wrong number of arguments, which
+        the platform refuses when a flow is saved.
+    """
+    if isinstance(node, Literal):
+        value = node.value
+        return lambda frame: value
+    if isinstance(node, Access):
+        return _compile_access(node, source)
+    return _compile_call(node, source)
+
+
+def _compile_access(node: Access, source: str) -> Evaluate:
+    target, safe = compile_node(node.target, source), node.safe
+    if isinstance(node.key, Literal):
+        fixed = node.key.value
+        return lambda frame: access(target(frame), fixed, safe)
+    key = compile_node(node.key, source)
+    return lambda frame: access(target(frame), key(frame), safe)
+
+
+def _compile_call(node: Call, source: str) -> Evaluate:
+    function = find(node.name)
+    if function is None:
+        raise ExpressionSyntaxError(
+            f"the template function '{node.name}' is not defined or not valid",
+            source,
+            node.position,
+        )
+    wrong = function.check_count(len(node.arguments))
+    if wrong is not None:
+        raise ExpressionSyntaxError(wrong, source, node.position)
+    arguments = [compile_node(each, source) for each in node.arguments]
+    if function.lazy is not None:
+        return _compile_lazy(function, function.lazy, arguments)
+    checks = [function.parameter(index).accepts for index in range(len(arguments))]
+
+    def run(frame: Frame) -> Any:
+        values = [argument(frame) for argument in arguments]
+        for value, accepts in zip(values, checks, strict=True):
+            if type(value) not in accepts:
+                raise _first_mismatch(function, values)
+        return _run(function, frame, values)
+
+    return run
+
+
+def _compile_lazy(function: Function, body: Callable[..., Any], arguments: Any) -> Evaluate:
+    def run(frame: Frame) -> Any:
+        frame.spend(1)
+        try:
+            return body(frame, arguments)
+        except FunctionFault as fault:
+            raise _explained(function, fault) from fault
+
+    return run
+
+
+def call_function(frame: Frame, name: str, values: list[Any]) -> Any:
+    """A function of the language on values (conditions written as objects are evaluated so).
+
+    :raises ExpressionEvaluationError: when there is no such function or it does not take them.
+    """
+    function = find(name)
+    if function is None:
+        raise ExpressionEvaluationError(f"The template function '{name}' is not defined.")
+    wrong = function.check_count(len(values))
+    if wrong is not None:
+        raise ExpressionEvaluationError(f"{wrong[0].upper()}{wrong[1:]}.", function=function.name)
+    if any(type(each) not in function.parameter(at).accepts for at, each in enumerate(values)):
+        raise _first_mismatch(function, values)
+    return _run(function, frame, values)
+
+
+def _run(function: Function, frame: Frame, values: list[Any]) -> Any:
+    frame.spend(1)
+    try:
+        result = function.body(frame, *values)
+    except FunctionFault as fault:
+        raise _explained(function, fault) from fault
+    if type(result) is str and len(result) > 1_000:
+        frame.admit_text(len(result))
+    elif type(result) is float and result - result != 0:
+        raise _explained(function, FunctionFault("The result is no finite number"))
+    return result
+
+
+def _explained(function: Function, fault: FunctionFault) -> ExpressionEvaluationError:
+    if fault.argument is None:
+        return ExpressionEvaluationError(
+            f"The execution of template function '{function.name}' failed: {fault.reason}.",
+            function=function.name,
+            expected=fault.expected,
+        )
+    parameter = function.parameter(fault.argument - 1)
+    shown = repr(fault.value) if type(fault.value) in NUMBER else str(fault.value)[:200]
+    return ExpressionEvaluationError(
+        f"The template language function '{function.name}' was invoked with a parameter that is "
+        f"not valid. {fault.reason}. Parameter {fault.argument} '{parameter.name}': '{shown}'.",
+        function=function.name,
+        argument=fault.argument,
+        argument_name=parameter.name,
+        expected=fault.expected or parameter.expected,
+        received=type_name(fault.value),
+    )
+
+
+def _first_mismatch(function: Function, values: list[Any]) -> ExpressionEvaluationError:
+    index = next(
+        at for at, each in enumerate(values) if type(each) not in function.parameter(at).accepts
+    )
+    parameter, received = function.parameter(index), type_name(values[index])
+    return ExpressionEvaluationError(
+        f"The template language function '{function.name}' expects its parameter {index + 1} "
+        f"'{parameter.name}' to be {parameter.expected}. The provided value is of type "
+        f"'{received}'.",
+        function=function.name,
+        argument=index + 1,
+        argument_name=parameter.name,
+        expected=parameter.expected,
+        received=received,
+    )

@@ -1,0 +1,200 @@
+"""Conversion functions between texts, base64, data URIs, URI components and content objects."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+from hybridmandate.orchestration.expressions.bounds import Frame
+from hybridmandate.orchestration.expressions.errors import FunctionFault
+from hybridmandate.orchestration.expressions.registry import Family, required
+from hybridmandate.orchestration.expressions.values import (
+    ANY,
+    NULL,
+    TEXT,
+    base64_bytes,
+    content,
+    content_bytes,
+    is_content,
+    text_of,
+)
+
+conversion = Family("Conversion")
+GIVEN = ANY - NULL
+_OCTETS = "application/octet-stream"
+_DATA_URI = re.compile(r"data:(?P<type>[^,;]*)(?P<rest>(?:;[^,;]*)*?)(?P<b64>;base64)?,", re.I)
+
+
+def bytes_of(frame: Frame, value: Any) -> bytes:
+    """The bytes of a content object, or of the UTF-8 text of any other value."""
+    return (
+        content_bytes(value)
+        if is_content(value)
+        else text_of(frame, value).encode("utf-8", "surrogatepass")
+    )
+
+
+def encoded(frame: Frame, data: bytes) -> str:
+    """Base64, within the result bound."""
+    frame.admit_text((len(data) + 2) // 3 * 4)
+    return base64.b64encode(data).decode("ascii")
+
+
+@conversion.function(
+    "base64", required("value", GIVEN), example="base64('hello')", gives="aGVsbG8="
+)
+def base64_(frame: Frame, value: Any) -> str:
+    """The base64 form of a text (UTF-8) or of the bytes of a content object."""
+    return encoded(frame, bytes_of(frame, value))
+
+
+@conversion.function(
+    "base64ToBinary",
+    required("value", TEXT),
+    example="base64ToBinary('aGVsbG8=')",
+    gives={"$content-type": _OCTETS, "$content": "aGVsbG8="},
+)
+def base64_to_binary(frame: Frame, value: str) -> dict[str, Any]:
+    """The content object of bytes in base64."""
+    return content(_OCTETS, base64_bytes(value))
+
+
+@conversion.function(
+    "base64ToString", required("value", TEXT), example="base64ToString('aGVsbG8=')", gives="hello"
+)
+def base64_to_string(frame: Frame, value: str) -> str:
+    """The text whose UTF-8 form in base64 is given."""
+    return base64_bytes(value).decode("utf-8", errors="replace")
+
+
+@conversion.function(
+    "decodeBase64", required("value", TEXT), example="decodeBase64('aGVsbG8=')", gives="hello"
+)
+def decode_base64(frame: Frame, value: str) -> str:
+    """The same as base64ToString, under its older name."""
+    return base64_to_string(frame, value)
+
+
+@conversion.function(
+    "binary",
+    required("value", GIVEN),
+    example="binary('hello')",
+    gives={"$content-type": _OCTETS, "$content": "aGVsbG8="},
+)
+def binary(frame: Frame, value: Any) -> dict[str, Any]:
+    """The content object of a value's text."""
+    return content(_OCTETS, bytes_of(frame, value))
+
+
+@conversion.function(
+    "dataUri",
+    required("value", GIVEN),
+    example="dataUri('hello')",
+    gives="data:text/plain;charset=utf-8;base64,aGVsbG8=",
+)
+def data_uri(frame: Frame, value: Any) -> str:
+    """The data URI of a text or of a content object, which keeps its media type."""
+    kind = str(value["$content-type"]) if is_content(value) else "text/plain;charset=utf-8"
+    return f"data:{kind};base64,{encoded(frame, bytes_of(frame, value))}"
+
+
+@conversion.function(
+    "dataUriToBinary",
+    required("value", TEXT),
+    example="dataUriToBinary('data:text/plain;charset=utf-8;base64,aGVsbG8=')",
+    gives={"$content-type": "text/plain;charset=utf-8", "$content": "aGVsbG8="},
+)
+def data_uri_to_binary(frame: Frame, value: str) -> dict[str, Any]:
+    """The content object of a data URI."""
+    kind, data = _opened(value)
+    return content(kind, data)
+
+
+@conversion.function(
+    "decodeDataUri",
+    required("value", TEXT),
+    example="decodeDataUri('data:text/plain;charset=utf-8;base64,aGVsbG8=')",
+    gives={"$content-type": "text/plain;charset=utf-8", "$content": "aGVsbG8="},
+)
+def decode_data_uri(frame: Frame, value: str) -> dict[str, Any]:
+    """The content object of a data URI, the same as dataUriToBinary."""
+    return data_uri_to_binary(frame, value)  # type: ignore[no-any-return]
+
+
+@conversion.function(
+    "dataUriToString",
+    required("value", TEXT),
+    example="dataUriToString('data:text/plain;charset=utf-8;base64,aGVsbG8=')",
+    gives="hello",
+)
+def data_uri_to_string(frame: Frame, value: str) -> str:
+    """The text of a data URI."""
+    return _opened(value)[1].decode("utf-8", errors="replace")
+
+
+def _opened(value: str) -> tuple[str, bytes]:
+    found = _DATA_URI.match(value)
+    if found is None:
+        raise FunctionFault(
+            "The value is not a data URI", argument=1, expected="a data URI", value=value
+        )
+    kind = f"{found['type'] or 'text/plain'}{found['rest'] or ''}"
+    rest = value[found.end() :]
+    return kind, base64_bytes(rest) if found["b64"] else unquote_to_bytes(rest)
+
+
+@conversion.function(
+    "uriComponent",
+    required("value", GIVEN),
+    example="uriComponent('https://contoso.com')",
+    gives="https%3A%2F%2Fcontoso.com",
+)
+def uri_component(frame: Frame, value: Any) -> str:
+    """The text with all that is unsafe in a URI escaped."""
+    return quote(bytes_of(frame, value), safe="")
+
+
+@conversion.function(
+    "encodeUriComponent",
+    required("value", GIVEN),
+    example="encodeUriComponent('a b/c')",
+    gives="a%20b%2Fc",
+)
+def encode_uri_component(frame: Frame, value: Any) -> str:
+    """The same as uriComponent."""
+    return uri_component(frame, value)
+
+
+@conversion.function(
+    "decodeUriComponent",
+    required("value", TEXT),
+    example="decodeUriComponent('https%3A%2F%2Fcontoso.com')",
+    gives="https://contoso.com",
+)
+def decode_uri_component(frame: Frame, value: str) -> str:
+    """The text with escapes replaced by what they stand for."""
+    return unquote_to_bytes(value).decode("utf-8", errors="replace")
+
+
+@conversion.function(
+    "uriComponentToString",
+    required("value", TEXT),
+    example="uriComponentToString('a%20b%26c')",
+    gives="a b&c",
+)
+def uri_component_to_string(frame: Frame, value: str) -> str:
+    """The text of a URI component."""
+    return decode_uri_component(frame, value)
+
+
+@conversion.function(
+    "uriComponentToBinary",
+    required("value", TEXT),
+    example="uriComponentToBinary('a%20b')",
+    gives={"$content-type": _OCTETS, "$content": "YSBi"},
+)
+def uri_component_to_binary(frame: Frame, value: str) -> dict[str, Any]:
+    """The content object of a URI component."""
+    return content(_OCTETS, unquote_to_bytes(value))

@@ -1,0 +1,240 @@
+"""Values of the language: their types' names, equality, text form and size.
+
+A value is JSON: None, bool, int, float, Decimal, str, list, dict. Binary and XML values are content
+objects, ``{"$content-type": …, "$content": base64}``, as the platform shows them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from hybridmandate.orchestration.expressions.bounds import Frame
+from hybridmandate.orchestration.expressions.errors import ExpressionEvaluationError, FunctionFault
+
+INT_LOWEST, INT_HIGHEST = -(2**63), 2**63 - 1
+
+TYPE_NAMES: dict[type, str] = {
+    type(None): "Null",
+    bool: "Boolean",
+    int: "Integer",
+    float: "Float",
+    Decimal: "Float",
+    str: "String",
+    list: "Array",
+    dict: "Object",
+}
+
+NUMBER = frozenset((int, float, Decimal))
+INTEGER = frozenset((int,))
+TEXT = frozenset((str,))
+BOOLEAN = frozenset((bool,))
+ARRAY = frozenset((list,))
+OBJECT = frozenset((dict,))
+NULL = frozenset((type(None),))
+ANY = frozenset(TYPE_NAMES)
+
+
+def type_name(value: Any) -> str:
+    """The platform's name of a value's type."""
+    return TYPE_NAMES.get(type(value), type(value).__name__)
+
+
+def is_number(value: Any) -> bool:
+    return type(value) in NUMBER
+
+
+def checked(value: int) -> int:
+    """A 64-bit integer. :raises FunctionFault: when the result does not fit."""
+    if INT_LOWEST <= value <= INT_HIGHEST:
+        return value
+    raise FunctionFault("The arithmetic operation resulted in an overflow of a 64-bit integer")
+
+
+def same(frame: Frame, left: Any, right: Any) -> bool:
+    """Equality of the language: numbers by value whatever their type, all else type and value."""
+    frame.spend(1)
+    if left is right:
+        return True
+    left_type, right_type = type(left), type(right)
+    if left_type in NUMBER and right_type in NUMBER:
+        return bool(left == right)
+    if left_type is not right_type:
+        return False
+    if left_type is list:
+        return len(left) == len(right) and all(
+            same(frame, one, other) for one, other in zip(left, right, strict=True)
+        )
+    if left_type is dict:
+        return left.keys() == right.keys() and all(
+            same(frame, value, right[key]) for key, value in left.items()
+        )
+    return bool(left == right)
+
+
+def identity(value: Any) -> Any:
+    """A hashable key that is equal for values that are the ``same``; for arrays and objects None.
+
+    Lets long arrays be compared by lookup, with the pairwise comparison left for the rest.
+    """
+    kind = type(value)
+    if kind in NUMBER:
+        return ("Number", value)
+    if kind in (list, dict):
+        return None
+    return (kind, value)
+
+
+def number_text(value: float | Decimal | int) -> str:
+    """The text form of a number (.NET: shortest form that reads back, ``E+16`` from 1E+15 on)."""
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value == 0:
+        return "-0" if str(value)[0] == "-" else "0"
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    text = "".join(map(str, digits))
+    point = len(text) + int(exponent)
+    minus = "-" if sign else ""
+    if -5 < point <= 15:
+        if point <= 0:
+            return f"{minus}0.{'0' * -point}{text}"
+        if point >= len(text):
+            return f"{minus}{text}{'0' * (point - len(text))}"
+        return f"{minus}{text[:point]}.{text[point:]}"
+    fraction = f".{text[1:]}" if len(text) > 1 else ""
+    power = point - 1
+    return f"{minus}{text[0]}{fraction}E{'-' if power < 0 else '+'}{abs(power):02d}"
+
+
+def text_of(frame: Frame, value: Any) -> str:
+    """The text form of a value, as in ``@{…}``, ``string()`` and ``concat()``."""
+    kind = type(value)
+    if kind is str:
+        return str(value)
+    if value is None:
+        return ""
+    if kind is bool:
+        return "True" if value else "False"
+    if kind in NUMBER:
+        return number_text(value)
+    if is_content(value):
+        return content_text(value)
+    return json_text(frame, value)
+
+
+def json_text(frame: Frame, value: Any) -> str:
+    """Compact JSON. :raises ExpressionEvaluationError: when it grows over the result bound."""
+    parts: list[str] = []
+    length = 0
+    for part in _json_parts(value, 0, frame.bounds.depth * 2):
+        length += len(part)
+        if length > frame.bounds.result:
+            frame.admit_text(length)
+        parts.append(part)
+    frame.spend(len(parts))
+    return "".join(parts)
+
+
+def _json_parts(value: Any, depth: int, deepest: int) -> Iterator[str]:
+    kind = type(value)
+    if kind is str:
+        yield json.dumps(value, ensure_ascii=False)
+    elif value is None:
+        yield "null"
+    elif kind is bool:
+        yield "true" if value else "false"
+    elif kind is float:
+        text = number_text(value)
+        yield text if "." in text or "E" in text or not text[-1].isdigit() else f"{text}.0"
+    elif kind in NUMBER:
+        yield number_text(value)
+    elif depth > deepest:
+        raise ExpressionEvaluationError(f"The value is nested deeper than {deepest} levels.")
+    elif kind is list:
+        yield "["
+        for index, item in enumerate(value):
+            if index:
+                yield ","
+            yield from _json_parts(item, depth + 1, deepest)
+        yield "]"
+    else:
+        yield "{"
+        for index, (key, item) in enumerate(value.items()):
+            yield f"{',' if index else ''}{json.dumps(key, ensure_ascii=False)}:"
+            yield from _json_parts(item, depth + 1, deepest)
+        yield "}"
+
+
+def weigh(frame: Frame, value: Any) -> None:
+    """Refuse an array or object that holds more values than the bound (shared parts count each)."""
+    waiting = [value]
+    count = 0
+    while waiting:
+        each = waiting.pop()
+        count += 1
+        if count > frame.bounds.items:
+            raise ExpressionEvaluationError(
+                f"The template language expression evaluation exceeds the limit: the result has "
+                f"more than {frame.bounds.items} values."
+            )
+        if type(each) is list:
+            waiting.extend(each)
+        elif type(each) is dict:
+            waiting.extend(each.values())
+
+
+def as_json(value: Any) -> Any:
+    """The value with decimals as the nearest double, for a reader that knows only JSON numbers."""
+    if type(value) is Decimal:
+        return float(value)
+    if type(value) is list:
+        return [as_json(each) for each in value]
+    if type(value) is dict:
+        return {key: as_json(each) for key, each in value.items()}
+    return value
+
+
+# Content objects
+
+
+def content(kind: str, data: bytes) -> dict[str, Any]:
+    """A content object of a media type."""
+    return {"$content-type": kind, "$content": base64.b64encode(data).decode("ascii")}
+
+
+def is_content(value: Any) -> bool:
+    """Whether a value is a content object."""
+    return type(value) is dict and "$content-type" in value and "$content" in value
+
+
+def content_bytes(value: dict[str, Any]) -> bytes:
+    """The bytes of a content object. :raises FunctionFault: when they are not base64."""
+    data = value["$content"]
+    if not isinstance(data, str):
+        raise FunctionFault("The '$content' of the value is not a string", value=data)
+    return base64_bytes(data)
+
+
+def content_text(value: dict[str, Any]) -> str:
+    """The text of a content object, UTF-8 with anything else replaced."""
+    return content_bytes(value).decode("utf-8-sig", errors="replace")
+
+
+def base64_bytes(text: str) -> bytes:
+    """Decode base64 strictly. :raises FunctionFault: when the text is not base64."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as wrong:
+        raise FunctionFault(
+            "The value cannot be decoded from base64 representation", argument=1, value=text
+        ) from wrong
