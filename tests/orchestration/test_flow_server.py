@@ -364,3 +364,19 @@ async def test_a_child_flow_runs_durably_and_answers_its_parent(
 def test_settings_must_hold_an_operator_token() -> None:
     with pytest.raises(ValueError, match="operator token"):
         FlowsSettings(operator_token="")
+
+
+async def test_a_connector_that_breaks_fails_its_action_and_never_hangs_the_run(
+    tmp_path: Path, service: Service
+) -> None:
+    service.on("GET", "/api/data/v9.2/rows", body={"no": "value"})
+    broken = call(
+        "ListRecords",
+        parameters={"entityName": "rows"},
+        runtimeConfiguration={"paginationPolicy": {"minimumItemCount": 10}},
+    )
+    flow = document({"List": broken}, name="Broken.json")
+    async with process(tmp_path, [flow], service) as flows:
+        started = await flows.client.post("/flows/Broken/triggers/manual", headers=CALLER)
+        ended = await flows.run(started.json()["data"]["runId"], "Failed")
+    assert "the connector broke: KeyError" in ended["actions"][0]["error"]["message"]

@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
+from hybridmandate.orchestration.definition import kinds
 from hybridmandate.orchestration.definition.model import Action, Flow, Graph, Status
 from hybridmandate.orchestration.engine.commands import Abandon, Command, Track
 from hybridmandate.orchestration.engine.instants import instant_text
@@ -22,6 +24,8 @@ State = dict[str, Any]
 At = tuple[int, ...]
 Task = Callable[[], None]
 
+_WAITING = kinds.CALLS | {"Wait"}
+"""Action types that wait for something outside."""
 _INTERNAL = frozenset(
     {
         "attemptTime",
@@ -39,6 +43,7 @@ _INTERNAL = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)
 def record_key(name: str, at: At) -> str:
     """The key of an action's record in an iteration."""
     return f"{name}@{'.'.join(map(str, at))}" if at else name
@@ -143,7 +148,8 @@ class Working:
             "error": dict(ended.error) if ended.error else None,
         }
         self.state["actions"][record_key(action.name, at)] = record
-        self._let_go(record_key(action.name, at))
+        if action.type in _WAITING:
+            self._let_go(record_key(action.name, at))
         return record
 
     def track(self, action: Action, record: Mapping[str, Any]) -> None:

@@ -60,6 +60,14 @@ class StoredRun:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class TurnWritten:
+    """Whether a turn was new, and why a person wants the run to end, if one does."""
+
+    new: bool
+    cancel_reason: str | None
+
+
 class RunHistory:
     """Runs, their actions, the definitions they run, and cursors of triggers."""
 
@@ -112,15 +120,17 @@ class RunHistory:
         turn: int,
         records: Sequence[Mapping[str, Any]],
         changes: Mapping[str, Any],
-    ) -> bool:
-        """Write what a turn of a run brought; False when that turn was written before."""
+    ) -> TurnWritten:
+        """Write what a turn of a run brought, unless that turn was written before."""
         with self._engine.begin() as connection:
-            row = connection.execute(select(RUNS.c.turn).where(RUNS.c.id == run_id)).first()
+            row = connection.execute(
+                select(RUNS.c.turn, RUNS.c.cancel_reason).where(RUNS.c.id == run_id)
+            ).first()
             if row is None or row.turn >= turn:
-                return False
+                return TurnWritten(False, row.cancel_reason if row else None)
             self._write_actions(connection, run_id, records)
             connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(turn=turn, **changes))
-        return True
+        return TurnWritten(True, row.cancel_reason)
 
     def find(self, run_id: str) -> StoredRun | None:
         """The run of that id."""

@@ -253,14 +253,16 @@ class FlowHost:
     async def _next_turn(
         self, turn: Turn, live: LiveRun, evidence: RunEvidence, start: Mapping[str, Any]
     ) -> Json:
-        await self._track(turn, evidence, start)
-        stored = await self._stored(start["runId"])
-        if stored.cancel_reason is not None:
-            live.cancel(stored.cancel_reason)
+        cancel_reason = await self._track(turn, evidence, start)
+        if cancel_reason is not None:
+            live.cancel(cancel_reason)
         return [event_to_json(each) for each in await live.next_events()]
 
     async def _track(self, turn: Turn, evidence: RunEvidence, start: Mapping[str, Any]) -> Json:
-        """Write history and evidence of a turn, unless an earlier attempt wrote them."""
+        """Write history and evidence of a turn, unless an earlier attempt wrote them.
+
+        Gives the reason for which a person wants the run to end, None when nobody does.
+        """
         run = turn.state["run"]
         records = [c.record for c in turn.commands if isinstance(c, Track)]
         numbered = [
@@ -268,10 +270,10 @@ class FlowHost:
             for index, record in enumerate(records)
         ]
         changes = _changes(run, turn.commands)
-        new = await asyncio.to_thread(
+        written = await asyncio.to_thread(
             self.history.write_turn, start["runId"], turn.number, numbered, changes
         )
-        if new:
+        if written.new:
             known = run["clientTrackingId"]
             if turn.number == 0:
                 evidence.triggered(known, start, start["trigger"]["name"])
@@ -281,7 +283,7 @@ class FlowHost:
             if run["status"] != "Running":
                 evidence.ended(known, run)
         self._waiters.tell(start["runId"])
-        return None
+        return written.cancel_reason
 
     async def _stored(self, run_id: str) -> StoredRun:
         stored = await asyncio.to_thread(self.history.find, run_id)

@@ -138,7 +138,11 @@ class LiveRun:
         )
 
         async def run() -> None:
-            answer = await action
+            try:
+                answer = await action
+            except Exception as error:
+                # A defect of a connector fails its action; a run must never wait for nothing.
+                answer = Answer.refused(f"the connector broke: {type(error).__name__}: {error}")
             self._ready.put_nowait(CallAnswered(self._clock(), command.token, answer))
 
         # Of its own: it outlives the durable step in which it begins.

@@ -69,10 +69,13 @@ class NewFiles:
             answer = await self._connector.session.send("GET", address)
             if answer.fault is not None or answer.status != 200:
                 raise ReadingFailed(answer.message or f"the folder's feed answered {answer.status}")
-            items.extend(answer.body["value"])
-            if "@odata.deltaLink" in answer.body:
-                return items, str(answer.body["@odata.deltaLink"])
-            address = str(answer.body["@odata.nextLink"])
+            page = answer.body if isinstance(answer.body, Mapping) else {}
+            items.extend(page.get("value") or [])
+            if "@odata.deltaLink" in page:
+                return items, str(page["@odata.deltaLink"])
+            if "@odata.nextLink" not in page:
+                raise ReadingFailed("the folder's feed has neither a next link nor a delta link")
+            address = str(page["@odata.nextLink"])
 
     async def _start_runs(self, files: list[Mapping[str, Any]]) -> int:
         if not files:
