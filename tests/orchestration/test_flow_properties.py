@@ -92,7 +92,7 @@ def _made(seed: int) -> tuple[Flow, MemoryRun]:
     return flow, host.finish(host.start(flow))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(0, 10**9))
 def test_a_random_flow_ends_with_one_final_status_per_action_and_place(seed: int) -> None:
     flow, ended = _made(seed)
@@ -104,7 +104,7 @@ def test_a_random_flow_ends_with_one_final_status_per_action_and_place(seed: int
     assert not ended.waiting
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(0, 10**9))
 def test_a_random_flow_keeps_the_order_that_run_after_says(seed: int) -> None:
     flow, ended = _made(seed)
@@ -121,7 +121,7 @@ def test_a_random_flow_keeps_the_order_that_run_after_says(seed: int) -> None:
                 assert order[place]["status"] in wanted
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**9))
 def test_the_same_events_give_the_same_run(seed: int) -> None:
     assert _made(seed)[1].state == _made(seed)[1].state
