@@ -44,7 +44,8 @@ def run_tests(
         if _tool(command) != 0:
             failed.append(name)
     typer.echo("── tests")
-    if _tool(["pytest", "-n", str(os.cpu_count() or 2), *(arguments or [])]) != 0:
+    workers = ["-n", str(os.cpu_count() or 2), "--dist", "loadgroup"]
+    if _tool(["pytest", *workers, *(arguments or [])]) != 0:
         failed.append("tests")
     if failed:
         fail(f"failed: {', '.join(failed)}")

@@ -28,6 +28,7 @@ from hybridmandate.twin.entra.directory import Directory
 
 IDENTITY_ENDPOINT = "IDENTITY_ENDPOINT"
 IDENTITY_HEADER = "IDENTITY_HEADER"
+IDENTITY_HEADERS = "MANDATE_IDENTITY_HEADERS"
 OPERATOR_TOKEN = "MANDATE_OPERATOR_TOKEN"  # noqa: S105 - the name of a variable, not a token
 
 TIERS: Mapping[str, Tier] = {

@@ -14,7 +14,13 @@ import httpx
 import psutil
 
 from hybridmandate.identity.client_certificate import CertificateTokens
-from hybridmandate.local.boot import IDENTITY_ENDPOINT, IDENTITY_HEADER, OPERATOR_TOKEN, Boot
+from hybridmandate.local.boot import (
+    IDENTITY_ENDPOINT,
+    IDENTITY_HEADER,
+    IDENTITY_HEADERS,
+    OPERATOR_TOKEN,
+    Boot,
+)
 from hybridmandate.local.credentials import (
     Credentials,
     certificate_files,
@@ -30,7 +36,6 @@ from hybridmandate.local.supervisor import Supervisor
 from hybridmandate.local.tenant import directory_of
 from hybridmandate.manifest import load_solution
 
-IDENTITY_HEADERS = "MANDATE_IDENTITY_HEADERS"
 START_SECONDS = 60.0
 _INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR", "TEMP", "TZ")
 
@@ -147,8 +152,9 @@ class LocalRun:
 
     async def stop(self) -> None:
         """Stop everything; state stays."""
-        await self.supervisor.stop()
+        # Our own idle connections first: a server waits for them when it stops.
         await self.machine.close()
+        await self.supervisor.stop()
         pid_file(self.machine.plan.folder).unlink(missing_ok=True)
 
 

@@ -101,8 +101,9 @@ def _stop_with_supervisor(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) 
     """Set the event when standard input ends: the supervisor holds its other end."""
 
     def watch() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while sys.stdin.buffer.read(1024):
+        # Read below Python's buffer, whose lock a waiting thread would hold when the process ends.
+        with contextlib.suppress(OSError):
+            while os.read(sys.stdin.fileno(), 1024):
                 continue
         with contextlib.suppress(RuntimeError):  # the loop has ended already
             loop.call_soon_threadsafe(stop.set)

@@ -10,7 +10,8 @@ from hybridmandate.identity.audiences import GRAPH_AUDIENCE
 from hybridmandate.identity.principal import TokenRefused
 from hybridmandate.identity.verifier import DelegatedTokenVerifier
 from hybridmandate.local.boot import Boot
-from hybridmandate.local.serving import Certificate, Serving
+from hybridmandate.local.processes.certificate import certificate
+from hybridmandate.local.serving import Serving
 from hybridmandate.twin.office import OfficeSettings, OfficeStore, Persona, create_app
 
 
@@ -32,12 +33,6 @@ def serve_office(boot: Boot) -> list[Serving]:
         new_request_id=lambda: str(uuid.uuid4()),
     )
     return [Serving(app, port=boot.plan.ports["office"], certificate=certificate(boot))]
-
-
-def certificate(boot: Boot) -> Certificate:
-    """The server certificate of a stand-in, made before it starts."""
-    folder = boot.state.tls
-    return Certificate(folder / f"{boot.name}.pem", folder / f"{boot.name}-key.pem")
 
 
 class People:

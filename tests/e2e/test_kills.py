@@ -1,0 +1,69 @@
+"""Processes are killed at bad moments: nothing is lost, nothing is done twice."""
+
+import time
+
+import pytest
+from world import EXAMPLE, World, invoices_csv
+
+pytestmark = [pytest.mark.slow, pytest.mark.kill, pytest.mark.xdist_group("kills")]
+
+
+def test_execution_killed_while_it_works(world: World) -> None:
+    run = world.drop("big.csv", invoices_csv("KE", 1500))
+    world.action(run["id"], "Normalize_spreadsheet")
+    world.local.supervisor.kill("execution")
+    world.ended(run["id"])
+    assert world.tracking(run["correlationId"])["hm_state"] == "committed"
+    assert len(world.invoices("KE-")) == 1500
+    assert len(world.ledger(run["correlationId"])) == 1500
+
+
+def test_data_gateway_killed_while_it_commits(world: World) -> None:
+    run = world.drop("commit.csv", invoices_csv("KD", 1200))
+    world.action(run["id"], "Commit_chunk")
+    for _ in range(2):
+        time.sleep(0.3)
+        world.local.supervisor.kill("data")
+    world.ended(run["id"], 120)
+    assert world.tracking(run["correlationId"])["hm_state"] == "committed"
+    assert len(world.invoices("KD-")) == 1200
+    assert len(world.ledger(run["correlationId"])) == 1200
+
+
+def test_flow_engine_killed_while_a_person_is_asked(world: World) -> None:
+    content = (EXAMPLE / "samples" / "09-above-threshold.xlsx").read_bytes()
+    run = world.drop("waiting.xlsx", content)
+    world.action(run["id"], "Ask_for_approval")
+    world.local.supervisor.kill("flows")
+    world.approve()
+    ended = world.ended(run["id"])
+    assert ended["status"] == "Succeeded"
+    assert world.tracking(run["correlationId"])["hm_state"] == "committed"
+    assert len(world.ledger(run["correlationId"])) == 3
+
+
+def test_flow_engine_killed_again_and_again(world: World) -> None:
+    run = world.drop("flows.csv", invoices_csv("KF", 40))
+    for _ in range(3):
+        time.sleep(0.4)
+        world.local.supervisor.kill("flows")
+    world.ended(run["id"])
+    assert world.tracking(run["correlationId"])["hm_state"] == "committed"
+    assert len(world.invoices("KF-")) == 40
+    assert len(world.ledger(run["correlationId"])) == 40
+
+
+def test_execution_down_parks_the_file_and_a_resubmit_finishes_it(world: World) -> None:
+    world.do(world.local.supervisor.pause("execution"))
+    run = world.drop("parked.csv", invoices_csv("KP", 5))
+    world.ended(run["id"], 120)
+    tracking = world.tracking(run["correlationId"])
+    assert tracking["hm_state"] == "parked"
+    assert tracking["hm_failuretype"] == "downstream_unavailable"
+    assert world.invoices("KP-") == []
+    world.local.supervisor.resume("execution")
+    again = world.do(world.machine.flows.resubmit(run["id"]))
+    ended = world.ended(again)
+    assert ended["correlationId"] == run["correlationId"]
+    assert world.tracking(run["correlationId"])["hm_state"] == "committed"
+    assert len(world.invoices("KP-")) == 5
