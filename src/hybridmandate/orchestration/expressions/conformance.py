@@ -139,7 +139,7 @@ def _check(case: Mapping[str, Any], moment: datetime) -> str:
     if "expect_error" in case:
         return f"an error is expected, the value is {_shown(value)}"
     if "expect_regex" in case:
-        fits = isinstance(value, str) and re.search(case["expect_regex"], value)
+        fits = isinstance(value, str) and bool(re.search(case["expect_regex"], value))
         return "" if fits else f"{_shown(value)} does not match {case['expect_regex']}"
     if "expect_any_of" in case:
         fits = any(_equal(value, each) for each in case["expect_any_of"])
@@ -159,14 +159,8 @@ def _equal(value: Any, expected: Any) -> bool:
         return value.keys() == expected.keys() and all(
             _equal(value[key], expected[key]) for key in value
         )
-    return (
-        (type(value) is type(expected)
-        and value == expected)
-        or (
-            isinstance(value, int | float)
-            and isinstance(expected, int | float)
-            and value == expected
-        )
+    return (type(value) is type(expected) and value == expected) or (
+        isinstance(value, int | float) and isinstance(expected, int | float) and value == expected
     )
 
 

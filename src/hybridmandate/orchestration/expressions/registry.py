@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from hybridmandate.orchestration.expressions.values import TYPE_NAMES
 
@@ -14,6 +14,7 @@ REFERENCE = (
 )
 
 Thunk = Callable[[Any], Any]
+Body = TypeVar("Body", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +123,10 @@ class Family:
 
     def function(
         self, name: str, *parameters: Parameter, example: str, gives: Any
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    ) -> Callable[[Body], Body]:
         """Register a body, called as ``body(frame, *values)``."""
 
-        def register(body: Callable[..., Any]) -> Callable[..., Any]:
+        def register(body: Body) -> Body:
             _add(Function(name, self.name, parameters, body, example, gives))
             return body
 
@@ -133,19 +134,22 @@ class Family:
 
     def lazy(
         self, name: str, *parameters: Parameter, example: str, gives: Any
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    ) -> Callable[[Body], Body]:
         """Register a body that evaluates its own arguments: ``body(frame, thunks)``."""
 
-        def register(body: Callable[..., Any]) -> Callable[..., Any]:
+        def register(body: Body) -> Body:
             def on_values(frame: Any, *values: Any) -> Any:
-                thunks: Sequence[Thunk] = [lambda _, value=value: value for value in values]
-                return body(frame, thunks)
+                return body(frame, [_constant(value) for value in values])
 
             on_values.__doc__ = body.__doc__
             _add(Function(name, self.name, parameters, on_values, example, gives, lazy=body))
             return body
 
         return register
+
+
+def _constant(value: Any) -> Thunk:
+    return lambda frame: value
 
 
 def find(name: str) -> Function | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -122,8 +121,7 @@ def _numbers(locale: Locale, american: bool) -> dict[str, Any]:
     pattern = locale.currency_formats["standard"]
     symbol = numbers.get_currency_symbol(currency_code, locale)
     positive, negative = (
-        _around(part, pattern)
-        for part in ((pattern.prefix[0], pattern.suffix[0]), (pattern.prefix[1], pattern.suffix[1]))
+        f"{pattern.prefix[at]}n{pattern.suffix[at]}".replace("\xa0", " ") for at in (0, 1)
     )
     percent = locale.percent_formats[None]
     grouping = locale.decimal_formats[None].grouping
@@ -142,18 +140,10 @@ def _numbers(locale: Locale, american: bool) -> dict[str, Any]:
     }
 
 
-def _around(affixes: tuple[str, str], pattern: Any) -> str:
-    return f"{affixes[0]}n{affixes[1]}"
-
-
 def _currency_of(locale: Locale) -> str:
-    territory = locale.territory or str(
-        Locale.parse(f"und_{locale.language.upper()}").territory
-        if locale.language.upper() in Locale("en").territories
-        else ""
-    )
-    current = numbers.get_territory_currencies(territory) if territory else []
-    return str(current[-1]) if current else "XDR"
+    """The currency of the culture's territory now; the neutral sign where it names none."""
+    current = numbers.get_territory_currencies(locale.territory) if locale.territory else []
+    return str(current[-1]) if current else "XXX"
 
 
 def _days(names: Any) -> tuple[str, ...]:
@@ -190,9 +180,3 @@ def _dotnet(pattern: str, *, full_year: bool = False) -> str:
 def _separator(pattern: str, letters: str, otherwise: str) -> str:
     found = re.search(rf"[{letters}]+([^A-Za-z'\s]+)\s*[{letters}]", pattern)
     return found.group(1) if found else otherwise
-
-
-def decimal_places(value: Decimal) -> int:
-    """How many digits stand after the point."""
-    exponent = value.as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -73,10 +73,8 @@ def format_date(instant: Instant, pattern: str, locale: str = "en-US", argument:
 
 def _round_trip(instant: Instant) -> str:
     moment = instant.moment
-    return (
-        f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}T{moment.hour:02d}:"
-        f"{moment.minute:02d}:{moment.second:02d}.{instant.fraction:07d}{'Z' if instant.utc else ''}"
-    )
+    seconds = moment.replace(microsecond=0).isoformat()
+    return f"{seconds}.{instant.fraction:07d}{'Z' if instant.utc else ''}"
 
 
 def _custom(instant: Instant, pattern: str, words: Culture, argument: int) -> str:

@@ -54,7 +54,10 @@ class Instant:
         ticks: int = 0,
         utc: bool = False,
     ) -> Instant:
-        """A calendar day and ticks of that day. :raises FunctionFault: when there is no such day."""
+        """A calendar day and ticks of that day.
+
+        :raises FunctionFault: when there is no such day.
+        """
         try:
             ordinal = date(year, month, day).toordinal()
         except (ValueError, OverflowError) as wrong:

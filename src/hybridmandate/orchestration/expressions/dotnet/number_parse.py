@@ -1,4 +1,4 @@
-"""Text as numbers: ``NumberStyles.Integer`` for integers, the wide style for floats."""
+"""Text as numbers: ``NumberStyles.Integer`` for integers, ``Number`` with exponent for floats."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ def parse_integer(text: str) -> int | None:
 
 
 def parse_decimal(text: str, locale: str, argument: int = 2) -> Decimal | None:
-    """The number of a text with group separators, sign on either side, exponent, currency sign or
-    brackets (``NumberStyles.Any``), or None.
+    """The number of a text with group separators, a sign on either side and an exponent, or None.
 
     Group separators may stand anywhere before the point, as in .NET.
 
@@ -33,12 +32,7 @@ def parse_decimal(text: str, locale: str, argument: int = 2) -> Decimal | None:
     text = text.strip()
     if not text or len(text) > _LONGEST:
         return None
-    negative = False
-    if text[0] == "(" and text[-1] == ")":
-        negative, text = True, text[1:-1].strip()
-    text = text.replace(words.currency, "", 1).strip() if words.currency else text
-    sign, text = _sign(text)
-    negative = negative or sign
+    negative, text = _sign(text)
     groups = [words.group]
     if words.group in ("\u202f", "\xa0"):
         groups = ["\u202f", "\xa0", " "]

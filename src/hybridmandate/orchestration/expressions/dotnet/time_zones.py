@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from babel.core import get_global
 
@@ -75,6 +75,4 @@ def _windows_names() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _iana_names() -> dict[str, str]:
-    from zoneinfo import available_timezones
-
     return {name.lower(): name for name in available_timezones()}

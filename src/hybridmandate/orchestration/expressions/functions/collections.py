@@ -217,13 +217,7 @@ def union(frame: Frame, *collections: Any) -> Any:
         merged: dict[str, Any] = {}
         for each in collections:
             frame.spend(len(each))
-            for name, value in each.items():
-                old = merged.get(name)
-                merged[name] = (
-                    union(frame, old, value)
-                    if isinstance(old, dict) and isinstance(value, dict)
-                    else value
-                )
+            merged.update(each)
         return merged
     return _distinct(frame, [item for each in collections for item in each])
 

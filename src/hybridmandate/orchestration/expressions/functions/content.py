@@ -120,7 +120,7 @@ def data_uri_to_binary(frame: Frame, value: str) -> dict[str, Any]:
 )
 def decode_data_uri(frame: Frame, value: str) -> dict[str, Any]:
     """The content object of a data URI, the same as dataUriToBinary."""
-    return data_uri_to_binary(frame, value)  # type: ignore[no-any-return]
+    return data_uri_to_binary(frame, value)
 
 
 @conversion.function(

@@ -155,11 +155,10 @@ def order(one: Any, other: Any) -> int:
 @logical.function(
     "isInt",
     required("text", TEXT),
-    optional("locale", TEXT),
     example="isInt('10')",
     gives=True,
 )
-def is_int(frame: Frame, text: str, locale: str = "en-US") -> bool:
+def is_int(frame: Frame, text: str) -> bool:
     """Whether a text is an integer of 64 bits."""
     return parse_integer(text) is not None
 

@@ -23,6 +23,7 @@ math = Family("Math")
 Number = int | float | Decimal
 _DECIMAL_DIGITS = 28
 _RANGE_COUNT = 100_000
+_RANGE_END = 2_147_483_647
 
 
 @math.function(
@@ -112,7 +113,8 @@ def _decimal(value: Number) -> Decimal:
 @math.function("max", repeated("numbers", NUMBER | ARRAY), example="max(1, 2, 3)", gives=3)
 def max_(frame: Frame, *numbers: Any) -> Number:
     """The highest of numbers, or of one array of numbers."""
-    return max(_flat(frame, numbers))
+    highest: Number = max(_flat(frame, numbers))
+    return highest
 
 
 @math.function(
@@ -120,7 +122,8 @@ def max_(frame: Frame, *numbers: Any) -> Number:
 )
 def min_(frame: Frame, *numbers: Any) -> Number:
     """The lowest of numbers, or of one array of numbers."""
-    return min(_flat(frame, numbers))
+    lowest: Number = min(_flat(frame, numbers))
+    return lowest
 
 
 def _flat(frame: Frame, numbers: tuple[Any, ...]) -> list[Any]:
@@ -165,6 +168,11 @@ def range_(frame: Frame, start: int, count: int) -> list[int]:
     """Integers that follow one another, 100,000 at most."""
     if not 0 <= count <= _RANGE_COUNT:
         raise FunctionFault(f"The count must be from 0 to {_RANGE_COUNT}", argument=2, value=count)
-    checked(start + count)
+    if start + count > _RANGE_END:
+        raise FunctionFault(
+            f"The sum of start index and count must not exceed {_RANGE_END}",
+            argument=1,
+            value=start,
+        )
     frame.spend(count)
     return list(range(start, start + count))

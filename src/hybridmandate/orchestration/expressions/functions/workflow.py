@@ -82,7 +82,7 @@ def action_body(frame: Frame, name: str) -> Any:
     gives="Succeeded",
 )
 def actions(frame: Frame, name: str, member: str | None = None) -> Any:
-    """The record of an action, or one property of it: name, status, inputs, outputs, code, times."""
+    """The record of an action, or one property of it (status, inputs, outputs, code …)."""
     record = action_record(frame, name)
     if record is None:
         return None

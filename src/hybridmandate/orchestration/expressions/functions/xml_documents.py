@@ -137,7 +137,7 @@ def _element(
     try:
         made = etree.Element(
             _qualified(name, known, default=True),
-            nsmap={key: uri for key, uri in known.items() if names.get(key) != uri},
+            nsmap=_new_names(known, names),
         )
         for key, text in attributes.items():
             if key != "xmlns" and not key.startswith("xmlns:"):
@@ -146,6 +146,11 @@ def _element(
     except ValueError as wrong:
         raise FunctionFault(f"'{name}' cannot be XML: {wrong}", argument=1) from wrong
     return made
+
+
+def _new_names(known: dict[str | None, str], names: dict[str | None, str]) -> Any:
+    """The prefixes that the parent has not; lxml's stubs do not know the default one (None)."""
+    return {key: uri for key, uri in known.items() if names.get(key) != uri}
 
 
 def _attributes(value: Any) -> dict[str, Any]:
@@ -227,8 +232,12 @@ def _declaration(text: str) -> dict[str, Any]:
     if not head.startswith("<?xml") or "?>" not in head:
         return {}
     inner = head[5 : head.index("?>")]
-    pairs = etree.fromstring(f"<x{inner}/>").attrib
-    return {"?xml": {f"@{key}": str(each) for key, each in pairs.items()}}
+    pairs = _document(f"<x{inner}/>".encode()).attrib
+    return {"?xml": {f"@{_text(key)}": _text(each) for key, each in pairs.items()}}
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8")
 
 
 def _name(node: etree._Element) -> str:
@@ -247,7 +256,7 @@ def _value(
         if (parent_names or {}).get(prefix) != uri:
             made[f"@xmlns:{prefix}" if prefix else "@xmlns"] = uri
     for key, each in node.attrib.items():
-        made[f"@{_attribute_name(node, str(key))}"] = str(each)
+        made[f"@{_attribute_name(node, _text(key))}"] = _text(each)
     texts = [node.text] if node.text and node.text.strip() else []
     for child in node:
         if isinstance(child.tag, str):
