@@ -61,7 +61,8 @@ class KeyRing:
         keys = self.published()
         if now - keys[-1].active_at >= PERIOD_SECONDS:
             self.rotate()
-        return next(each for each in reversed(keys) if each.active_at <= now)
+        # A clock that was set back finds no key active yet: the oldest one is known to verifiers.
+        return next((each for each in reversed(keys) if each.active_at <= now), keys[0])
 
     def published(self) -> list[SigningKey]:
         """The keys of the JWKS, oldest first; those that no token can need any more are removed."""
