@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -215,7 +216,7 @@ def _ec_public(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
 def _signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
-    except Exception:  # InvalidSignature, ValueError, TypeError: all mean 'not by this one'
+    except (InvalidSignature, ValueError, TypeError):
         return False
     return True
 
