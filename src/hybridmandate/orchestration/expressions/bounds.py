@@ -21,7 +21,7 @@ class Bounds:
     source: int = 8_192
     result: int = 131_072
     depth: int = 64
-    steps: int = 2_000_000
+    steps: int = 1_000_000
     items: int = 1_000_000
 
 

@@ -68,8 +68,8 @@ class Function:
 
     @property
     def summary(self) -> str:
-        """The first sentence of the body's docstring."""
-        return (inspect.getdoc(self.body) or "").partition("\n")[0]
+        """The first paragraph of the body's docstring."""
+        return " ".join((inspect.getdoc(self.body) or "").partition("\n\n")[0].split())
 
     @property
     def source(self) -> str:

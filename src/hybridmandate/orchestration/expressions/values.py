@@ -76,16 +76,16 @@ def same(frame: Frame, left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def identity(value: Any) -> Any:
-    """A hashable key that is equal for values that are the ``same``; for arrays and objects None.
-
-    Lets long arrays be compared by lookup, with the pairwise comparison left for the rest.
-    """
+def identity(frame: Frame, value: Any) -> Any:
+    """A hashable key, equal for values that are the ``same``: long arrays compare by lookup."""
+    frame.spend(1)
     kind = type(value)
     if kind in NUMBER:
         return ("Number", value)
-    if kind in (list, dict):
-        return None
+    if kind is list:
+        return (kind, tuple(identity(frame, each) for each in value))
+    if kind is dict:
+        return (kind, frozenset((key, identity(frame, each)) for key, each in value.items()))
     return (kind, value)
 
 
@@ -105,7 +105,7 @@ def number_text(value: float | Decimal | int) -> str:
     text = "".join(map(str, digits))
     point = len(text) + int(exponent)
     minus = "-" if sign else ""
-    if -5 < point <= 15:
+    if -4 < point <= 15:
         if point <= 0:
             return f"{minus}0.{'0' * -point}{text}"
         if point >= len(text):

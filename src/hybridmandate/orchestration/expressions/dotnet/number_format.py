@@ -28,7 +28,7 @@ def format_number(value: int | float | Decimal, pattern: str, locale: str = "en-
     if len(pattern) > _LONGEST:
         raise FunctionFault("The format is too long", argument=2, value=pattern)
     with localcontext() as context:
-        context.prec = 400
+        context.prec = 600
         found = _STANDARD.fullmatch(pattern)
         if found is not None:
             return _standard(value, found.group(1), found.group(2), words, pattern)
@@ -142,7 +142,7 @@ def _general(
     if number == 0:
         return "0"
     rounded = _rounded(number.scaleb(-number.adjusted()), precision - 1).scaleb(number.adjusted())
-    if -5 <= rounded.adjusted() < precision:
+    if -5 < rounded.adjusted() < precision:
         text = format(rounded.normalize(), "f")
         return text.replace(".", words.decimal)
     exponent = rounded.adjusted()

@@ -200,8 +200,10 @@ def intersection(frame: Frame, *collections: Any) -> Any:
             for name, value in start.items()
             if all(name in each and same(frame, value, each[name]) for each in others)
         }
-    sets = [_Seen(frame, each) for each in others]
-    return [each for each in _distinct(frame, start) if all(found.has(each) for found in sets)]
+    sets = [{identity(frame, item) for item in each} for each in others]
+    return [
+        each for key, each in _distinct(frame, start).items() if all(key in found for found in sets)
+    ]
 
 
 @collection.function(
@@ -219,7 +221,7 @@ def union(frame: Frame, *collections: Any) -> Any:
             frame.spend(len(each))
             merged.update(each)
         return merged
-    return _distinct(frame, [item for each in collections for item in each])
+    return list(_distinct(frame, [item for each in collections for item in each]).values())
 
 
 def _same_kind(collections: Sequence[Any]) -> None:
@@ -231,36 +233,9 @@ def _same_kind(collections: Sequence[Any]) -> None:
             )
 
 
-class _Seen:
-    """Items that were met: plain values by lookup, arrays and objects by comparison."""
-
-    def __init__(self, frame: Frame, items: Sequence[Any] = ()) -> None:
-        self._frame = frame
-        self._plain: set[Any] = set()
-        self._nested: list[Any] = []
-        for each in items:
-            self.add(each)
-
-    def has(self, value: Any) -> bool:
-        self._frame.spend(1)
-        key = identity(value)
-        if key is not None:
-            return key in self._plain
-        return any(same(self._frame, value, each) for each in self._nested)
-
-    def add(self, value: Any) -> None:
-        key = identity(value)
-        if key is None:
-            self._nested.append(value)
-        else:
-            self._plain.add(key)
-
-
-def _distinct(frame: Frame, items: Sequence[Any]) -> list[Any]:
-    seen = _Seen(frame)
-    kept: list[Any] = []
+def _distinct(frame: Frame, items: Sequence[Any]) -> dict[Any, Any]:
+    """The items by identity, each value once, in the order of its first occurrence."""
+    found: dict[Any, Any] = {}
     for each in items:
-        if not seen.has(each):
-            seen.add(each)
-            kept.append(each)
-    return kept
+        found.setdefault(identity(frame, each), each)
+    return found

@@ -13,6 +13,7 @@ from lxml import etree
 
 from hybridmandate.orchestration.expressions.bounds import Frame
 from hybridmandate.orchestration.expressions.errors import FunctionFault
+from hybridmandate.orchestration.expressions.functions.xpath_cost import admit
 from hybridmandate.orchestration.expressions.registry import Family, required
 from hybridmandate.orchestration.expressions.values import (
     ANY,
@@ -29,7 +30,6 @@ conversion = Family("Conversion")
 manipulation = Family("Manipulation: XML")
 XML_TYPE = "application/xml;charset=utf-8"
 _DEEPEST = 100
-_MOST_NODES = 100_000
 
 
 @conversion.function(
@@ -69,7 +69,7 @@ def xpath(frame: Frame, value: Any, path: str) -> Any:
     if not is_content(value):
         raise FunctionFault("The value is not XML", argument=1, expected="XML", value=value)
     root = _document(content_bytes(value))
-    frame.spend(len(path))
+    admit(root, path)
     try:
         found = etree.XPath(path, regexp=False, smart_strings=False)(root.getroottree())
     except (etree.XPathError, ValueError) as wrong:
