@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from scopes import scope, value
+from expression_scopes import scope, value
 
 from hybridmandate.orchestration.expressions import (
     Bounds,

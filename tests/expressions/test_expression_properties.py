@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scopes import scope, value
+from expression_scopes import scope, value
 
 from hybridmandate.orchestration.expressions import (
     Bounds,

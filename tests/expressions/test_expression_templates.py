@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scopes import scope, value
+from expression_scopes import scope, value
 
 from hybridmandate.orchestration.expressions import (
     evaluate_function,
@@ -96,6 +96,16 @@ def test_given_structures_are_not_changed() -> None:
 )
 def test_function_on_values(name: str, arguments: list[Any], result: Any) -> None:
     assert evaluate_function(name, arguments, scope()) == result
+
+
+@pytest.mark.parametrize(
+    ("locale", "month"),
+    [("ja-JP", "3月"), ("fr-FR", "mars"), ("zh-CN", "三月"), ("de-DE", "März"), ("it-IT", "marzo")],
+)
+def test_month_names_do_not_leak_from_one_culture_to_another(locale: str, month: str) -> None:
+    for other in ("ja-JP", "zh-CN", "pl-PL"):
+        value(f"@formatDateTime('2024-01-01', 'MMMM d', '{other}')")
+    assert value(f"@formatDateTime('2024-03-01', 'MMMM', '{locale}')") == month
 
 
 def test_time_and_randomness_come_from_the_scope_only() -> None:

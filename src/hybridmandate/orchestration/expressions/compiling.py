@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hybridmandate.orchestration.expressions.access import access
@@ -58,12 +58,27 @@ def _compile_call(node: Call, source: str) -> Evaluate:
         return _compile_lazy(function, function.lazy, arguments)
     checks = [function.parameter(index).accepts for index in range(len(arguments))]
 
+    if len(arguments) == 1:
+        return _compile_single(function, arguments[0], checks[0])
+
     def run(frame: Frame) -> Any:
         values = [argument(frame) for argument in arguments]
-        for value, accepts in zip(values, checks, strict=True):
+        for accepts, value in zip(checks, values, strict=True):
             if type(value) not in accepts:
                 raise _first_mismatch(function, values)
         return _run(function, frame, values)
+
+    return run
+
+
+def _compile_single(function: Function, argument: Evaluate, accepts: frozenset[type]) -> Evaluate:
+    """Calls with one argument are most calls; they are spared the loop over arguments."""
+
+    def run(frame: Frame) -> Any:
+        value = argument(frame)
+        if type(value) not in accepts:
+            raise _first_mismatch(function, [value])
+        return _run(function, frame, (value,))
 
     return run
 
@@ -95,8 +110,10 @@ def call_function(frame: Frame, name: str, values: list[Any]) -> Any:
     return _run(function, frame, values)
 
 
-def _run(function: Function, frame: Frame, values: list[Any]) -> Any:
-    frame.spend(1)
+def _run(function: Function, frame: Frame, values: Sequence[Any]) -> Any:
+    frame.steps += 1
+    if frame.steps > frame.most_steps:
+        frame.spend(0)
     try:
         result = function.body(frame, *values)
     except FunctionFault as fault:

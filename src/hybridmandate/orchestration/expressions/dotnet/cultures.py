@@ -14,6 +14,7 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError, numbers
 
+from hybridmandate.orchestration.expressions.dotnet.locale_data import locale_data
 from hybridmandate.orchestration.expressions.errors import FunctionFault
 
 _PATTERN_TOKEN = re.compile(r"'(?:[^']|'')*'|([A-Za-z])\1*|.", re.DOTALL)
@@ -79,7 +80,7 @@ def culture(name: str, argument: int | None = None) -> Culture:
 
     :raises FunctionFault: when there is none.
     """
-    found = _culture(name.strip() or "en-US") if _NAME.fullmatch(name.strip() or "en-US") else None
+    found = _culture(name)
     if found is None:
         raise FunctionFault("The locale is not valid", argument=argument, value=name)
     return found
@@ -87,31 +88,35 @@ def culture(name: str, argument: int | None = None) -> Culture:
 
 @lru_cache(maxsize=256)
 def _culture(name: str) -> Culture | None:
+    name = name.strip() or "en-US"
+    if not _NAME.fullmatch(name):
+        return None
     try:
         locale = Locale.parse(name.replace("-", "_"))
     except (UnknownLocaleError, ValueError, TypeError):
         return None
     american = str(locale) == "en_US"
-    dates = locale.date_formats
-    times = locale.time_formats
-    wide = _names(locale.months["format"]["wide"], 1, 12)
-    short = _names(locale.months["format"]["abbreviated"], 1, 12)
+    data = locale_data(str(locale))
+    dates, times = data["date_formats"], data["time_formats"]
+    months, days = data["months"], data["days"]
+    wide = _names(months["format"]["wide"], 1, 12)
+    short = _names(months["format"]["abbreviated"], 1, 12)
     return Culture(
         name=name,
-        days=_days(locale.days["format"]["wide"]),
-        short_days=_days(locale.days["format"]["abbreviated"]),
-        months=_names(locale.months["stand-alone"]["wide"], 1, 12),
-        short_months=_names(locale.months["stand-alone"]["abbreviated"], 1, 12),
+        days=_days(days["format"]["wide"]),
+        short_days=_days(days["format"]["abbreviated"]),
+        months=_names(months["stand-alone"]["wide"], 1, 12),
+        short_months=_names(months["stand-alone"]["abbreviated"], 1, 12),
         genitive_months=wide,
         genitive_short_months=short,
-        am=_day_period(locale, "am"),
-        pm=_day_period(locale, "pm"),
+        am=_day_period(data, "am"),
+        pm=_day_period(data, "pm"),
         short_date=_dotnet(dates["short"].pattern, full_year=True),
         long_date=_dotnet(dates["full"].pattern),
         short_time=_dotnet(times["short"].pattern),
         long_time=_dotnet(times["medium"].pattern),
-        month_day="MMMM d" if american else _skeleton(locale, "MMMMd", "MMMM d"),
-        year_month="MMMM yyyy" if american else _skeleton(locale, "yMMMM", "MMMM yyyy"),
+        month_day="MMMM d" if american else _skeleton(data, "MMMMd", "MMMM d"),
+        year_month="MMMM yyyy" if american else _skeleton(data, "yMMMM", "MMMM yyyy"),
         **_numbers(locale, american),
     )
 
@@ -155,14 +160,14 @@ def _names(names: Any, first: int, last: int) -> tuple[str, ...]:
     return tuple(str(names[index]) for index in range(first, last + 1))
 
 
-def _day_period(locale: Locale, key: str) -> str:
-    return str(locale.day_periods["format"]["abbreviated"].get(key, key.upper())).replace(
+def _day_period(data: Any, key: str) -> str:
+    return str(data["day_periods"]["format"]["abbreviated"].get(key, key.upper())).replace(
         "\u202f", " "
     )
 
 
-def _skeleton(locale: Locale, name: str, otherwise: str) -> str:
-    found = locale.datetime_skeletons.get(name)
+def _skeleton(data: Any, name: str, otherwise: str) -> str:
+    found = data["datetime_skeletons"].get(name)
     return _dotnet(found.pattern) if found is not None else otherwise
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
 
 from hybridmandate.orchestration.expressions.dotnet.cultures import Culture, culture
 from hybridmandate.orchestration.expressions.dotnet.instants import Instant
@@ -24,29 +26,31 @@ TOKEN = re.compile(
 
 def standard_pattern(letter: str, locale: Culture) -> str | None:
     """The custom pattern of a standard format, or None when there is no such format."""
-    patterns: dict[str, Callable[[Culture], str]] = {
-        "d": lambda c: c.short_date,
-        "D": lambda c: c.long_date,
-        "f": lambda c: f"{c.long_date} {c.short_time}",
-        "F": lambda c: f"{c.long_date} {c.long_time}",
-        "g": lambda c: f"{c.short_date} {c.short_time}",
-        "G": lambda c: f"{c.short_date} {c.long_time}",
-        "m": lambda c: c.month_day,
-        "M": lambda c: c.month_day,
-        "o": lambda c: ROUND_TRIP,
-        "O": lambda c: ROUND_TRIP,
-        "r": lambda c: "ddd, dd MMM yyyy HH':'mm':'ss 'GMT'",
-        "R": lambda c: "ddd, dd MMM yyyy HH':'mm':'ss 'GMT'",
-        "s": lambda c: "yyyy'-'MM'-'dd'T'HH':'mm':'ss",
-        "t": lambda c: c.short_time,
-        "T": lambda c: c.long_time,
-        "u": lambda c: "yyyy'-'MM'-'dd HH':'mm':'ss'Z'",
-        "U": lambda c: f"{c.long_date} {c.long_time}",
-        "y": lambda c: c.year_month,
-        "Y": lambda c: c.year_month,
-    }
-    found = patterns.get(letter)
+    found = _STANDARD.get(letter)
     return found(locale) if found else None
+
+
+_STANDARD: dict[str, Callable[[Culture], str]] = {
+    "d": lambda c: c.short_date,
+    "D": lambda c: c.long_date,
+    "f": lambda c: f"{c.long_date} {c.short_time}",
+    "F": lambda c: f"{c.long_date} {c.long_time}",
+    "g": lambda c: f"{c.short_date} {c.short_time}",
+    "G": lambda c: f"{c.short_date} {c.long_time}",
+    "m": lambda c: c.month_day,
+    "M": lambda c: c.month_day,
+    "o": lambda c: ROUND_TRIP,
+    "O": lambda c: ROUND_TRIP,
+    "r": lambda c: "ddd, dd MMM yyyy HH':'mm':'ss 'GMT'",
+    "R": lambda c: "ddd, dd MMM yyyy HH':'mm':'ss 'GMT'",
+    "s": lambda c: "yyyy'-'MM'-'dd'T'HH':'mm':'ss",
+    "t": lambda c: c.short_time,
+    "T": lambda c: c.long_time,
+    "u": lambda c: "yyyy'-'MM'-'dd HH':'mm':'ss'Z'",
+    "U": lambda c: f"{c.long_date} {c.long_time}",
+    "y": lambda c: c.year_month,
+    "Y": lambda c: c.year_month,
+}
 
 
 def format_date(instant: Instant, pattern: str, locale: str = "en-US", argument: int = 2) -> str:
@@ -78,65 +82,85 @@ def _round_trip(instant: Instant) -> str:
 
 
 def _custom(instant: Instant, pattern: str, words: Culture, argument: int) -> str:
-    tokens = list(TOKEN.finditer(pattern))
-    with_day = any(_run(token) in ("d", "dd") for token in tokens)
+    tokens = _tokens(pattern)
+    if tokens is None:
+        raise FunctionFault("The format is not valid", argument=argument, value=pattern)
+    moment = instant.moment
+    with_day = ("d", "d") in tokens or ("d", "dd") in tokens
     parts: list[str] = []
-    for token in tokens:
-        if token["wrong"] is not None:
-            raise FunctionFault("The format is not valid", argument=argument, value=pattern)
-        run = _run(token)
-        if run:
-            parts.append(_field(instant, run, words, with_day))
-            if run[0] == "F" and not parts[-1] and len(parts) > 1 and parts[-2].endswith("."):
-                parts[-2] = parts[-2][:-1]
-        elif token["sign"]:
-            parts.append(_sign(token["sign"], words))
+    for kind, text in tokens:
+        if kind in _CLOCK:
+            parts.append(f"{_CLOCK[kind](moment):0{min(len(text), 2)}d}")
+        elif kind == "literal":
+            parts.append(text)
+        elif kind == "M":
+            parts.append(_month(moment.month, len(text), words, with_day))
+        elif kind == "F":
+            _drop_point(parts, digits := _fraction(instant, len(text)).rstrip("0"))
+            parts.append(digits)
         else:
-            parts.append(next(text for text in token.groups() if text is not None))
+            parts.append(_field(instant, moment, kind, len(text), words))
     return "".join(parts)
 
 
-def _run(token: re.Match[str]) -> str:
-    only = token["only"]
-    if only is not None:
-        return "" if only in ":/" else str(only)
-    return token["run"] or ""
+@lru_cache(maxsize=1_024)
+def _tokens(pattern: str) -> tuple[tuple[str, str], ...] | None:
+    """Each part as (letter, run), (sign, sign) or (``literal``, text); None when one is wrong."""
+    tokens: list[tuple[str, str]] = []
+    for found in TOKEN.finditer(pattern):
+        if found["wrong"] is not None:
+            return None
+        run = found["run"] or found["only"] or found["sign"]
+        if run:
+            tokens.append((run[0], run))
+        else:
+            tokens.append(("literal", next(each for each in found.groups() if each is not None)))
+    return tuple(tokens)
 
 
-def _sign(sign: str, words: Culture) -> str:
-    return words.time_separator if sign == ":" else words.date_separator
+_CLOCK: dict[str, Callable[[datetime], int]] = {
+    "h": lambda moment: (moment.hour + 11) % 12 + 1,
+    "H": lambda moment: moment.hour,
+    "m": lambda moment: moment.minute,
+    "s": lambda moment: moment.second,
+}
 
 
-def _field(instant: Instant, run: str, words: Culture, with_day: bool) -> str:
-    moment, size, letter = instant.moment, len(run), run[0]
-    if letter == "d":
-        if size <= 2:
-            return f"{moment.day:0{size}d}"
-        names = words.short_days if size == 3 else words.days
-        return names[moment.isoweekday() % 7]
-    if letter == "M":
-        return _month(moment.month, size, words, with_day)
+def _fraction(instant: Instant, size: int) -> str:
+    return f"{instant.fraction:07d}"[: min(size, 7)]
+
+
+def _drop_point(parts: list[str], digits: str) -> None:
+    """``.FFF`` writes no point when no digit follows it."""
+    if not digits and parts and parts[-1].endswith("."):
+        parts[-1] = parts[-1][:-1]
+
+
+def _field(instant: Instant, moment: datetime, letter: str, size: int, words: Culture) -> str:
     if letter == "y":
         return f"{moment.year % 100:0{size}d}" if size <= 2 else f"{moment.year:0{size}d}"
-    if letter in "fF":
-        digits = f"{instant.fraction:07d}"[: min(size, 7)]
-        return digits if letter == "f" else digits.rstrip("0")
+    if letter == "d":
+        return _day(moment, size, words)
+    if letter == "f":
+        return _fraction(instant, size)
     if letter == "t":
         name = words.am if moment.hour < 12 else words.pm
         return name[:1] if size == 1 else name
-    if letter == "K":
-        return "Z" if instant.utc else ""
     if letter == "z":
         return {1: "+0", 2: "+00"}.get(size, "+00:00")
-    if letter == "g":
-        return "A.D."
-    value = {
-        "h": (moment.hour + 11) % 12 + 1,
-        "H": moment.hour,
-        "m": moment.minute,
-        "s": moment.second,
+    return {
+        "K": "Z" if instant.utc else "",
+        "g": "A.D.",
+        ":": words.time_separator,
+        "/": words.date_separator,
     }[letter]
-    return f"{value:0{min(size, 2)}d}"
+
+
+def _day(moment: datetime, size: int, words: Culture) -> str:
+    if size <= 2:
+        return f"{moment.day:0{size}d}"
+    names = words.short_days if size == 3 else words.days
+    return names[moment.isoweekday() % 7]
 
 
 def _month(month: int, size: int, words: Culture, with_day: bool) -> str:

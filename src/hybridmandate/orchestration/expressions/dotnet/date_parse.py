@@ -48,7 +48,8 @@ def _iso(found: re.Match[str], text: str, argument: int) -> Instant:
     try:
         time = clock_ticks(int(hour or 0), int(minute or 0), int(second or 0), fraction)
         instant = Instant.at(int(year), int(month), int(day), ticks=time, utc=zone is not None)
-        return instant.plus(-_offset_ticks(zone)) if zone else instant
+        offset = _offset_ticks(zone) if zone else 0
+        return instant.plus(-offset) if offset else instant
     except FunctionFault as wrong:
         raise _no_date(text, argument) from wrong
 
@@ -156,7 +157,12 @@ class _Loose:
         return _year(second), month, int(first)
 
     def _ordered(self, numbers: list[str]) -> tuple[int, int, int]:
-        if len(numbers) != 3 or any(len(each) > 4 for each in numbers):
+        if any(len(each) > 4 for each in numbers):
+            raise self._no_date()
+        if len(numbers) == 2 and max(map(len, numbers)) == 4:
+            month, year = sorted(numbers, key=len)
+            return int(year), int(month), 1
+        if len(numbers) != 3:
             raise self._no_date()
         if len(numbers[0]) >= 3:
             return _year(numbers[0]), int(numbers[1]), int(numbers[2])
