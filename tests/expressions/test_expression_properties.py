@@ -7,9 +7,9 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from expression_scopes import scope, value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from expression_scopes import scope, value
 
 from hybridmandate.orchestration.expressions import (
     Bounds,
