@@ -19,7 +19,7 @@ from hybridmandate.local.machine import Machine
 from hybridmandate.local.person import Person
 from hybridmandate.local.refusals import Refusal, Refusals
 
-FLOW = "Invoice intake"
+FLOW = "InvoiceIntake"
 SITE = "accounts-payable"
 INBOX = "Invoices/Inbox"
 SUBMITTER = "ada@contoso.example"

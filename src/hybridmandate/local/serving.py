@@ -16,6 +16,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 GRACE_SECONDS = 10
+TLS_GRACE_SECONDS = 2
+"""Stand-ins: clients that keep connections open do not say goodbye to a TLS server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def _server(serving: Serving) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         date_header=True,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS if certificate is None else TLS_GRACE_SECONDS,
         lifespan="on",
         ssl_certfile=None if certificate is None else str(certificate.certificate),
         ssl_keyfile=None if certificate is None else str(certificate.key),

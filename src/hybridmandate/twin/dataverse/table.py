@@ -1,0 +1,203 @@
+"""Tables of the stand-in: read from `tables/*.json`, checked; values converted as they must be."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from hybridmandate.twin.dataverse.errors import DataverseError, bad_request
+
+ColumnType = str
+TYPES = frozenset(
+    {"string", "memo", "integer", "decimal", "money", "boolean", "datetime", "date", "guid"}
+)
+SYSTEM_COLUMNS = ("createdon", "modifiedon", "createdby", "modifiedby", "versionnumber")
+_NAME = re.compile(r"[a-z][a-z0-9]*_[a-z0-9_]+")
+MAX_INTEGER = 2**31 - 1
+
+
+class TableInvalid(Exception):
+    """A table file that cannot be used; the message names file and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDefinition:
+    """A column; ``max_length`` in characters for texts."""
+
+    name: str
+    type: ColumnType
+    required: bool = False
+    max_length: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TableDefinition:
+    """A table with its alternate keys."""
+
+    logical_name: str
+    schema_name: str
+    entity_set: str
+    display_name: str
+    primary_id: str
+    primary_name: str
+    columns: Mapping[str, ColumnDefinition]
+    keys: Mapping[str, tuple[str, ...]]
+
+    def key_of(self, names: frozenset[str]) -> tuple[str, ...] | None:
+        """The alternate key that consists of exactly these columns."""
+        for columns in self.keys.values():
+            if frozenset(columns) == names:
+                return columns
+        return None
+
+    def convert(self, name: str, value: Any) -> Any:
+        """A value as it is stored. :raises DataverseError: when it does not fit the column."""
+        column = self.columns.get(name)
+        if column is None:
+            raise DataverseError(
+                400,
+                "0x80048d19",
+                "Error identified in Payload provided by the user for Entity :"
+                f"'{self.entity_set}', ... : Invalid property '{name}' was found in entity "
+                f"'Microsoft.Dynamics.CRM.{self.logical_name}'.",
+            )
+        if value is None or value == "":
+            return None
+        try:
+            return _CONVERTERS[column.type](column, value)
+        except (TypeError, ValueError, InvalidOperation):
+            raise DataverseError(
+                400,
+                "0x80048d19",
+                f"Error identified in Payload provided by the user: cannot convert the value of "
+                f"'{name}' to the type {column.type}.",
+            ) from None
+
+
+def read_tables(folder: Path) -> dict[str, TableDefinition]:
+    """The tables of a folder by entity set name. :raises TableInvalid: when one is wrong."""
+    tables: dict[str, TableDefinition] = {}
+    for path in sorted(folder.glob("*.json")):
+        table = _read(path)
+        if table.entity_set in tables:
+            raise TableInvalid(f"{path.name}: the entity set '{table.entity_set}' is there twice")
+        tables[table.entity_set] = table
+    return tables
+
+
+def _read(path: Path) -> TableDefinition:
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        columns = {
+            name: ColumnDefinition(
+                name,
+                str(each["type"]),
+                bool(each.get("required", False)),
+                int(each.get("maxLength", 100 if each["type"] == "string" else 1_048_576)),
+            )
+            for name, each in plain["columns"].items()
+        }
+        table = TableDefinition(
+            logical_name=str(plain["logicalName"]),
+            schema_name=str(plain["schemaName"]),
+            entity_set=str(plain["entitySetName"]),
+            display_name=str(plain["displayName"]),
+            primary_id=str(plain["primaryId"]),
+            primary_name=str(plain["primaryName"]),
+            columns=columns,
+            keys={name: tuple(key) for name, key in plain.get("keys", {}).items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TableInvalid(f"{path.name}: {type(error).__name__}: {error}") from None
+    _check(path.name, table)
+    return table
+
+
+def _check(file: str, table: TableDefinition) -> None:
+    for name in (table.logical_name, table.primary_id, *table.columns):
+        if _NAME.fullmatch(name) is None:
+            raise TableInvalid(f"{file}: '{name}' is not a logical name with a publisher prefix")
+    for column in table.columns.values():
+        if column.type not in TYPES:
+            raise TableInvalid(
+                f"{file}: column '{column.name}' has the type '{column.type}'; known are "
+                f"{', '.join(sorted(TYPES))}"
+            )
+    if table.primary_name not in table.columns:
+        raise TableInvalid(f"{file}: the primary name '{table.primary_name}' is no column")
+    for key, columns in table.keys.items():
+        for name in columns:
+            if name not in table.columns:
+                raise TableInvalid(f"{file}: key '{key}' names '{name}', which is no column")
+
+
+def _text(column: ColumnDefinition, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    if len(value) > column.max_length:
+        raise DataverseError(
+            400,
+            "0x80044331",
+            f"A validation error occurred. The length of the '{column.name}' attribute exceeded "
+            f"the maximum allowed length of '{column.max_length}'.",
+        )
+    return value
+
+
+def _integer(_: ColumnDefinition, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise TypeError("not a whole number")
+    if abs(value) > MAX_INTEGER:
+        raise bad_request("Value was either too large or too small for an Int32.")
+    return int(value)
+
+
+def _number(_: ColumnDefinition, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise TypeError("not a number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
+
+
+def _boolean(_: ColumnDefinition, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("not a boolean")
+    return value
+
+
+def _date(_: ColumnDefinition, value: Any) -> str:
+    return date.fromisoformat(value[:10] if isinstance(value, str) else value).isoformat()
+
+
+def _datetime(_: ColumnDefinition, value: Any) -> str:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _guid(_: ColumnDefinition, value: Any) -> str:
+    return str(uuid.UUID(value))
+
+
+_CONVERTERS = {
+    "string": _text,
+    "memo": _text,
+    "integer": _integer,
+    "decimal": _number,
+    "money": _number,
+    "boolean": _boolean,
+    "date": _date,
+    "datetime": _datetime,
+    "guid": _guid,
+}

@@ -1,0 +1,173 @@
+"""The official Python client for Dataverse works with the stand-in, unmodified."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from azure.core.credentials import AccessToken
+from PowerPlatform.Dataverse.client import DataverseClient
+from PowerPlatform.Dataverse.core.errors import HttpError
+from PowerPlatform.Dataverse.models.upsert import UpsertItem
+
+from hybridmandate.durable.database import open_engine
+from hybridmandate.evidence.record import Record
+from hybridmandate.identity.principal import Principal, TokenRefused
+from hybridmandate.twin.certificates import ensure_ca
+from hybridmandate.twin.dataverse import DataverseSettings, DataverseStore, create_app
+
+TABLES = Path(__file__).parents[2] / "examples" / "vendor-invoices" / "tables"
+ALL = frozenset({"create", "read", "update", "delete"})
+PRIVILEGES = {"hm_invoice": ALL, "hm_vendor": frozenset({"read"})}
+
+
+class Tokens:
+    """Stands for Entra on both sides: the client's credential and the server's check."""
+
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        assert scopes[0].endswith("/.default")
+        return AccessToken("good", int(time.time()) + 3600)
+
+    async def verify(self, authorization: str | None, *, role: str | None = None) -> Principal:
+        if authorization != "Bearer good":
+            raise TokenRefused("token.missing", "no token")
+        return Principal("user-1", "app-1", "t", frozenset(), 9e9)
+
+
+class Kept:
+    """Keeps evidence in a list."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def record(self, record: Record) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture(name="origin", scope="module")
+def _origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    folder = tmp_path_factory.mktemp("dataverse")
+    certificate, key = ensure_ca(folder / "tls").server_certificate("dataverse")
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    origin = f"https://localhost:{bound.getsockname()[1]}"
+    store = DataverseStore(open_engine(f"sqlite:///{folder}/dataverse.db"), TABLES, clock=time.time)
+    app = create_app(
+        DataverseSettings(origin, "org-1", {"app-1": PRIVILEGES}), store, Tokens(), Kept()
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", ssl_certfile=str(certificate), ssl_keyfile=str(key))
+    )
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield origin, str(folder / "tls" / "ca.pem")
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(name="client")
+def _client(origin: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[DataverseClient]:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", origin[1])
+    with DataverseClient(origin[0], Tokens()) as client:
+        yield client
+
+
+def number(name: str) -> dict[str, Any]:
+    return {"hm_vendornumber": "V-10001", "hm_invoicenumber": name, "hm_amount": 12.5}
+
+
+def test_row_is_created_read_changed_and_deleted(client: DataverseClient) -> None:
+    row_id = client.records.create("hm_invoice", number("SDK-1"))
+    assert client.records.retrieve("hm_invoice", row_id)["hm_amount"] == 12.5
+    client.records.update("hm_invoice", row_id, {"hm_amount": 13.75, "hm_currency": "EUR"})
+    changed = client.records.retrieve("hm_invoice", row_id, select=["hm_amount", "hm_currency"])
+    assert (changed["hm_amount"], changed["hm_currency"]) == (13.75, "EUR")
+    client.records.delete("hm_invoice", row_id)
+    assert client.records.retrieve("hm_invoice", row_id) is None
+
+
+def test_many_rows_are_created_and_found_by_a_filter(client: DataverseClient) -> None:
+    ids = client.records.create("hm_invoice", [number(f"SDK-M{n}") for n in range(7)])
+    assert len(set(ids)) == 7
+    found = client.records.list(
+        "hm_invoice",
+        filter="startswith(hm_invoicenumber,'sdk-m') and hm_amount gt 12",
+        select=["hm_invoicenumber"],
+        orderby=["hm_invoicenumber desc"],
+    )
+    assert [row["hm_invoicenumber"] for row in found] == [f"SDK-M{n}" for n in range(6, -1, -1)]
+
+
+def test_pages_are_followed(client: DataverseClient) -> None:
+    client.records.create("hm_invoice", [number(f"SDK-P{n:02}") for n in range(25)])
+    pages = list(
+        client.records.list_pages(
+            "hm_invoice", filter="contains(hm_invoicenumber,'SDK-P')", page_size=10
+        )
+    )
+    assert [len(list(page)) for page in pages] == [10, 10, 5]
+
+
+def test_upsert_by_alternate_key_creates_once(client: DataverseClient) -> None:
+    key = {"hm_vendornumber": "V-10002", "hm_invoicenumber": "SDK-U"}
+    for amount in (1.0, 2.0):
+        client.records.upsert("hm_invoice", [UpsertItem(key, {"hm_amount": amount})])
+    found = list(client.records.list("hm_invoice", filter="hm_invoicenumber eq 'SDK-U'"))
+    assert [row["hm_amount"] for row in found] == [2.0]
+    items = [
+        UpsertItem({**key, "hm_invoicenumber": f"SDK-U{n}"}, {"hm_amount": n}) for n in range(3)
+    ]
+    client.records.upsert("hm_invoice", items)
+    assert (
+        len(list(client.records.list("hm_invoice", filter="contains(hm_invoicenumber,'SDK-U')")))
+        == 4
+    )
+
+
+def test_change_set_is_done_together_or_not_at_all(client: DataverseClient) -> None:
+    batch = client.batch.new()
+    with batch.changeset() as changes:
+        changes.records.create("hm_invoice", number("SDK-B1"))
+        changes.records.create("hm_invoice", number("SDK-B2"))
+    assert batch.execute().has_errors is False
+    failing = client.batch.new()
+    with failing.changeset() as changes:
+        changes.records.create("hm_invoice", number("SDK-B3"))
+        changes.records.create("hm_invoice", number("SDK-B1"))
+    with pytest.raises(HttpError) as undone:
+        failing.execute()
+    assert undone.value.status_code == 412
+    found = client.records.list("hm_invoice", filter="contains(hm_invoicenumber,'SDK-B')")
+    assert sorted(row["hm_invoicenumber"] for row in found) == ["SDK-B1", "SDK-B2"]
+
+
+def test_errors_reach_the_client_as_the_service_gives_them(client: DataverseClient) -> None:
+    with pytest.raises(HttpError) as missing:
+        client.records.update(
+            "hm_invoice", "0f8fad5b-d9cb-469f-a165-70867728950e", {"hm_amount": 1}
+        )
+    assert missing.value.status_code == 404
+    with pytest.raises(HttpError) as forbidden:
+        client.records.create("hm_vendor", {"hm_vendornumber": "V-9"})
+    assert forbidden.value.status_code == 403
+    with pytest.raises(HttpError) as long:
+        client.records.create("hm_invoice", {**number("SDK-L"), "hm_currency": "EURO"})
+    assert long.value.status_code == 400
+    client.records.create("hm_invoice", number("SDK-D"))
+    with pytest.raises(HttpError) as duplicate:
+        client.records.create("hm_invoice", number("SDK-D"))
+    assert duplicate.value.status_code == 412
+
+
+def test_table_is_described(client: DataverseClient) -> None:
+    found = client.tables.get("hm_vendor")
+    assert found is not None
+    assert found["entity_set_name"] == "hm_vendors"
+    assert client.tables.get("hm_nothing") is None
