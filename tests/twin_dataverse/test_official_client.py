@@ -68,7 +68,7 @@ def _origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
     while not server.started:
         time.sleep(0.01)
     yield origin, str(folder / "tls" / "ca.pem")
-    server.should_exit = True
+    server.should_exit = server.force_exit = True
     thread.join()
 
 
