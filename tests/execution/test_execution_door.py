@@ -133,7 +133,7 @@ async def test_nesting_beyond_the_parser_itself_is_refused(service: Service) -> 
     )
     assert failure_of(response)[1] == "unsupported_media_type"
     from hybridmandate.contracts import Refused
-    from hybridmandate.execution.strict_json import parse_json
+    from hybridmandate.contracts.strict_json import parse_json
 
     with pytest.raises(Refused, match="nested deeper"):
         parse_json(body)

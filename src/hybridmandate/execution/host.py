@@ -31,13 +31,13 @@ from hybridmandate.evidence.record import Recorder
 from hybridmandate.execution.answers import accepted_headers, outcome_response
 from hybridmandate.execution.claims import Claims
 from hybridmandate.execution.data_client import DataGatewayClient
-from hybridmandate.execution.door import Door, Visit
 from hybridmandate.execution.evidence_trail import Trail
 from hybridmandate.execution.files import FileCatalogue, FileContent, FileStore
 from hybridmandate.execution.jobs import Jobs
 from hybridmandate.execution.operation_endpoint import Arrived, OperationEndpoint
 from hybridmandate.execution.runner import Runner
-from hybridmandate.execution.settings import ExecutionSettings
+from hybridmandate.execution.settings import INVOKE_ROLE, ExecutionSettings
+from hybridmandate.identity.gateway_door import GatewayDoor, Visit
 from hybridmandate.identity.principal import TokenVerifier
 
 Handler = Callable[[Request, Arrived], Awaitable[Response]]
@@ -99,7 +99,7 @@ class _Service:
         self._durable = durable
         self._engine = engine
         self._clock = clock
-        self._door = Door(verifier, settings.gateway_app_id)
+        self._door = GatewayDoor(verifier, settings.gateway_app_id, INVOKE_ROLE)
         self._trail = Trail(recorder, clock)
         self._versions = Versions(service=settings.service_version, build=settings.build)
         self._claims = Claims(

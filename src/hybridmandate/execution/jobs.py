@@ -25,13 +25,13 @@ from hybridmandate.contracts import (
     Status,
     refusal,
 )
+from hybridmandate.contracts.validation import validate_request
 from hybridmandate.durable.port import Durable, DurableContext, RunState
 from hybridmandate.execution.claims import Claim, Claims, ClaimState
 from hybridmandate.execution.evidence_trail import Trail, subject_of
 from hybridmandate.execution.idempotency import closing_state
 from hybridmandate.execution.runner import Runner
 from hybridmandate.execution.service_call import ShowProgress
-from hybridmandate.execution.validation import validate_request
 
 WORKFLOW = "execution.job"
 PROGRESS_EVERY_SECONDS = 0.5

@@ -27,6 +27,8 @@ from hybridmandate.contracts import (
     Registry,
     headers,
 )
+from hybridmandate.contracts.strict_json import json_digest, parse_json
+from hybridmandate.contracts.validation import validate_request
 from hybridmandate.execution.answers import (
     accepted_headers,
     file_response,
@@ -36,7 +38,6 @@ from hybridmandate.execution.answers import (
 )
 from hybridmandate.execution.body import Spooled, media_type, read_body, spool_upload
 from hybridmandate.execution.claims import Claim, Claims, ClaimState, Taken, Wanted
-from hybridmandate.execution.door import Visit
 from hybridmandate.execution.evidence_trail import Trail, subject_of
 from hybridmandate.execution.idempotency import (
     claim_key,
@@ -47,8 +48,7 @@ from hybridmandate.execution.idempotency import (
 from hybridmandate.execution.jobs import Jobs, accepted, interrupted
 from hybridmandate.execution.runner import Runner
 from hybridmandate.execution.settings import ExecutionSettings
-from hybridmandate.execution.strict_json import json_digest, parse_json
-from hybridmandate.execution.validation import validate_request
+from hybridmandate.identity.gateway_door import Visit
 
 REPEAT_POLL_SECONDS = (0.01, 0.02, 0.05, 0.1)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from hybridmandate.contracts import FailureType, Refused
+from hybridmandate.contracts.failures import FailureType
+from hybridmandate.contracts.outcome import Refused
 
 MAX_DEPTH = 64
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1

@@ -1,7 +1,7 @@
-"""The door: who may call this service at all, and on whose behalf (requirements P1, P2, N1, L2).
+"""The door of a private service: who may call it, and on whose behalf (P1, P2, N1, L2).
 
-Only the gateway may. It proves itself with its own managed-identity token; what it says about the
-caller in ``x-mandate-*`` is believed only after that.
+Only the gateway may call execution and data gateway. It proves itself with its own managed-identity
+token; what it says about the caller in ``x-mandate-*`` is believed only after that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from hybridmandate.contracts import Caller, FailureType, Refused, headers, is_correlation_id
-from hybridmandate.execution.settings import INVOKE_ROLE
 from hybridmandate.identity.principal import TokenRefused, TokenVerifier
 
 MAX_IDENTITY_CHARS = 4096
@@ -25,12 +24,16 @@ class Visit:
     caller: Caller
 
 
-class Door:
-    """Checks token, gateway, correlation id and caller, in that order."""
+class GatewayDoor:
+    """Checks token, gateway, correlation id and caller, in that order.
 
-    def __init__(self, verifier: TokenVerifier, gateway_app_id: str) -> None:
+    ``role`` is the application role on the internal audience that opens this service.
+    """
+
+    def __init__(self, verifier: TokenVerifier, gateway_app_id: str, role: str) -> None:
         self._verifier = verifier
         self._gateway_app_id = gateway_app_id
+        self._role = role
 
     async def require_gateway(self, request: Request) -> None:
         """Let only the gateway in.
@@ -40,7 +43,7 @@ class Door:
         """
         try:
             principal = await self._verifier.verify(
-                request.headers.get("authorization"), role=INVOKE_ROLE
+                request.headers.get("authorization"), role=self._role
             )
         except TokenRefused as refused:
             kind = FailureType.FORBIDDEN if refused.status == 403 else FailureType.UNAUTHORIZED
@@ -48,7 +51,7 @@ class Door:
         if principal.app_id != self._gateway_app_id:
             raise Refused(
                 FailureType.FORBIDDEN,
-                "this service answers the gateway only: call the operation through the gateway",
+                "this service answers the gateway only: call it through the gateway",
                 reason="caller.not_gateway",
             )
 

@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from hybridmandate.contracts import FailureType, Refused, RowError
+from hybridmandate.contracts.failures import FailureType
+from hybridmandate.contracts.outcome import Refused, RowError
 
 MAX_ERRORS = 1000
 MAX_VALUE_CHARS = 100
