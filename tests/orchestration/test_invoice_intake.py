@@ -50,6 +50,11 @@ def outcome(status: str, accepted: int, rejected: int) -> dict[str, Any]:
     }
 
 
+def too_many_rows() -> dict[str, Any]:
+    told = outcome("succeeded", 5001, 0)
+    return {**told, "data": {**told["data"], "accepted": [], "acceptedInline": False}}
+
+
 def refusal(kind: str, message: str = "not now") -> dict[str, Any]:
     return {"status": "failed", "failure": {"type": kind, "message": message, "retryable": True}}
 
@@ -69,7 +74,7 @@ class Services:
         operation = operation_of(asked)
         if operation in self.overrides:
             return self.overrides[operation](asked)
-        if operation in ("CreateRecord", "UpdateOnlyRecord"):
+        if operation in ("UpdateRecord", "UpdateOnlyRecord"):
             return self._track(asked.request["parameters"])
         if operation in ("spreadsheets_normalize_v1", "StartAndWaitForAnApproval"):
             return Answer(202, {"location": f"/{operation}", "retry-after": "3"})
@@ -103,7 +108,11 @@ class Services:
 
 
 def deliver(
-    services: Services, name: str = "invoices.csv", mail: str | None = "ada@contoso.example"
+    services: Services,
+    name: str = "invoices.csv",
+    mail: str | None = "ada@contoso.example",
+    *,
+    correlation_id: str | None = None,
 ) -> MemoryRun:
     host = MemoryHost(services, reading=services.reading)
     stem, _, _ = name.rpartition(".")
@@ -118,7 +127,8 @@ def deliver(
         for title, each in FLOW.parameters.items()
         if each.schema_name in VARIABLES
     }
-    return host.finish(host.start(FLOW, {"body": file}, parameters=parameters))
+    run = host.start(FLOW, {"body": file}, parameters=parameters, correlation_id=correlation_id)
+    return host.finish(run)
 
 
 def mails(ended: MemoryRun) -> list[Mapping[str, Any]]:
@@ -324,9 +334,31 @@ def test_cheap_checks_come_first(
     assert ended.status == "Succeeded"
 
 
+def test_rows_that_are_not_inline_end_with_a_reason_of_their_own() -> None:
+    services = Services(Answer(200, {}, too_many_rows()))
+    ended = deliver(services)
+    assert ended.status == "Succeeded"
+    assert services.states == [*START, "processing", "rejected"]
+    assert services.row["failuretype"] == "payload_too_large"
+    assert "5001 accepted rows are more than this flow takes at a time" in services.row["summary"]
+    assert "has too many rows" in mails(ended)[0]["emailMessage/Subject"]
+    assert not commits(ended)
+
+
+def test_a_resubmit_goes_on_with_the_same_tracking_record() -> None:
+    services = Services(Answer(200, {}, outcome("succeeded", 1, 0)))
+    first = deliver(services)
+    second = deliver(services, correlation_id=first.correlation_id)
+    kept = {
+        ended.calls_of("Create_tracking_record")[0].request["parameters"]["recordId"]
+        for ended in (first, second)
+    }
+    assert kept == {first.correlation_id}
+
+
 def test_without_a_tracking_record_nothing_is_done() -> None:
     services = Services(Answer(200))
-    services.overrides["CreateRecord"] = lambda asked: Answer(403, {}, None)
+    services.overrides["UpdateRecord"] = lambda asked: Answer(403, {}, None)
     ended = deliver(services)
     assert ended.status == "Failed"
     assert len(ended.calls) == 1
@@ -347,6 +379,7 @@ def test_every_action_of_the_flow_is_reached_by_these_tests() -> None:
     gather(Services(partial))
     gather(Services(partial, decision="Reject"))
     gather(Services(Answer(422, {}, refusal("validation_error"))))
+    gather(Services(Answer(200, {}, too_many_rows())))
     gather(Services(Answer(503, {}, refusal("throttled"))))
     gather(Services(Answer(200)), "a.exe")
     broken = Services(Answer(200))
