@@ -267,7 +267,7 @@ def _refused(response: httpx.Response) -> Refused:
             reason="dataverse.limit",
             retry_after_seconds=seconds or 1,
         )
-    if status in (502, 503, 504):
+    if status >= 500:
         return Refused(
             FailureType.DOWNSTREAM_UNAVAILABLE,
             f"Dataverse answered {status}: {message}",
