@@ -45,7 +45,7 @@ def run(
 
     A run that waits for a person is shown as waiting; answer it, or let --wait run out.
 
-    Example: mandate run "Invoice intake" --file samples/01-clean.csv
+    Example: mandate run InvoiceIntake --file samples/01-clean.csv
     """
     content = file.read_bytes()
     ended = asyncio.run(_drop_and_follow(flow, file.name, content, person, wait, state))

@@ -101,4 +101,4 @@ def _print_places(plan: RunPlan, *, as_json: bool) -> None:
         table.add_row(name, place)
     table.add_row("state", plan.state)
     Console().print(table)
-    typer.echo("Drop a file: mandate run 'Invoice intake' --file FILE.  Ctrl-C stops.")
+    typer.echo("Drop a file: mandate run InvoiceIntake --file FILE.  Ctrl-C stops.")

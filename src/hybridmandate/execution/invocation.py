@@ -20,8 +20,8 @@ from hybridmandate.contracts import (
     Versions,
     refusal,
 )
+from hybridmandate.contracts.validation import result_data
 from hybridmandate.execution.evidence_trail import Trail, subject_of
-from hybridmandate.execution.validation import result_data
 
 
 async def invoke(
