@@ -1,0 +1,350 @@
+"""Calls of methods, delegates and constructors; arguments; initialisers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tree_sitter import Node
+
+from hybridmandate.governance.gateway.csharp.collections import Array, Delegate
+from hybridmandate.governance.gateway.csharp.compile_assignments import Place, local_place, place_of
+from hybridmandate.governance.gateway.csharp.compile_functions import lambda_code
+from hybridmandate.governance.gateway.csharp.compile_literals import constant
+from hybridmandate.governance.gateway.csharp.compile_members import (
+    missing,
+    refuse_unknown_method,
+    skipping,
+)
+from hybridmandate.governance.gateway.csharp.compiler import (
+    SKIP,
+    Code,
+    Compiler,
+    Evaluate,
+    Frame,
+    elements_of,
+    expression,
+)
+from hybridmandate.governance.gateway.csharp.conversions import NUMERIC
+from hybridmandate.governance.gateway.csharp.failures import (
+    EXCEPTION_TYPES,
+    ExpressionFailure,
+    null_reference,
+)
+from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.types.table import (
+    ClrType,
+    Member,
+    Run,
+    find_type,
+    type_of,
+)
+
+_LONG_TEXT = 1024
+_SAME_ELEMENTS = frozenset(
+    {"First", "FirstOrDefault", "Last", "LastOrDefault", "Single", "SingleOrDefault", "Min", "Max",
+     "ElementAt", "ElementAtOrDefault", "Pop", "Peek", "Dequeue", "Find"}
+)  # fmt: skip
+_KEEPS_SEQUENCE = frozenset(
+    {"Where", "Skip", "Take", "OrderBy", "OrderByDescending", "ThenBy", "ThenByDescending",
+     "Distinct", "Reverse", "Concat", "Union", "Except", "Intersect", "TakeWhile", "SkipWhile",
+     "DefaultIfEmpty", "Append", "Prepend", "AsEnumerable"}
+)  # fmt: skip
+
+
+class Arguments:
+    """Compiled arguments of a call: positional, named, and the places of ``out``."""
+
+    def __init__(self, c: Compiler, node: Node | None, element: str) -> None:
+        self.positional: list[Code] = []
+        self.named: dict[str, Evaluate] = {}
+        self.outs: list[Place] = []
+        for each in [] if node is None else named(node):
+            self._one(c, each, element)
+        self.count = len(self.positional) + len(self.named) + len(self.outs)
+
+    def _one(self, c: Compiler, node: Node, element: str) -> None:
+        if node.type != "argument":
+            raise c.error(node, f"'{text_of(node)}' is not supported as an argument")
+        label = node.child_by_field_name("name")
+        value = named(node)[-1]
+        modifiers = {child.type for child in node.children}
+        if "ref" in modifiers or "in" in modifiers:
+            raise c.error(node, "Arguments by 'ref' or 'in' are not supported")
+        if "out" in modifiers:
+            self.outs.append(_out_place(c, value))
+        elif label is not None and len(named(node)) > 1:
+            self.named[_snake(text_of(label))] = c.expression(value).run
+        elif value.type == "lambda_expression":
+            self.positional.append(lambda_code(c, value, element))
+        else:
+            self.positional.append(c.expression(value))
+
+    def evaluate(self) -> Callable[[Frame], list[Any]]:
+        """Code that gives the positional values."""
+        runs = [code.run for code in self.positional]
+        if not runs:
+            return lambda frame: []
+        if len(runs) == 1:
+            first = runs[0]
+            return lambda frame: [first(frame)]
+        if len(runs) == 2:
+            first, second = runs
+            return lambda frame: [first(frame), second(frame)]
+        return lambda frame: [run(frame) for run in runs]
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _out_place(c: Compiler, node: Node) -> Place:
+    if node.type == "declaration_expression":
+        type_name = c.type_name(field(node, "type"))
+        local = c.declare(node, text_of(node.child_by_field_name("name")), type_name)
+        return local_place(c, local.slot, local.type)
+    return place_of(c, node)
+
+
+def check_arguments(c: Compiler, node: Node, member: Member, given: Arguments) -> None:
+    """Refuse a call with too many, too few or unknown arguments."""
+    if not member.least <= given.count <= member.most or len(given.outs) != member.outs:
+        raise c.error(node, f"No overload of '{member.name}' takes {given.count} arguments")
+    for name in given.named:
+        if name not in member.parameters:
+            raise c.error(node, f"'{member.name}' has no parameter named '{name}'")
+
+
+def _finish(frame: Frame, result: Any, given: Arguments) -> Any:
+    """Charge what a call made and hand out its ``out`` values."""
+    kind = type(result)
+    if kind is str:
+        frame[0].budget.allocate(len(result))
+    elif kind is bytearray:
+        frame[0].budget.allocate(len(result))
+    elif given.outs:
+        for place, value in zip(given.outs, result[1:], strict=True):
+            place.write(frame, place.prepare(frame), value)
+        return result[0]
+    return result
+
+
+def _bind(member: Member, types: tuple[str, ...]) -> Callable[..., Any]:
+    return partial(member.call, types=types) if member.generic else member.call
+
+
+def invoke_known(
+    member: Member, receiver: Code, given: Arguments, types: tuple[str, ...], returns: str
+) -> Code:
+    """A call of a method that was found at load."""
+    call = _bind(member, types)
+    values = given.evaluate()
+    labels = given.named
+    wants_run = member.wants_run
+
+    def use(value: Any, frame: Frame) -> Any:
+        if value is None:
+            raise null_reference()
+        extra = {name: run(frame) for name, run in labels.items()} if labels else {}
+        if type(value) is str and len(value) > _LONG_TEXT:
+            frame[0].budget.step(len(value) // _LONG_TEXT)
+        if wants_run:
+            result = call(frame[0], value, *values(frame), **extra)
+        else:
+            result = call(value, *values(frame), **extra)
+        return _finish(frame, result, given)
+
+    value = receiver.run
+    return skipping(receiver, lambda frame: use(value(frame), frame), returns, use)
+
+
+def _invoke_late(
+    c: Compiler, node: Node, name: str, receiver: Code, given: Arguments, types: tuple[str, ...]
+) -> Code:
+    """A call whose method is looked up by the value's own type."""
+    refuse_unknown_method(c, node, name)
+    values = given.evaluate()
+    labels = given.named
+
+    def use(value: Any, frame: Frame) -> Any:
+        if value is None:
+            raise null_reference()
+        member = type_of(value).find_method(name)
+        if member is None:
+            own = getattr(value, "clr_member", None)
+            if own is None:
+                raise missing(value, name)
+            return own(name)(*values(frame))
+        call = _bind(member, types)
+        extra = {label: run(frame) for label, run in labels.items()}
+        if type(value) is str and len(value) > _LONG_TEXT:
+            frame[0].budget.step(len(value) // _LONG_TEXT)
+        leading = (frame[0], value) if member.wants_run else (value,)
+        return _finish(frame, call(*leading, *values(frame), **extra), given)
+
+    value = receiver.run
+    return skipping(receiver, lambda frame: use(value(frame), frame), "", use)
+
+
+@expression("invocation_expression")
+def invocation(c: Compiler, node: Node) -> Code:
+    """``f(x)``, ``a.f(x)``, ``T.f(x)``, ``a?.f(x)``."""
+    function = field(node, "function")
+    arguments = node.child_by_field_name("arguments")
+    if function.type == "identifier":
+        return _call_by_name(c, node, function, arguments)
+    if function.type == "member_access_expression":
+        return _call_member(c, function, arguments)
+    if function.type == "conditional_access_expression":
+        return _call_conditional(c, function, arguments)
+    if function.type == "member_binding_expression":
+        return _method(c, function, c.binding[-1], field(function, "name"), arguments)
+    return _call_delegate(c, c.expression(function), Arguments(c, arguments, ""))
+
+
+def _call_by_name(c: Compiler, node: Node, function: Node, arguments: Node | None) -> Code:
+    name = text_of(function)
+    if c.find(name) is not None:
+        return _call_delegate(c, c.expression(function), Arguments(c, arguments, ""))
+    if name == "nameof" and arguments is not None:
+        return constant(text_of(arguments)[1:-1].rsplit(".", 1)[-1].strip(), "string")
+    raise c.error(node, f"The name '{name}' does not exist in the current context")
+
+
+def _call_delegate(c: Compiler, function: Code, given: Arguments) -> Code:
+    target, values = function.run, given.evaluate()
+
+    def run(frame: Frame) -> Any:
+        delegate = target(frame)
+        if not isinstance(delegate, Delegate):
+            raise null_reference()
+        return delegate.call(*values(frame))
+
+    returns = function.type[5:-1] if function.type.startswith("Func<") else ""
+    return Code(run, returns if "," not in returns else "")
+
+
+def _call_member(c: Compiler, function: Node, arguments: Node | None) -> Code:
+    receiver, name = field(function, "expression"), field(function, "name")
+    owner = c.static_type(receiver)
+    if owner is not None:
+        return _static_call(c, name, owner, arguments)
+    if receiver.type == "member_access_expression":
+        text = "".join(text_of(receiver).split())
+        root = text.split(".", 1)[0]
+        if root in ("System", "Newtonsoft", "Microsoft") and not c.find(root) and "(" not in text:
+            raise c.error(receiver, f"'{text}' is not available in policy expressions")
+    return _method(c, function, c.chain(receiver), name, arguments)
+
+
+def _name_and_types(c: Compiler, node: Node) -> tuple[str, tuple[str, ...]]:
+    if node.type != "generic_name":
+        return text_of(node), ()
+    head, types = named(node)[0], named(node)[1]
+    return text_of(head), tuple(c.type_name(each) for each in named(types))
+
+
+def _static_call(c: Compiler, name_node: Node, owner: ClrType, arguments: Node | None) -> Code:
+    name, types = _name_and_types(c, name_node)
+    given = Arguments(c, arguments, "")
+    member = owner.static_methods.get(name)
+    if member is None and name == "Equals" and given.count == 2:
+        member = find_type("object").static_methods["Equals"]  # type: ignore[union-attr]
+    if member is None:
+        raise c.error(name_node, f"'{owner.name}' does not contain a static method '{name}'")
+    check_arguments(c, name_node, member, given)
+    call, values, labels = _bind(member, types), given.evaluate(), given.named
+    wants_run = member.wants_run
+
+    def run(frame: Frame) -> Any:
+        extra = {label: value(frame) for label, value in labels.items()} if labels else {}
+        if wants_run:
+            return _finish(frame, call(frame[0], *values(frame), **extra), given)
+        return _finish(frame, call(*values(frame), **extra), given)
+
+    return Code(run, _returns(member, "", types, given, name))
+
+
+def _method(
+    c: Compiler, node: Node, receiver: Code, name_node: Node, arguments: Node | None
+) -> Code:
+    name, types = _name_and_types(c, name_node)
+    given = Arguments(c, arguments, elements_of(receiver.type))
+    known = find_type(receiver.type) if receiver.type else None
+    if known is None or known.name in ("ValueTuple",):
+        return _invoke_late(c, name_node, name, receiver, given, types)
+    member = known.find_method(name)
+    if member is None:
+        raise c.error(name_node, f"'{known.name}' does not contain a definition for '{name}'")
+    check_arguments(c, name_node, member, given)
+    if known.base is not None and known.base.name == "object" or known.name == "string":
+        return invoke_known(
+            member, receiver, given, types, _returns(member, receiver.type, types, given, name)
+        )
+    code = _invoke_late(c, name_node, name, receiver, given, types)
+    return Code(code.run, _returns(member, receiver.type, types, given, name), code.skips)
+
+
+def _returns(
+    member: Member, receiver: str, types: tuple[str, ...], given: Arguments, name: str
+) -> str:
+    """The static type of a result; "T" stands for the type argument or the element."""
+    if member.returns not in ("T", "T[]", "IEnumerable"):
+        return member.returns
+    if member.returns == "IEnumerable":
+        return _sequence_type(receiver, types, given, name)
+    if types:
+        return types[0] if member.returns == "T" else f"{types[0]}[]"
+    if name == "GetValueOrDefault":
+        value = receiver.removesuffix("?")
+        if value.startswith("Dictionary<"):
+            return value[value.index(",") + 1 : -1].strip()
+        return "" if len(given.positional) < 2 else given.positional[1].type.replace("null", "")
+    element = elements_of(receiver)
+    if member.returns == "T[]":
+        return f"{element}[]" if element else ""
+    if name in ("Min", "Max") and given.count:
+        return ""
+    return element if name in _SAME_ELEMENTS else ""
+
+
+def _sequence_type(receiver: str, types: tuple[str, ...], given: Arguments, name: str) -> str:
+    if types:
+        return f"IEnumerable<{types[-1]}>"
+    if name in _KEEPS_SEQUENCE:
+        element = elements_of(receiver)
+        return f"IEnumerable<{element}>" if element else "IEnumerable"
+    if name == "Select" and given.positional:
+        made = given.positional[0].type
+        if made.startswith("Func<") and made[5:-1] not in ("null", "throw", ""):
+            return f"IEnumerable<{made[5:-1]}>"
+    return "IEnumerable"
+
+
+def _call_conditional(c: Compiler, function: Node, arguments: Node | None) -> Code:
+    """``a?.f(x)``: the grammar puts the call around the whole chain."""
+    condition_node, rest = named(function)[0], named(function)[-1]
+    if rest.type != "member_binding_expression":
+        return _call_delegate(c, c.expression(function), Arguments(c, arguments, ""))
+    condition = c.chain(condition_node)
+    slot = c.new_slot()
+    bound = Code(lambda frame: frame[slot], condition.type.removesuffix("?"))
+    call = _method(c, rest, bound, field(rest, "name"), arguments)
+    return guarded(condition, slot, call)
+
+
+def guarded(condition: Code, slot: int, then: Code) -> Code:
+    """``then`` on the value of ``condition``, skipped for null."""
+    test, run_then = condition.run, then.run
+
+    def run(frame: Frame) -> Any:
+        value = test(frame)
+        if value is None or value is SKIP:
+            return SKIP
+        frame[slot] = value
+        return run_then(frame)
+
+    nullable = then.type in NUMERIC or then.type == "bool"
+    return Code(run, then.type + "?" if nullable else then.type, skips=True)

@@ -1,0 +1,532 @@
+"""Statements. Executing one gives None, BREAK, CONTINUE, or a tuple with the returned value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from tree_sitter import Node
+
+from hybridmandate.governance.gateway.csharp.collections import items_of
+from hybridmandate.governance.gateway.csharp.compile_assignments import (
+    check_assignable,
+    deconstruction,
+    local_place,
+)
+from hybridmandate.governance.gateway.csharp.compile_expressions import truth
+from hybridmandate.governance.gateway.csharp.compile_functions import function_code
+from hybridmandate.governance.gateway.csharp.compile_patterns import Matches, pattern
+from hybridmandate.governance.gateway.csharp.compiler import (
+    Compiler,
+    Evaluate,
+    Execute,
+    Frame,
+    elements_of,
+    statement,
+)
+from hybridmandate.governance.gateway.csharp.conversions import declared
+from hybridmandate.governance.gateway.csharp.failures import (
+    EXCEPTION_TYPES,
+    ExpressionFailure,
+    as_failure,
+    null_reference,
+)
+from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+
+BREAK: Final = object()
+CONTINUE: Final = object()
+_EFFECTS = frozenset({
+    "assignment_expression", "invocation_expression", "prefix_unary_expression",
+    "postfix_unary_expression", "object_creation_expression", "conditional_access_expression",
+})  # fmt: skip
+
+
+def sequence(c: Compiler, nodes: list[Node]) -> Execute:
+    """Statements one after the other; local functions can be called before their place."""
+    for node in nodes:
+        if node.type == "local_function_statement":
+            returns = c.type_name(field(node, "type")) if text_of(field(node, "type")) != "void" else ""
+            c.declare(node, text_of(field(node, "name")), f"Func<{returns}>")
+    first = [c.statement(n) for n in nodes if n.type == "local_function_statement"]
+    rest = [c.statement(n) for n in nodes if n.type != "local_function_statement"]
+    steps = first + rest
+    if len(steps) == 1:
+        return steps[0]
+
+    def run(frame: Frame) -> Any:
+        for step in steps:
+            signal = step(frame)
+            if signal is not None:
+                return signal
+        return None
+
+    return run
+
+
+@statement("block")
+def block(c: Compiler, node: Node) -> Execute:
+    """``{ … }``."""
+    c.scopes.append({})
+    run = sequence(c, named(node))
+    c.scopes.pop()
+    return run
+
+
+@statement("checked_statement")
+def checked_statement(c: Compiler, node: Node) -> Execute:
+    """``checked { … }`` and ``unchecked { … }``."""
+    return c.statement(named(node)[-1])
+
+
+@statement("empty_statement")
+def empty(c: Compiler, node: Node) -> Execute:
+    """``;``."""
+    return lambda frame: None
+
+
+@statement("return_statement")
+def return_statement(c: Compiler, node: Node) -> Execute:
+    """``return x;``."""
+    parts = named(node)
+    if not parts:
+        return lambda frame: (None,)
+    code = c.expression(parts[0])
+    if c.functions:
+        c.functions[-1].returns.append(code.type)
+    value = code.run
+    return lambda frame: (value(frame),)
+
+
+@statement("break_statement")
+def break_statement(c: Compiler, node: Node) -> Execute:
+    """``break;``."""
+    return lambda frame: BREAK
+
+
+@statement("continue_statement")
+def continue_statement(c: Compiler, node: Node) -> Execute:
+    """``continue;``."""
+    return lambda frame: CONTINUE
+
+
+@statement("expression_statement")
+def expression_statement(c: Compiler, node: Node) -> Execute:
+    """An expression for its effect."""
+    inner = named(node)[0]
+    if inner.type not in _EFFECTS:
+        raise c.error(node, "Only assignments, calls, increments and new objects can be statements")
+    value = c.expression(inner).run
+
+    def run(frame: Frame) -> None:
+        value(frame)
+
+    return run
+
+
+@statement("local_declaration_statement")
+def local_declaration(c: Compiler, node: Node) -> Execute:
+    """``var x = …;``, ``int a = 1, b;``."""
+    if any(text_of(n) in ("using", "await") for n in node.children if not n.is_named):
+        return _declaration(c, named(node)[-1])
+    return _declaration(c, next(n for n in named(node) if n.type == "variable_declaration"))
+
+
+def _declaration(c: Compiler, node: Node) -> Execute:
+    type_node = field(node, "type")
+    type_name = c.type_name(type_node)
+    steps = [
+        _declarator(c, each, type_name) for each in named(node) if each.type == "variable_declarator"
+    ]
+    if len(steps) == 1:
+        return steps[0]
+
+    def run(frame: Frame) -> None:
+        for step in steps:
+            step(frame)
+
+    return run
+
+
+def _declarator(c: Compiler, node: Node, type_name: str) -> Execute:
+    parts = named(node)
+    target, value_node = parts[0], parts[-1] if len(parts) > 1 else None
+    if target.type == "tuple_pattern":
+        assert value_node is not None
+        code = c.expression(value_node)
+        places = []
+        for part in named(target):
+            local = c.declare(part, text_of(part), "")
+            places.append(local_place(c, local.slot, ""))
+        taken = deconstruction(places, code).run
+
+        def take_apart(frame: Frame) -> None:
+            taken(frame)
+
+        return take_apart
+    name = text_of(target).removeprefix("@")
+    if value_node is None:
+        slot = c.declare(node, name, type_name).slot
+
+        def clear(frame: Frame) -> None:
+            frame[slot] = None
+
+        return clear
+    code = c.expression(value_node)
+    check_assignable(c, node, code.type, type_name)
+    inferred = type_name or ("" if code.type in ("null", "throw") else code.type)
+    slot = c.declare(node, name, inferred).slot
+    value = code.run
+    convert = declared(type_name) if type_name else None
+
+    def run(frame: Frame) -> None:
+        result = value(frame)
+        frame[slot] = result if convert is None else convert(result)
+
+    return run
+
+
+@statement("local_function_statement")
+def local_function(c: Compiler, node: Node) -> Execute:
+    """A function inside of the body; its name was declared by the enclosing block."""
+    local = c.find(text_of(field(node, "name")))
+    assert local is not None
+    parameters, defaults = [], []
+    for each in named(field(node, "parameters")):
+        type_node = each.child_by_field_name("type")
+        type_name = "" if type_node is None else c.type_name(type_node)
+        parameters.append((each, text_of(field(each, "name")), type_name))
+        children = named(each)
+        if "=" in [child.type for child in each.children]:
+            defaults.append(c.expression(children[-1]).run([None]))
+    body = field(node, "body")
+    inner = named(body)[0] if body.type == "arrow_expression_clause" else body
+    make = function_code(c, parameters, inner, defaults).run
+    slot = local.slot
+
+    def run(frame: Frame) -> None:
+        frame[slot] = make(frame)
+
+    return run
+
+
+@statement("if_statement")
+def if_statement(c: Compiler, node: Node) -> Execute:
+    """``if``; ``else if`` chains are compiled without recursion."""
+    branches: list[tuple[Evaluate, Execute]] = []
+    otherwise: Execute | None = None
+    current: Node | None = node
+    while current is not None:
+        test = c.expression(field(current, "condition")).run
+        branches.append((test, c.statement(field(current, "consequence"))))
+        following = current.child_by_field_name("alternative")
+        current = None
+        if following is not None and following.type == "if_statement":
+            current = following
+        elif following is not None:
+            otherwise = c.statement(following)
+    last = otherwise
+    if len(branches) == 1:
+        condition, then = branches[0]
+
+        def run_one(frame: Frame) -> Any:
+            if truth(condition(frame)):
+                return then(frame)
+            return None if last is None else last(frame)
+
+        return run_one
+
+    def run(frame: Frame) -> Any:
+        for test, body in branches:
+            if truth(test(frame)):
+                return body(frame)
+        return None if last is None else last(frame)
+
+    return run
+
+
+@statement("while_statement")
+def while_statement(c: Compiler, node: Node) -> Execute:
+    """``while``."""
+    test = c.expression(field(node, "condition")).run
+    return _loop(test, c.statement(field(node, "body")), None)
+
+
+@statement("do_statement")
+def do_statement(c: Compiler, node: Node) -> Execute:
+    """``do … while``."""
+    body = c.statement(field(node, "body"))
+    again = _loop(c.expression(field(node, "condition")).run, body, None)
+
+    def run(frame: Frame) -> Any:
+        frame[0].budget.step()
+        signal = body(frame)
+        if signal is BREAK:
+            return None
+        if type(signal) is tuple:
+            return signal
+        return again(frame)
+
+    return run
+
+
+def _loop(test: Evaluate | None, body: Execute, update: Execute | None) -> Execute:
+    def run(frame: Frame) -> Any:
+        step = frame[0].budget.step
+        while test is None or truth(test(frame)):
+            step()
+            signal = body(frame)
+            if signal is not None:
+                if signal is BREAK:
+                    return None
+                if signal is not CONTINUE:
+                    return signal
+            if update is not None:
+                update(frame)
+        return None
+
+    return run
+
+
+@statement("for_statement")
+def for_statement(c: Compiler, node: Node) -> Execute:
+    """``for``."""
+    c.scopes.append({})
+    starts: list[Execute] = []
+    for index, part in enumerate(node.children):
+        if node.field_name_for_child(index) == "initializer":
+            is_declaration = part.type == "variable_declaration"
+            starts.append(_declaration(c, part) if is_declaration else c.expression(part).run)
+    condition = node.child_by_field_name("condition")
+    test = None if condition is None else c.expression(condition).run
+    updates = [c.expression(part).run for part in node.children_by_field_name("update") if part.is_named]
+
+    def update(frame: Frame) -> None:
+        for each in updates:
+            each(frame)
+
+    loop = _loop(test, c.statement(field(node, "body")), update)
+    c.scopes.pop()
+
+    def run(frame: Frame) -> Any:
+        for start in starts:
+            start(frame)
+        return loop(frame)
+
+    return run
+
+
+@statement("foreach_statement")
+def foreach_statement(c: Compiler, node: Node) -> Execute:
+    """``foreach``, also over tuples that are taken apart."""
+    source = c.expression(field(node, "right"))
+    c.scopes.append({})
+    left = field(node, "left")
+    assign: Callable[[Frame, Any], None]
+    if left.type in ("tuple_pattern", "tuple_expression"):
+        names = [text_of(named(n)[-1]) if named(n) else text_of(n) for n in named(left)]
+        slots = [c.declare(left, name, "").slot for name in names]
+
+        def assign(frame: Frame, value: Any) -> None:
+            parts = value if isinstance(value, tuple) else (value.key, value.value)
+            for slot, part in zip(slots, parts, strict=True):
+                frame[slot] = part
+    else:
+        type_node = node.child_by_field_name("type")
+        type_name = "" if type_node is None else c.type_name(type_node)
+        convert = declared(type_name) if type_name else None
+        slot = c.declare(left, text_of(left), type_name or elements_of(source.type)).slot
+
+        def assign(frame: Frame, value: Any) -> None:
+            frame[slot] = value if convert is None else convert(value)
+
+    body = c.statement(field(node, "body"))
+    c.scopes.pop()
+    items = source.run
+
+    def run(frame: Frame) -> Any:
+        step = frame[0].budget.step
+        for item in items_of(items(frame)):
+            step()
+            assign(frame, item)
+            signal = body(frame)
+            if signal is not None:
+                if signal is BREAK:
+                    return None
+                if signal is not CONTINUE:
+                    return signal
+        return None
+
+    return run
+
+
+@statement("switch_statement")
+def switch_statement(c: Compiler, node: Node) -> Execute:
+    """``switch``; labels without statements share the next section's."""
+    subject = c.expression(field(node, "value"))
+    sections: list[tuple[list[tuple[Matches, Evaluate | None]], Execute]] = []
+    default: int | None = None
+    waiting: list[tuple[Matches, Evaluate | None]] = []
+    takes_default = False
+    c.scopes.append({})
+    for section in named(field(node, "body")):
+        label, guard, body, is_default = _section_parts(section)
+        if is_default:
+            takes_default = True
+        elif label is not None:
+            matches = pattern(c, label, subject.type)
+            waiting.append((matches, None if guard is None else c.expression(guard).run))
+        if not body:
+            continue
+        if takes_default:
+            default = len(sections)
+            takes_default = False
+        sections.append((waiting, sequence(c, body)))
+        waiting = []
+    c.scopes.pop()
+    value = subject.run
+
+    def run(frame: Frame) -> Any:
+        given = value(frame)
+        for labels, body in sections:
+            for matches, guard in labels:
+                if matches(frame, given) and (guard is None or truth(guard(frame))):
+                    return _without_break(body(frame))
+        return None if default is None else _without_break(sections[default][1](frame))
+
+    return run
+
+
+def _without_break(signal: Any) -> Any:
+    return None if signal is BREAK else signal
+
+
+def _section_parts(section: Node) -> tuple[Node | None, Node | None, list[Node], bool]:
+    label: Node | None = None
+    guard: Node | None = None
+    body: list[Node] = []
+    behind = False
+    is_default = False
+    for part in section.children:
+        if part.type == ":":
+            behind = True
+        elif part.type == "default" and not behind:
+            is_default = True
+        elif part.is_named and part.type != "comment":
+            if part.type == "when_clause":
+                guard = named(part)[-1]
+            elif behind:
+                body.append(part)
+            else:
+                label = part
+    return label, guard, body, is_default
+
+
+@statement("throw_statement")
+def throw_statement(c: Compiler, node: Node) -> Execute:
+    """``throw x;`` and, in a catch block, ``throw;``."""
+    parts = named(node)
+    if not parts:
+        current = c.find(" caught")
+        if current is None:
+            raise c.error(node, "'throw;' can only stand in a catch block")
+        slot = current.slot
+
+        def again(frame: Frame) -> Any:
+            raise frame[slot]
+
+        return again
+    value = c.expression(parts[0]).run
+
+    def run(frame: Frame) -> Any:
+        failure = value(frame)
+        if failure is None:
+            raise null_reference()
+        raise failure
+
+    return run
+
+
+Catch = tuple[str, int | None, int, Evaluate | None, Execute]
+
+
+@statement("try_statement")
+def try_statement(c: Compiler, node: Node) -> Execute:
+    """``try``, ``catch`` with type, name and filter, ``finally``."""
+    body = c.statement(field(node, "body"))
+    catches = [_catch(c, each) for each in named(node) if each.type == "catch_clause"]
+    last = next((n for n in named(node) if n.type == "finally_clause"), None)
+    final = None if last is None else c.statement(named(last)[-1])
+
+    def guarded(frame: Frame) -> Any:
+        try:
+            return body(frame)
+        except Exception as error:
+            failure = as_failure(error)
+            for type_name, name_slot, slot, guard, handler in catches:
+                if not failure.is_a(type_name):
+                    continue
+                frame[slot] = failure
+                if name_slot is not None:
+                    frame[name_slot] = failure
+                if guard is None or truth(guard(frame)):
+                    return handler(frame)
+            raise failure from error
+
+    if final is None:
+        return guarded
+    ending = final
+
+    def run(frame: Frame) -> Any:
+        try:
+            return guarded(frame)
+        finally:
+            ending(frame)
+
+    return run
+
+
+def _catch(c: Compiler, node: Node) -> Catch:
+    c.scopes.append({})
+    type_name, name_slot = "Exception", None
+    slot = c.declare(node, " caught", "Exception").slot
+    guard: Evaluate | None = None
+    handler: Execute | None = None
+    for part in named(node):
+        if part.type == "catch_declaration":
+            type_node = field(part, "type")
+            type_name = text_of(type_node).rsplit(".", 1)[-1]
+            if type_name not in EXCEPTION_TYPES:
+                raise c.error(type_node, f"The exception type '{type_name}' is not available")
+            name = part.child_by_field_name("name")
+            if name is not None:
+                name_slot = c.declare(part, text_of(name), "Exception").slot
+        elif part.type == "catch_filter_clause":
+            guard = c.expression(named(part)[-1]).run
+        elif part.type == "block":
+            handler = c.statement(part)
+    c.scopes.pop()
+    assert handler is not None
+    return type_name, name_slot, slot, guard, handler
+
+
+@statement("using_statement")
+def using_statement(c: Compiler, node: Node) -> Execute:
+    """``using (…) { … }``; there is nothing to dispose of."""
+    c.scopes.append({})
+    parts = named(node)
+    start: Execute
+    if parts[0].type == "variable_declaration":
+        start = _declaration(c, parts[0])
+    else:
+        start = c.expression(parts[0]).run
+    body = c.statement(parts[-1])
+    c.scopes.pop()
+
+    def run(frame: Frame) -> Any:
+        start(frame)
+        return body(frame)
+
+    return run
+
+
+__all__ = ["BREAK", "CONTINUE", "sequence", "ExpressionFailure"]

@@ -1,0 +1,96 @@
+"""A policy expression: compiled once, evaluated for each call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Importing a compile_… module registers what it compiles; types.all registers the types.
+from hybridmandate.governance.gateway.csharp import (
+    compile_assignments,
+    compile_calls,
+    compile_creation,
+    compile_expressions,
+    compile_functions,
+    compile_literals,
+    compile_members,
+    compile_patterns,
+    compile_statements,
+)
+from hybridmandate.governance.gateway.csharp.budget import Budget
+from hybridmandate.governance.gateway.csharp.compiler import Compiler, Evaluate
+from hybridmandate.governance.gateway.csharp.context import PolicyContext
+from hybridmandate.governance.gateway.csharp.failures import (
+    ExpressionFailure,
+    ExpressionSyntaxError,
+    as_failure,
+)
+from hybridmandate.governance.gateway.csharp.parse import Source, named, statements
+from hybridmandate.governance.gateway.csharp.types import all_types
+from hybridmandate.governance.gateway.csharp.types.table import Run
+
+REGISTERED = (
+    compile_assignments, compile_calls, compile_creation, compile_expressions, compile_functions,
+    compile_literals, compile_members, compile_patterns, compile_statements, all_types,
+)  # fmt: skip
+"""The modules that make up the language; importing them is what registers it."""
+
+
+class Expression:
+    """A compiled expression. Evaluating it changes nothing in it: one serves all calls.
+
+    ``reads_request_body`` and ``reads_response_body`` tell whether it can touch the body of the
+    request or of a response; the gateway has to have read that body before.
+    """
+
+    __slots__ = ("_run", "_size", "reads_request_body", "reads_response_body")
+
+    def __init__(self, run: Evaluate, size: int, reads_request: bool, reads_response: bool) -> None:
+        self._run = run
+        self._size = size
+        self.reads_request_body = reads_request
+        self.reads_response_body = reads_response
+
+    def evaluate(self, context: PolicyContext, budget: Budget) -> Any:
+        """The value: str, bool, int, float, Decimal, bytes, None or an object of this package.
+
+        :raises ExpressionFailure: what .NET would throw, or BudgetExceeded.
+        """
+        frame = [Run(context, budget), *[None] * self._size]
+        try:
+            value = self._run(frame)
+        except ExpressionFailure:
+            raise
+        except Exception as error:
+            raise as_failure(error) from error
+        return bytes(value) if type(value) is bytearray else value
+
+
+def compile_expression(text: str, *, line: int, column: int) -> Expression:
+    """Compile ``@(…)`` or ``@{…}`` that starts at that place (from 1) of its document.
+
+    :raises ExpressionSyntaxError: for what is no C# or not available in policy expressions.
+    """
+    source = Source(text, line, column)
+    compiler = Compiler(source)
+    try:
+        run = _body(compiler, source)
+    except RecursionError:
+        raise ExpressionSyntaxError("The expression is nested too deep", line, column) from None
+    return Expression(
+        run, compiler.slots, compiler.reads_request_body, compiler.reads_response_body
+    )
+
+
+def _body(compiler: Compiler, source: Source) -> Evaluate:
+    if not source.is_block:
+        value = named(statements(source.body)[0])[0]
+        if value.type not in ("parenthesized_expression", "tuple_expression"):
+            raise compiler.error(value, "The brackets of @(…) do not enclose the whole expression")
+        return compiler.expression(value).run
+    execute = compiler.statement(source.body)
+
+    def run(frame: list[Any]) -> Any:
+        signal = execute(frame)
+        return signal[0] if type(signal) is tuple else None
+
+    return run

@@ -1,0 +1,1 @@
+"""The .NET types that expressions may use, one module for each family."""

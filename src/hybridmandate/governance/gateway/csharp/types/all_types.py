@@ -1,0 +1,24 @@
+"""Importing this module declares every type."""
+
+from __future__ import annotations
+
+from hybridmandate.governance.gateway.csharp.types import (
+    basics,
+    containers,
+    crypto,
+    http_types,
+    json_types,
+    linq,
+    moments,
+    net,
+    numeric,
+    regex_types,
+    strings,
+    xml_types,
+)
+
+MODULES = (
+    basics, containers, crypto, http_types, json_types, linq, moments, net, numeric, regex_types,
+    strings, xml_types,
+)  # fmt: skip
+"""The families of types."""

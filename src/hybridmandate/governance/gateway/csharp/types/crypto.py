@@ -1,0 +1,295 @@
+"""Encoding, hashes, HMAC, RSA and certificates of System.Security.Cryptography."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from hybridmandate.governance.gateway.csharp.dates import TICKS, UNIX_TICKS, DateTime
+from hybridmandate.governance.gateway.csharp.failures import (
+    ExpressionFailure,
+    argument,
+    argument_null,
+)
+from hybridmandate.governance.gateway.csharp.types.table import (
+    OBJECT,
+    ClrType,
+    EnumValue,
+    Run,
+    enumeration,
+)
+
+
+class Encoding:
+    """System.Text.Encoding; what cannot be encoded becomes ``?`` or U+FFFD."""
+
+    __slots__ = ("codec", "name")
+
+    def __init__(self, name: str, codec: str) -> None:
+        self.name = name
+        self.codec = codec
+
+
+def get_bytes(run: Run, encoding: Encoding, text: Any) -> bytearray:
+    """``GetBytes``."""
+    if text is None:
+        raise argument_null("s")
+    given = text if isinstance(text, str) else "".join(map(str, text))
+    run.budget.allocate(2 * len(given))
+    return bytearray(given.encode(encoding.codec, "replace"))
+
+
+def get_string(encoding: Encoding, data: Any, index: int = 0, count: int | None = None) -> str:
+    """``GetString``."""
+    if data is None:
+        raise argument_null("bytes")
+    part = data[index:] if count is None else data[index : index + count]
+    return bytes(part).decode(encoding.codec, "replace")
+
+
+_ENCODINGS: Final = {
+    "UTF8": Encoding("utf-8", "utf-8"), "ASCII": Encoding("us-ascii", "ascii"),
+    "Unicode": Encoding("utf-16", "utf-16-le"), "BigEndianUnicode": Encoding("utf-16BE", "utf-16-be"),
+    "UTF32": Encoding("utf-32", "utf-32-le"), "Latin1": Encoding("iso-8859-1", "latin-1"),
+    "Default": Encoding("utf-8", "utf-8"),
+}  # fmt: skip
+
+
+def get_encoding(name: Any) -> Encoding:
+    """``Encoding.GetEncoding`` by web name or code page."""
+    pages = {28591: "iso-8859-1", 65001: "utf-8", 20127: "us-ascii", 1200: "utf-16"}
+    wanted = pages.get(name, "") if isinstance(name, int) else str(name).lower()
+    for each in _ENCODINGS.values():
+        if each.name.lower() == wanted:
+            return each
+    raise argument(f"'{name}' is not a supported encoding name. (Parameter 'name')")
+
+
+ENCODING: Final = ClrType("Encoding", "System.Text.Encoding", Encoding, base=OBJECT)
+for _label, _encoding in _ENCODINGS.items():
+    ENCODING.constant(_label, _encoding, "Encoding")
+ENCODING.static("GetEncoding", get_encoding, "Encoding")
+ENCODING.method("GetBytes", get_bytes, "byte[]")
+ENCODING.method("GetString", get_string, "string")
+ENCODING.method("GetByteCount", lambda run, e, text: len(get_bytes(run, e, text)), "int")
+ENCODING.property("WebName", lambda e: e.name, "string")
+UTF8: Final = ClrType("UTF8Encoding", "System.Text.UTF8Encoding", base=ENCODING)
+UTF8.constructed_by(lambda emit=False: _ENCODINGS["UTF8"])
+
+
+class Hasher:
+    """A hash algorithm, keyed or not."""
+
+    __slots__ = ("algorithm", "key")
+
+    def __init__(self, algorithm: str, key: bytes | None = None) -> None:
+        self.algorithm = algorithm
+        self.key = key
+
+
+def compute_hash(run: Run, hasher: Hasher, data: Any, offset: int = 0, count: int | None = None) -> bytearray:
+    """``ComputeHash``."""
+    if data is None:
+        raise argument_null("buffer")
+    part = bytes(data[offset:] if count is None else data[offset : offset + count])
+    run.budget.step(1 + len(part) // 4096)
+    if hasher.key is None:
+        return bytearray(hashlib.new(hasher.algorithm, part, usedforsecurity=False).digest())
+    return bytearray(hmac.new(hasher.key, part, hasher.algorithm).digest())
+
+
+HASH: Final = ClrType(
+    "HashAlgorithm", "System.Security.Cryptography.HashAlgorithm", Hasher, base=OBJECT
+)
+HASH.method("ComputeHash", compute_hash, "byte[]")
+HASH.method("Dispose", lambda hasher: None)
+HASH.method("Clear", lambda hasher: None)
+
+
+def _key(key: Any) -> bytes:
+    return secrets.token_bytes(64) if key is None else bytes(key)
+
+
+def _keyed(algorithm: str) -> Callable[..., Hasher]:
+    return lambda key=None: Hasher(algorithm, _key(key))
+
+
+for _algorithm in ("MD5", "SHA1", "SHA256", "SHA384", "SHA512"):
+    _low = _algorithm.lower()
+    _plain = ClrType(_algorithm, f"System.Security.Cryptography.{_algorithm}", base=HASH)
+    _plain.static("Create", lambda name=None, a=_low: Hasher(a), "HashAlgorithm")
+    _plain.static("HashData", lambda run, source, a=_low: compute_hash(run, Hasher(a), source), "byte[]")
+    _managed = ClrType(f"{_algorithm}Managed", f"System.Security.Cryptography.{_algorithm}Managed", base=HASH)
+    _managed.constructed_by(lambda a=_low: Hasher(a))
+    _hmac = ClrType(f"HMAC{_algorithm}", f"System.Security.Cryptography.HMAC{_algorithm}", base=HASH)
+    _hmac.constructed_by(_keyed(_low))
+    _hmac.static("HashData", lambda run, key, source, a=_low: compute_hash(run, Hasher(a, bytes(key)), source), "byte[]")
+
+CRYPTO: Final = ClrType(
+    "CryptographicOperations", "System.Security.Cryptography.CryptographicOperations", base=OBJECT
+)
+CRYPTO.static("FixedTimeEquals", lambda left, right: hmac.compare_digest(bytes(left), bytes(right)), "bool")
+
+# RSA and certificates
+
+_HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
+    "SHA1": hashes.SHA1, "SHA256": hashes.SHA256, "SHA384": hashes.SHA384, "SHA512": hashes.SHA512,
+}  # fmt: skip
+ALGORITHMS: Final = enumeration(
+    "HashAlgorithmName", "System.Security.Cryptography.HashAlgorithmName", list(_HASHES)
+)
+SIGNATURE_PADDING: Final = enumeration(
+    "RSASignaturePadding", "System.Security.Cryptography.RSASignaturePadding", ["Pkcs1", "Pss"]
+)
+ENCRYPTION_PADDING: Final = enumeration(
+    "RSAEncryptionPadding", "System.Security.Cryptography.RSAEncryptionPadding",
+    ["Pkcs1", "OaepSHA1", "OaepSHA256"],
+)  # fmt: skip
+
+
+class Certificate:
+    """X509Certificate2 of DER bytes; it has no private key unless one is given."""
+
+    __slots__ = ("found", "key")
+
+    def __init__(self, data: Any, key: rsa.RSAPrivateKey | None = None) -> None:
+        try:
+            text = bytes(data)
+            pem = text.lstrip().startswith(b"-----")
+            self.found = (x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate)(text)
+        except (ValueError, TypeError):
+            raise ExpressionFailure("Cannot find the requested object.", "CryptographicException") from None
+        self.key = key
+
+
+class RsaKey:
+    """System.Security.Cryptography.RSA: a public or a private key."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+
+def _private(run_key: RsaKey) -> rsa.RSAPrivateKey:
+    if not isinstance(run_key.key, rsa.RSAPrivateKey):
+        raise ExpressionFailure("The key has no private part.", "CryptographicException")
+    return run_key.key
+
+
+def _public(key: RsaKey) -> Any:
+    return key.key.public_key() if isinstance(key.key, rsa.RSAPrivateKey) else key.key
+
+
+def _signature_padding(kind: EnumValue) -> Any:
+    if kind.label == "Pkcs1":
+        return padding.PKCS1v15()
+    return lambda algorithm: padding.PSS(padding.MGF1(algorithm), padding.PSS.DIGEST_LENGTH)
+
+
+def _padding(kind: EnumValue, algorithm: hashes.HashAlgorithm) -> Any:
+    made = _signature_padding(kind)
+    return made(algorithm) if callable(made) else made
+
+
+def sign(run: Run, key: RsaKey, data: Any, algorithm: EnumValue, kind: EnumValue) -> bytearray:
+    """``SignData``; it costs as much as a thousand steps."""
+    run.budget.step(1000)
+    chosen = _HASHES[algorithm.label]()
+    return bytearray(_private(key).sign(bytes(data), _padding(kind, chosen), chosen))
+
+
+def verify(run: Run, key: RsaKey, data: Any, signature: Any, algorithm: EnumValue, kind: EnumValue) -> bool:
+    """``VerifyData``."""
+    run.budget.step(200)
+    chosen = _HASHES[algorithm.label]()
+    try:
+        _public(key).verify(bytes(signature), bytes(data), _padding(kind, chosen), chosen)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _encryption(kind: EnumValue) -> Any:
+    if kind.label == "Pkcs1":
+        return padding.PKCS1v15()
+    algorithm = hashes.SHA1() if kind.label == "OaepSHA1" else hashes.SHA256()  # noqa: S303
+    return padding.OAEP(padding.MGF1(algorithm), algorithm, None)
+
+
+def encrypt(run: Run, key: RsaKey, data: Any, kind: EnumValue) -> bytearray:
+    """``Encrypt``."""
+    run.budget.step(200)
+    try:
+        return bytearray(_public(key).encrypt(bytes(data), _encryption(kind)))
+    except ValueError as error:
+        raise ExpressionFailure(str(error), "CryptographicException") from None
+
+
+def decrypt(run: Run, key: RsaKey, data: Any, kind: EnumValue) -> bytearray:
+    """``Decrypt``."""
+    run.budget.step(1000)
+    try:
+        return bytearray(_private(key).decrypt(bytes(data), _encryption(kind)))
+    except ValueError as error:
+        raise ExpressionFailure(str(error), "CryptographicException") from None
+
+
+def public_key(certificate: Certificate) -> RsaKey | None:
+    """``GetRSAPublicKey``; null when the key is of another kind."""
+    key = certificate.found.public_key()
+    return RsaKey(key) if isinstance(key, rsa.RSAPublicKey) else None
+
+
+def private_key(certificate: Certificate) -> RsaKey | None:
+    """``GetRSAPrivateKey``; null when there is none."""
+    return None if certificate.key is None else RsaKey(certificate.key)
+
+
+def _moment(value: Any) -> DateTime:
+    return DateTime(UNIX_TICKS + int(value.timestamp()) * TICKS, "Local")
+
+
+def _in_time(run: Run, certificate: Certificate) -> bool:
+    now = run.context.clock()
+    found = certificate.found
+    after, before = found.not_valid_after_utc.timestamp(), found.not_valid_before_utc.timestamp()
+    return bool(before <= now <= after)
+
+
+RSA: Final = ClrType("RSA", "System.Security.Cryptography.RSA", RsaKey, base=OBJECT)
+RSA.method("SignData", sign, "byte[]")
+RSA.method("VerifyData", verify, "bool")
+RSA.method("Encrypt", encrypt, "byte[]")
+RSA.method("Decrypt", decrypt, "byte[]")
+RSA.property("KeySize", lambda key: key.key.key_size, "int")
+RSA_CNG: Final = ClrType("RSACng", "System.Security.Cryptography.RSACng", base=RSA)
+CERTIFICATE: Final = ClrType(
+    "X509Certificate2", "System.Security.Cryptography.X509Certificates.X509Certificate2",
+    Certificate, base=OBJECT,
+)  # fmt: skip
+CERTIFICATE.constructed_by(lambda raw_data: Certificate(raw_data))
+CERTIFICATE.property("Thumbprint", lambda c: c.found.fingerprint(hashes.SHA1()).hex().upper(), "string")  # noqa: S303
+CERTIFICATE.property("Subject", lambda c: _reversed_name(c.found.subject), "string")
+CERTIFICATE.property("Issuer", lambda c: _reversed_name(c.found.issuer), "string")
+CERTIFICATE.property("SerialNumber", lambda c: f"{c.found.serial_number:X}".rjust(2, "0"), "string")
+CERTIFICATE.property("NotBefore", lambda c: _moment(c.found.not_valid_before_utc), "DateTime")
+CERTIFICATE.property("NotAfter", lambda c: _moment(c.found.not_valid_after_utc), "DateTime")
+CERTIFICATE.property("HasPrivateKey", lambda c: c.key is not None, "bool")
+CERTIFICATE.method("Verify", lambda run, c: _in_time(run, c), "bool")
+CERTIFICATE.method("VerifyNoRevocation", lambda run, c: _in_time(run, c), "bool")
+CERTIFICATE.method("GetRSAPublicKey", public_key, "RSA")
+CERTIFICATE.method("GetRSAPrivateKey", private_key, "RSA")
+CERTIFICATE.method("GetCertHashString", lambda c: c.found.fingerprint(hashes.SHA1()).hex().upper(), "string")  # noqa: S303
+
+
+def _reversed_name(name: x509.Name) -> str:
+    return ", ".join(part.rfc4514_string() for part in name.rdns)
