@@ -9,19 +9,9 @@ from hybridmandate.contracts import FailureType, is_correlation_id
 from hybridmandate.contracts.headers import CORRELATION_ID
 from hybridmandate.evidence.record import Record, Tier
 from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.messages import SMALL_BYTES
 
-_MAX_ERROR_BYTES = 64 * 1024
 _FAILURES = frozenset(each.value for each in FailureType)
-
-
-async def keep_small_error(exchange: Exchange) -> None:
-    """Read an error body of known small size into memory, so that its failure type can be told."""
-    response = exchange.response
-    if response.status < 400 or response.body.content is not None:
-        return
-    length = response.headers.get("content-length") or ""
-    if length.isdigit() and int(length) <= _MAX_ERROR_BYTES:
-        await response.body.buffer()
 
 
 def call_record(
@@ -74,7 +64,7 @@ def _correlation(exchange: Exchange) -> str | None:
 def failure_type(exchange: Exchange) -> str | None:
     """``failure.type`` of a body in the standard error shape, or None."""
     content = exchange.response.body.content
-    if not content or len(content) > _MAX_ERROR_BYTES:
+    if not content or len(content) > SMALL_BYTES:
         return None
     try:
         found = json.loads(content)

@@ -33,10 +33,10 @@ from hybridmandate.governance.gateway.configuration import (
 )
 from hybridmandate.governance.gateway.conformance_expectations import differences
 from hybridmandate.governance.gateway.conformance_stub import StubBackend
+from hybridmandate.governance.gateway.http_pool import HttpPool
 from hybridmandate.governance.gateway.server import create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
 from hybridmandate.governance.gateway.transport import (
-    HttpTransport,
     Incoming,
     Outgoing,
 )
@@ -81,7 +81,7 @@ class _ToStub:
 
     def __init__(self, stub_url: str) -> None:
         self._stub_url = stub_url
-        self._http = HttpTransport()
+        self._http = HttpPool()
 
     async def send(self, outgoing: Outgoing) -> Incoming:
         outgoing.headers.append(("x-conformance-url", outgoing.url))

@@ -16,7 +16,10 @@ from hybridmandate.governance.gateway.configuration import (
     Subscription,
 )
 from hybridmandate.governance.gateway.counters import Counters
+from hybridmandate.governance.gateway.csharp import Budget, Jwt, LastError, PolicyContext
 from hybridmandate.governance.gateway.errors import PolicyError
+from hybridmandate.governance.gateway.expression_context import new_context, refresh
+from hybridmandate.governance.gateway.json_web_token import CompactToken
 from hybridmandate.governance.gateway.messages import Body, HeaderMap, Request, Response
 from hybridmandate.governance.gateway.signing_keys import SigningKeys
 from hybridmandate.governance.gateway.transport import BaseUrl, Transport
@@ -51,19 +54,6 @@ class Services:
     background: set[Any] = field(default_factory=set)
     region: str = "local"
     service_name: str = "gateway"
-
-
-@dataclass(slots=True)
-class LastError:
-    """``context.LastError``."""
-
-    source: str
-    reason: str
-    message: str
-    section: str
-    scope: str
-    path: str
-    policy_id: str | None
 
 
 class Exchange:
@@ -112,7 +102,22 @@ class Exchange:
         self.started = services.clock()
         self.id = str(uuid.uuid4())
         self.trace: Callable[[Step], None] | None = None
-        self._context: Any = None
+        self.budget = Budget()
+        """What all expressions of this call may use together."""
+        self._context: PolicyContext | None = None
+
+    @property
+    def context(self) -> PolicyContext:
+        """``context`` of expressions, as the call is now."""
+        if self._context is None:
+            self._context = new_context(self)
+        refresh(self._context, self)
+        return self._context
+
+    @staticmethod
+    def jwt(token: CompactToken) -> Jwt:
+        """A verified token as expressions read it."""
+        return Jwt(dict(token.header), dict(token.claims), token.raw)
 
     def answer_header(self, name: str, value: str) -> None:
         """A header for whatever response the call ends with."""

@@ -100,6 +100,10 @@ class HeaderMap:
         return twin
 
 
+SMALL_BYTES = 64 * 1024
+"""Bodies of at most this declared size are read whole: cheaper than streaming them."""
+
+
 class Body:
     """A body: bytes at hand, or a stream that has not been read.
 

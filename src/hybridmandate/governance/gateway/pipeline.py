@@ -10,8 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hybridmandate.governance.gateway.csharp import LastError
 from hybridmandate.governance.gateway.errors import PolicyError, ResponseReady
-from hybridmandate.governance.gateway.exchange import Exchange, LastError
+from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.messages import Body, HeaderMap, Response
 from hybridmandate.governance.gateway.preparation import Sections
 from hybridmandate.governance.gateway.registry import Section

@@ -12,13 +12,20 @@ from typing import Any
 from hybridmandate.evidence.record import Record, Recorder, Tier
 from hybridmandate.governance.gateway.backends import Backends
 from hybridmandate.governance.gateway.cache import Cache, ProcessCache
-from hybridmandate.governance.gateway.call_record import call_record, keep_small_error
+from hybridmandate.governance.gateway.call_record import call_record
 from hybridmandate.governance.gateway.configuration import ApiEntry, Configuration, OperationEntry
 from hybridmandate.governance.gateway.counters import Counters, ProcessCounters
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange, Services
 from hybridmandate.governance.gateway.gateway import Gateway, ServedApi, ServedOperation
-from hybridmandate.governance.gateway.messages import Body, HeaderMap, Request, Url
+from hybridmandate.governance.gateway.http_pool import HttpPool
+from hybridmandate.governance.gateway.messages import (
+    SMALL_BYTES,
+    Body,
+    HeaderMap,
+    Request,
+    Url,
+)
 from hybridmandate.governance.gateway.pipeline import Pipeline
 from hybridmandate.governance.gateway.request_body import RequestBody
 from hybridmandate.governance.gateway.routing import Match
@@ -27,7 +34,6 @@ from hybridmandate.governance.gateway.settings import GatewaySettings
 from hybridmandate.governance.gateway.signing_keys import SigningKeys
 from hybridmandate.governance.gateway.transport import (
     BaseUrl,
-    HttpTransport,
     Transport,
     TransportFailure,
 )
@@ -65,7 +71,7 @@ def create_app(
     :raises PolicyDocumentError: for whatever API Management would reject at deployment.
     """
     gateway = Gateway(configuration)
-    sender = transport or HttpTransport(tls=tls)
+    sender = transport or HttpPool(tls=tls)
 
     def telemetry(kind: str, name: str, detail: Mapping[str, Any]) -> None:
         recorder.record(
@@ -145,7 +151,7 @@ class GatewayApp:
                 await pipeline.refuse(exchange, error)
             else:
                 await self._run(exchange, pipeline, body)
-            await keep_small_error(exchange)
+            await _read_small(exchange)
             await self._answer(exchange, scope["method"], send)
         except TransportFailure as failure:
             broke = str(failure)
@@ -294,6 +300,15 @@ class GatewayApp:
             return
         assert response.body.stream is not None
         await _stream(exchange, response.body.stream, send)
+
+
+async def _read_small(exchange: Exchange) -> None:
+    """Read a response of small declared size at once; the failure type of an error is in it."""
+    response = exchange.response
+    if response.body.content is None:
+        length = response.headers.get("content-length") or ""
+        if length.isdigit() and int(length) <= SMALL_BYTES:
+            await response.body.buffer()
 
 
 async def _stream(exchange: Exchange, stream: AsyncIterator[bytes], send: Send) -> None:

@@ -10,7 +10,6 @@ from hybridmandate.governance.gateway.csharp import (
     as_text,
     compile_expression,
 )
-
 from hybridmandate.governance.gateway.csharp_text import starts_expression
 from hybridmandate.governance.gateway.document import Text
 from hybridmandate.governance.gateway.errors import PolicyDocumentError, PolicyError

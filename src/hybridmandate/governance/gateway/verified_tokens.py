@@ -17,23 +17,22 @@ class VerifiedTokens:
 
     def __init__(self, capacity: int = 10_000) -> None:
         self._capacity = capacity
-        self._tokens: OrderedDict[tuple[bytes, int], tuple[object, CompactToken]] = OrderedDict()
+        self._tokens: OrderedDict[bytes, tuple[object, CompactToken]] = OrderedDict()
 
     @staticmethod
     def digest(raw: str) -> bytes:
         """The SHA-256 of a token's text; the text itself is not kept as a key."""
         return hashlib.sha256(raw.encode("utf-8", "surrogateescape")).digest()
 
-    def find(self, digest: bytes, keys: object) -> CompactToken | None:
-        """The token, when it was verified with this very key set (compared by identity)."""
-        entry = self._tokens.get((digest, id(keys)))
-        if entry is None or entry[0] is not keys:
-            return None
-        self._tokens.move_to_end((digest, id(keys)))
-        return entry[1]
+    def find(self, digest: bytes) -> tuple[object, CompactToken] | None:
+        """The token and the key set that verified it; it holds for that very object only."""
+        entry = self._tokens.get(digest)
+        if entry is not None:
+            self._tokens.move_to_end(digest)
+        return entry
 
     def keep(self, digest: bytes, keys: object, token: CompactToken) -> None:
         """Remember a verified token with the key set that verified it."""
-        self._tokens[(digest, id(keys))] = (keys, token)
+        self._tokens[digest] = (keys, token)
         while len(self._tokens) > self._capacity:
             self._tokens.popitem(last=False)

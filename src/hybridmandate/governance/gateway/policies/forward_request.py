@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from urllib.parse import urljoin
 
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
-from hybridmandate.governance.gateway.messages import HOP_BY_HOP, Body, HeaderMap, Response
+from hybridmandate.governance.gateway.messages import (
+    HOP_BY_HOP,
+    SMALL_BYTES,
+    Body,
+    HeaderMap,
+    Response,
+)
 from hybridmandate.governance.gateway.registry import ElementReader, Policy, Section, policy
 from hybridmandate.governance.gateway.transport import (
     BaseUrl,
+    Incoming,
     Outgoing,
     TransportFailure,
     TransportTimeout,
 )
 from hybridmandate.governance.gateway.values import integer_of
 
+MAX_REDIRECTS = 10
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_SENT = HOP_BY_HOP | {"host", "content-length", "expect"}
 
 
@@ -34,7 +44,7 @@ class ForwardRequest(Policy):
         self._timeout = reader.number_value(name, 300, least=0)
         reader.number_value("continue-timeout", 0)
         reader.choice("http-version", ("1", "2", "2or1"), "1")
-        self._follow = reader.flag("follow-redirects", False)
+        self._redirects = MAX_REDIRECTS if reader.flag("follow-redirects", False) else 0
         self._buffer_request = reader.flag("buffer-request-body", False)
         reader.flag("buffer-response", True)
         self._fail = reader.flag("fail-on-error-status-code", False)
@@ -43,11 +53,7 @@ class ForwardRequest(Policy):
         if self._buffer_request:
             await exchange.request.body.buffer()
         timeout = float(integer_of(self._timeout.get(exchange)))
-        await forward(
-            exchange,
-            timeout / 1000 if self._milliseconds else timeout,
-            follow_redirects=self._follow,
-        )
+        await forward(exchange, timeout / 1000 if self._milliseconds else timeout, self._redirects)
         if self._fail and exchange.response.status >= 400:
             raise PolicyError(
                 exchange.response.status,
@@ -57,11 +63,12 @@ class ForwardRequest(Policy):
             )
 
 
-async def forward(exchange: Exchange, seconds: float, *, follow_redirects: bool) -> None:
+async def forward(exchange: Exchange, seconds: float, redirects: int) -> None:
     """Send the request as it stands and make the answer the response of the call.
 
     :raises PolicyError: Timeout, BackendConnectionFailure or ClientConnectionFailure.
     """
+    await _read_small(exchange)
     base, headers, extra_query = _target(exchange)
     exchange.let_go_of_response()
     outgoing = Outgoing(
@@ -71,11 +78,10 @@ async def forward(exchange: Exchange, seconds: float, *, follow_redirects: bool)
         body=_body(exchange, headers),
         timeout=seconds,
         socket=base.socket,
-        follow_redirects=follow_redirects,
     )
     exchange.backend_called = True
     try:
-        incoming = await exchange.services.transport.send(outgoing)
+        incoming = await _send(exchange, outgoing, redirects)
     except TransportFailure as error:
         if exchange.backend_id is not None:
             exchange.services.backends.report(exchange.backend_id, None)
@@ -94,6 +100,33 @@ async def forward(exchange: Exchange, seconds: float, *, follow_redirects: bool)
         Body(None, incoming.body),
     )
     exchange.opened.append(incoming.close)
+
+
+async def _send(exchange: Exchange, outgoing: Outgoing, redirects: int) -> Incoming:
+    """The answer, after so many redirects at most; a streamed body cannot be sent again."""
+    incoming = await exchange.services.transport.send(outgoing)
+    for _ in range(redirects):
+        location = next((v for n, v in incoming.headers if n.lower() == "location"), None)
+        if incoming.status not in _REDIRECTS or location is None:
+            break
+        if outgoing.body is not None and not isinstance(outgoing.body, bytes):
+            break
+        incoming.close()
+        outgoing.url = urljoin(outgoing.url, location)
+        if incoming.status == 303:
+            outgoing.method, outgoing.body = "GET", None
+        incoming = await exchange.services.transport.send(outgoing)
+    return incoming
+
+
+async def _read_small(exchange: Exchange) -> None:
+    """Read a body of small declared size at once: cheaper than streaming it."""
+    body = exchange.request.body
+    declared = exchange.request.headers.get("content-length")
+    if body.content is not None or body.taken or declared is None:
+        return
+    if int(declared) <= SMALL_BYTES:
+        await body.buffer()
 
 
 def _target(

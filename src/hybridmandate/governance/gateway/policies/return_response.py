@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hybridmandate.governance.gateway.errors import PolicyError, ResponseReady
 from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.expression_context import response_of
 from hybridmandate.governance.gateway.messages import Body, HeaderMap, Response
 from hybridmandate.governance.gateway.policies.set_body import BodyChange
 from hybridmandate.governance.gateway.policies.set_header import HeaderChange
@@ -37,13 +38,11 @@ class ReturnResponse(Policy):
     def _start(self, exchange: Exchange) -> Response:
         if self._variable is None:
             return Response(200, "OK", HeaderMap(), Body())
-        stored = exchange.variables.get(self._variable)
-        if not isinstance(stored, Response):
+        stored = response_of(exchange.variables.get(self._variable))
+        if stored is None:
             raise PolicyError(
                 500,
                 "ExpressionValueEvaluationFailure",
                 f"Variable {self._variable} does not hold a response.",
             )
-        return Response(
-            stored.status, stored.reason, stored.headers.copy(), Body(stored.body.content)
-        )
+        return stored

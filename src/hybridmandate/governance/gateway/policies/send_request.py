@@ -7,6 +7,7 @@ import base64
 
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.expression_context import shown_response
 from hybridmandate.governance.gateway.messages import HOP_BY_HOP, Body, HeaderMap, Response
 from hybridmandate.governance.gateway.policies.set_body import BodyChange
 from hybridmandate.governance.gateway.policies.set_header import HeaderChange
@@ -112,9 +113,8 @@ class SendRequest(Policy):
     async def act(self, exchange: Exchange) -> None:
         name = text_of(self._variable.get(exchange))
         try:
-            exchange.variables[name] = await answer(
-                exchange, await self._request.outgoing(exchange)
-            )
+            response = await answer(exchange, await self._request.outgoing(exchange))
+            exchange.variables[name] = shown_response(response)
         except TransportFailure as error:
             if text_of(self._ignore.get(exchange)).lower() == "true":
                 exchange.variables[name] = None

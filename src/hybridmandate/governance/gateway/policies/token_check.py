@@ -79,35 +79,29 @@ async def verified_token(
     """
     services = exchange.services
     digest = VerifiedTokens.digest(raw)
-    token: CompactToken | None = None
+    verified_with, token = services.verified.find(digest) or (None, read_token(raw))
     issuers: set[str] = set()
     failure: TokenInvalid | None = None
     sources: list[NamedKeys] = [static] if static or not urls else []
-    kid = None
-    if urls:
-        token = read_token(raw)
-        kid = token.header.get("kid")
     for url in urls:
         try:
-            keys, issuer = await services.keys.keys(url, kid)
+            keys, issuer = await services.keys.keys(url, token.header.get("kid"))
         except TokenInvalid as error:
             failure = error
             continue
         sources.append(keys)
         if issuer is not None:
             issuers.add(issuer)
-    for keys in sources:
-        known = services.verified.find(digest, keys)
-        if known is not None:
-            return known, frozenset(issuers)
-    token = token or read_token(raw)
+    if any(keys is verified_with for keys in sources):
+        return token, frozenset(issuers)
     for keys in sources:
         try:
             verify_signature(token, keys, required=signed)
         except TokenInvalid as error:
             failure = failure if _says_more(failure, error) else error
             continue
-        services.verified.keep(digest, keys, token)
+        if token.signature:
+            services.verified.keep(digest, keys, token)
         return token, frozenset(issuers)
     raise failure or TokenInvalid("TokenSignatureKeyNotFound", "There is no key to verify with.")
 
