@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -13,12 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from hybridmandate.contracts import is_correlation_id
 from hybridmandate.evidence.record import Record, Recorder, Tier
 from hybridmandate.identity.principal import Principal, TokenRefused, TokenVerifier
 from hybridmandate.twin.dataverse.batch import ChangeSet, Part, format_answers, parse_batch, resolve
-from hybridmandate.twin.dataverse.errors import DataverseError
+from hybridmandate.twin.dataverse.errors import DataverseError, bad_request
 from hybridmandate.twin.dataverse.exchange import ApiAnswer, ApiRequest
 from hybridmandate.twin.dataverse.faults import Faults
 from hybridmandate.twin.dataverse.protection import Protection, ProtectionLimits
@@ -88,22 +90,23 @@ class _Service:
         started = time.perf_counter()
         at = self._clock()
         principal: Principal | None = None
+        body = b""
         try:
             principal = await self._identify(request)
             body = await _body(request)
             response = await self._protected(request, principal, body)
         except DataverseError as error:
             response = _response(ApiAnswer.of_error(error))
-        self._note(request, response, principal, at, (time.perf_counter() - started) * 1000)
+        took = (time.perf_counter() - started) * 1000
+        self._note(request, response, principal, at, took, len(body))
         return response
 
     async def _identify(self, request: Request) -> Principal:
         try:
             principal = await self._verifier.verify(request.headers.get("authorization"))
         except TokenRefused as refused:
-            raise DataverseError(
-                401, "0x80048306", refused.message, {"www-authenticate": "Bearer"}
-            ) from None
+            challenge = {"www-authenticate": "Bearer"} if refused.status == 401 else {}
+            raise DataverseError(refused.status, "0x80048306", refused.message, challenge) from None
         if principal.app_id not in self._settings.privileges:
             raise DataverseError(
                 403,
@@ -114,7 +117,7 @@ class _Service:
         return principal
 
     async def _protected(self, request: Request, principal: Principal, body: bytes) -> Response:
-        self._protection.enter(principal.object_id)
+        admission = self._protection.enter(principal.object_id)
         started = time.perf_counter()
         try:
             if self._faults.delay:
@@ -122,16 +125,18 @@ class _Service:
             if self._faults.fail_next:
                 status = self._faults.fail_next.pop(0)
                 after = {"retry-after": str(self._faults.retry_after)}
-                raise DataverseError(status, "0x80072322", "A fault on purpose.", after)
+                code = "0x80072322" if status == 429 else "0x80040216"
+                raise DataverseError(status, code, "A fault on purpose.", after)
             caller = Caller(Actor(principal.object_id), self._settings.privileges[principal.app_id])
             response = await run_in_threadpool(self._answer, request, caller, body)
         finally:
-            left = self._protection.leave(principal.object_id, time.perf_counter() - started)
+            left = admission.leave(time.perf_counter() - started)
         response.headers["x-ms-ratelimit-burst-remaining-xrm-requests"] = str(left)
-        if self._faults.cut_after_commit and request.method != "GET":
+        writes = request.method != "GET" and response.status_code < 400
+        if self._faults.cut_after_commit and writes:
             self._faults.cut_after_commit -= 1
             self._faults.committed.set()
-            return _Cut()
+            return _Cut(status_code=response.status_code)
         return response
 
     def _answer(self, request: Request, caller: Caller, body: bytes) -> Response:
@@ -140,12 +145,17 @@ class _Service:
         headers = dict(request.headers)
         path = request.path_params["path"]
         if path == "$batch":
+            if request.method != "POST":
+                raise bad_request("$batch is POSTed.")
             return self._batch(headers, body, caller)
         query = f"?{request.url.query}" if request.url.query else ""
         one = ApiRequest.of(request.method, f"/{path}{query}", headers, body)
         one = ApiRequest(one.method, path, one.query, one.headers, body)
-        with self._store.transaction() as rows:
+        with self._transaction(one) as rows:
             return _response(self._api.answer(one, caller, rows))
+
+    def _transaction(self, request: ApiRequest) -> AbstractContextManager[Transaction]:
+        return self._store.reading() if request.method == "GET" else self._store.transaction()
 
     def _batch(self, headers: Mapping[str, str], body: bytes, caller: Caller) -> Response:
         parts = parse_batch(headers.get("content-type", ""), body)
@@ -169,7 +179,7 @@ class _Service:
 
     def _inner(self, request: ApiRequest, caller: Caller) -> ApiAnswer:
         try:
-            with self._store.transaction() as rows:
+            with self._transaction(request) as rows:
                 return self._api.answer(request, caller, rows)
         except DataverseError as error:
             return ApiAnswer.of_error(error)
@@ -201,26 +211,28 @@ class _Service:
         principal: Principal | None,
         at: float,
         duration_ms: float,
+        bytes_in: int,
     ) -> None:
         given = request.headers.get("x-ms-correlation-id") or request.headers.get(
             "x-correlation-id"
         )
         status = response.status_code
-        failure = {401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "throttled"}
         self._recorder.record(
             Record(
                 time_ns=int(at * 1e9),
                 tier=Tier.DATAVERSE,
                 kind="dataverse.request",
-                subject=f"{request.method} {request.path_params['path'].partition('(')[0]}",
+                subject=f"{request.method} {request.path_params['path'].partition('(')[0][:200]}",
                 correlation_id=given if is_correlation_id(given) else None,
                 principal=None if principal is None else principal.object_id,
                 outcome="succeeded" if status < 400 else "refused" if status < 500 else "failed",
-                failure_type=failure.get(status),
+                failure_type=_FAILURES.get(status),
                 duration_ms=duration_ms,
-                bytes_in=int(request.headers.get("content-length") or 0),
-                bytes_out=int(response.headers.get("content-length") or 0),
-                detail={"status": status},
+                bytes_in=bytes_in,
+                bytes_out=len(response.body),
+                detail={"status": status, "answer": "lost"}
+                if isinstance(response, _Cut)
+                else {"status": status},
             )
         )
 
@@ -235,13 +247,36 @@ class _ItemFailed(Exception):
 
 
 class _Cut(Response):
-    """An answer that never comes: the connection ends after the work is done."""
+    """An answer that is lost: the connection ends in the middle of it, after the work is done.
 
-    async def __call__(self, scope: object, receive: object, send: object) -> None:
+    Servers answer 500 for an application that fails before it began to answer; so this begins an
+    answer, which says nothing of the work, and breaks off before the byte that it promises.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 502,
+                "headers": [(b"content-length", b"1")],
+            }
+        )
         raise ConnectionAbortedError("the answer is lost on purpose")
 
 
 _ODATA = {"odata-version": "4.0"}
+_FAILURES = {
+    400: "malformed_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    412: "conflict",
+    413: "payload_too_large",
+    429: "throttled",
+    500: "internal_error",
+    501: "malformed_request",
+    503: "downstream_unavailable",
+}
 
 
 def _response(answer: ApiAnswer) -> Response:

@@ -17,7 +17,8 @@ from hybridmandate.twin.dataverse.exchange import ApiAnswer, ApiRequest
 MAX_REQUESTS = 1000
 _BOUNDARY = re.compile(r"multipart/mixed\s*;.*?boundary=\"?([^\";]+)\"?", re.IGNORECASE)
 _REQUEST_LINE = re.compile(r"([A-Z]+) (.+) HTTP/1\.1")
-_REFERENCE = re.compile(r"\$(\d+)")
+_REFERENCE = re.compile(r"\$([0-9]+)(?=/|$)")
+_BIND = re.compile(rb'(@odata\.bind"\s*:\s*)"\$([0-9]+)(?=[/"])')
 _REASONS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified",
             400: "Bad Request", 403: "Forbidden", 404: "Not Found", 412: "Precondition Failed",
             429: "Too Many Requests", 501: "Not Implemented"}  # fmt: skip
@@ -62,19 +63,19 @@ def parse_batch(content_type: str, body: bytes) -> list[Item | ChangeSet]:
 
 def resolve(request: ApiRequest, made: Mapping[str, str]) -> ApiRequest:
     """The request with references to earlier ones (`$1`) replaced by their addresses."""
-    match = _REFERENCE.match(request.path)
-    if match is None and b'"$' not in request.body:
-        return request
     path = request.path
+    match = _REFERENCE.match(path)
     if match is not None:
-        target = made.get(match[1])
-        if target is None:
-            raise bad_request(f"Content-ID Reference: '${match[1]}' does not exist.")
+        target = _made(match[1], made)
         path = ApiRequest.of("GET", target, {}, b"").path + path[match.end() :]
-    body = request.body
-    for content_id, target in made.items():
-        body = body.replace(f'"${content_id}"'.encode(), f'"{target}"'.encode())
+    body = _BIND.sub(lambda m: m[1] + b'"' + _made(m[2].decode(), made).encode(), request.body)
     return ApiRequest(request.method, path, request.query, request.headers, body)
+
+
+def _made(content_id: str, made: Mapping[str, str]) -> str:
+    if content_id not in made:
+        raise bad_request(f"Content-ID Reference: '${content_id}' does not exist.")
+    return made[content_id]
 
 
 Part = tuple[str | None, ApiAnswer]
@@ -122,7 +123,9 @@ def _parts(content_type: str, body: bytes) -> list[tuple[dict[str, str], bytes]]
     if match is None:
         raise bad_request("A batch needs Content-Type multipart/mixed with a boundary.")
     mark = b"--" + match[1].strip().encode()
-    sections = re.split(rb"(?:^|\r?\n)" + re.escape(mark), body)
+    # A boundary may begin with the whole of another: the line must end after it.
+    line = rb"(?:^|\r?\n)" + re.escape(mark) + rb"(?=(?:--)?[ \t]*(?:\r?\n|$))"
+    sections = re.split(line, body)
     if len(sections) < 2 or not sections[-1].startswith(b"--"):
         raise bad_request("The batch does not end with its boundary.")
     return [_headers_and_content(section) for section in sections[1:-1]]

@@ -70,6 +70,11 @@ def not_privileged(privilege: str, entity: str) -> DataverseError:
     )
 
 
+def limit_reached(code: str, message: str, wait: int) -> DataverseError:
+    """429: a service protection limit; ``wait`` is Retry-After in seconds."""
+    return DataverseError(429, code, message, {"retry-after": str(wait)})
+
+
 def unsupported(what: str) -> DataverseError:
     """501: a part of the Web API that the stand-in does not have."""
     return DataverseError(501, "0x80040265", f"The stand-in for Dataverse does not support {what}.")

@@ -26,7 +26,10 @@ class ApiRequest:
     @classmethod
     def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> ApiRequest:
         """A request for an absolute or relative address; spaces in it may be raw."""
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            raise bad_request("The address of the request cannot be read.") from None
         path = parts.path
         start = path.find(ROOT)
         path = path[start + len(ROOT) :] if start >= 0 else path.lstrip("/")
@@ -42,7 +45,7 @@ class ApiRequest:
     def json(self) -> dict[str, Any]:
         """The body as an object. :raises DataverseError: 400 when it is none."""
         try:
-            value = json.loads(self.body or b"{}")
+            value = json.loads(self.body or b"{}", parse_constant=_no_constant)
         except (ValueError, RecursionError):
             raise bad_request("The body is not valid JSON.") from None
         if not isinstance(value, dict):
@@ -54,6 +57,10 @@ class ApiRequest:
         return any(
             part.strip().lower() == name for part in self.headers.get("prefer", "").split(",")
         )
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,39 @@ Source: learn.microsoft.com/power-apps/developer/data-platform/webapi/query/filt
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, false, literal, not_, or_
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Float,
+    Integer,
+    Table,
+    and_,
+    false,
+    literal,
+    not_,
+    or_,
+)
 
 from hybridmandate.twin.dataverse.errors import DataverseError
 
 MAX_LENGTH = 32_768
 MAX_DEPTH = 100
+MAX_CONDITIONS = 500
+"""A query's conditions; more would also pass the depth that SQLite gives an expression."""
+MAX_INTEGER = 2**63 - 1
 
 _TOKEN = re.compile(
     r"\s*(?:"
     r"(?P<string>'(?:[^']|'')*')"
     r"|(?P<guid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
-    r"|(?P<date>\d{4}-\d{2}-\d{2}(?:T[0-9:.]+(?:Z|[+-]\d{2}:\d{2})?)?)"
-    r"|(?P<number>-?\d+(?:\.\d+)?)"
+    r"|(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)"
+    r"|(?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<word>[A-Za-z_][\w.]*)"
     r"|(?P<mark>[(),])"
     r")"
@@ -74,6 +90,7 @@ class _Parser:
         self._tokens = tokens
         self._table = table
         self._at = 0
+        self._conditions = 0
 
     def end(self) -> None:
         if self._at < len(self._tokens):
@@ -103,6 +120,11 @@ class _Parser:
         return self._comparison()
 
     def _comparison(self) -> ColumnElement[bool]:
+        self._conditions += 1
+        if self._conditions > MAX_CONDITIONS:
+            raise DataverseError(
+                400, "0x8004430c", "Number of conditions in query exceeded maximum limit."
+            )
         kind, text, position = self._next()
         if kind != "word":
             raise self._unexpected(-1)
@@ -123,19 +145,22 @@ class _Parser:
                 return false()
             empty: ColumnElement[bool] = column.is_(None)
             return empty if operator == "eq" else not_(empty)
-        return _COMPARE[operator](column, self._value(kind, text, position))
+        value = self._value(kind, text, position)
+        if kind != "word" or text in ("true", "false"):
+            value = literal(_fitting(column, kind, value, position))
+        return _COMPARE[operator](column, value)
 
     def _value(self, kind: str, text: str, position: int) -> Any:
         if kind == "string":
-            return literal(text[1:-1].replace("''", "'"))
+            return text[1:-1].replace("''", "'")
         if kind == "number":
-            return literal(float(text) if "." in text else int(text))
+            return _number(text, position)
         if kind == "guid":
-            return literal(text.lower())
+            return text.lower()
         if kind == "date":
-            return literal(text)
+            return text
         if kind == "word" and text in ("true", "false"):
-            return literal(text == "true")
+            return text == "true"
         if kind == "word":
             return self._column(text, position)
         raise self._unexpected(-1)
@@ -182,6 +207,44 @@ class _Parser:
             return _syntax("the filter ends too early", 0)
         _, text, position = self._tokens[at]
         return _syntax(f"'{text}' is not expected at position {position}", position)
+
+
+def _number(text: str, position: int) -> int | float:
+    value = float(text)
+    if not math.isfinite(value) or abs(value) > MAX_INTEGER:
+        raise _syntax(f"the number at position {position} is too large", position)
+    return int(text) if text.lstrip("-").isdigit() else value
+
+
+def _fitting(column: Any, kind: str, value: Any, position: int) -> Any:
+    """The literal as the column keeps its values. :raises DataverseError: 400 when it cannot be."""
+    if isinstance(column.type, Boolean):
+        fits = kind == "word"
+    elif isinstance(column.type, Integer | Float):
+        fits = kind == "number"
+    else:
+        fits = kind in ("string", "date", "guid")
+    if not fits:
+        raise _syntax(
+            "A binary operator with incompatible types was detected: the value at position "
+            f"{position} does not fit '{column.name}'.",
+            position,
+        )
+    if kind == "date" and "T" in value:
+        return _moment(value, position)
+    return value
+
+
+def _moment(text: str, position: int) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (
+            moment.replace(tzinfo=moment.tzinfo or UTC)
+            .astimezone(UTC)
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+        )
+    except (ValueError, OverflowError):
+        raise _syntax(f"'{text}' is not a date and time", position) from None
 
 
 def _escaped(text: str) -> str:

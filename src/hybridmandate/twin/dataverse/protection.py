@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hybridmandate.twin.dataverse.errors import DataverseError
+from hybridmandate.twin.dataverse.errors import limit_reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,47 +25,81 @@ class ProtectionLimits:
 
 
 @dataclass(slots=True)
+class _Started:
+    """One request of the window: when it began, and how long it ran once it has ended."""
+
+    at: float
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
 class _User:
-    requests: deque[tuple[float, float]] = field(default_factory=deque)
+    requests: deque[_Started] = field(default_factory=deque)
     running: int = 0
+    spent: float = 0.0
 
 
 class Protection:
-    """Counts requests of each user. ``clock`` gives seconds."""
+    """Counts requests of each user. ``clock`` gives seconds.
+
+    A refused request counts for nothing; Dataverse lengthens Retry-After for a client that keeps
+    on asking, this does not.
+    """
 
     def __init__(self, limits: ProtectionLimits, clock: Callable[[], float]) -> None:
         self._limits = limits
         self._clock = clock
         self._users: dict[str, _User] = {}
 
-    def enter(self, user_id: str) -> None:
+    def enter(self, user_id: str) -> Admission:
         """Let a request in. :raises DataverseError: 429 with Retry-After."""
         user = self._users.setdefault(user_id, _User())
-        now = self._clock()
-        while user.requests and user.requests[0][0] <= now - self._limits.window:
-            user.requests.popleft()
-        if user.running >= self._limits.concurrent:
-            raise _limited("0x80072326", "Number of concurrent requests", 1.0)
-        if len(user.requests) >= self._limits.requests:
-            wait = user.requests[0][0] + self._limits.window - now
-            raise _limited("0x80072322", "Number of requests", wait)
-        if sum(spent for _, spent in user.requests) >= self._limits.execution:
-            wait = user.requests[0][0] + self._limits.window - now
-            raise _limited("0x80072321", "Combined execution time of incoming requests", wait)
+        limits, now = self._limits, self._clock()
+        while user.requests and user.requests[0].at <= now - limits.window:
+            user.spent -= user.requests.popleft().seconds
+        if user.running >= limits.concurrent:
+            raise limit_reached(
+                "0x80072326",
+                f"Number of concurrent requests exceeded the limit of {limits.concurrent}.",
+                1,
+            )
+        if len(user.requests) >= limits.requests:
+            raise limit_reached(
+                "0x80072322",
+                f"Number of requests exceeded the limit of {limits.requests} over time window of "
+                f"{limits.window:g} seconds.",
+                self._wait(user, now),
+            )
+        if user.requests and user.spent >= limits.execution:
+            raise limit_reached(
+                "0x80072321",
+                "Combined execution time of incoming requests exceeded limit of "
+                f"{limits.execution * 1000:g} milliseconds over time window of "
+                f"{limits.window:g} seconds. Decrease number of concurrent requests or reduce the "
+                "duration of requests and try again later.",
+                self._wait(user, now),
+            )
+        started = _Started(now)
         user.running += 1
+        user.requests.append(started)
+        return Admission(user, started, limits)
 
-    def leave(self, user_id: str, seconds: float) -> int:
-        """Note a finished request; returns how many are left in the window."""
-        user = self._users[user_id]
-        user.running -= 1
-        user.requests.append((self._clock(), seconds))
-        return max(0, self._limits.requests - len(user.requests))
+    def _wait(self, user: _User, now: float) -> int:
+        return max(1, math.ceil(user.requests[0].at + self._limits.window - now))
 
 
-def _limited(code: str, what: str, wait: float) -> DataverseError:
-    return DataverseError(
-        429,
-        code,
-        f"{what} exceeded the limit for a user within the time window.",
-        {"retry-after": str(max(1, math.ceil(wait)))},
-    )
+class Admission:
+    """A request that was let in; :meth:`leave` must be called when it has ended."""
+
+    def __init__(self, user: _User, started: _Started, limits: ProtectionLimits) -> None:
+        self._user = user
+        self._started = started
+        self._limits = limits
+
+    def leave(self, seconds: float) -> int:
+        """Note its execution time; how many requests are left in the window."""
+        self._user.running -= 1
+        if self._user.requests and self._user.requests[0].at <= self._started.at:
+            self._started.seconds = seconds
+            self._user.spent += seconds
+        return max(0, self._limits.requests - len(self._user.requests))

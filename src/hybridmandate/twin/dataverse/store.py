@@ -35,8 +35,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from hybridmandate.twin.dataverse.errors import duplicate_key, no_row, stale
-from hybridmandate.twin.dataverse.table import TableDefinition, read_tables
+from hybridmandate.twin.dataverse.errors import (
+    bad_request,
+    duplicate_key,
+    no_row,
+    stale,
+    unsupported,
+)
+from hybridmandate.twin.dataverse.table import TableDefinition, guid, read_tables
 
 Row = RowMapping
 _SQL_TYPES: dict[str, type[Any]] = {
@@ -77,8 +83,16 @@ class DataverseStore:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Everything in it is kept, or nothing."""
+        """Everything in it is kept, or nothing; one at a time, so that what it read stays true."""
         with self._engine.begin() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield Transaction(self, connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """All reads in it see the same state; it waits for no writer."""
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql("BEGIN")
             yield Transaction(self, connection)
 
     def sql(self, table: TableDefinition) -> Table:
@@ -232,11 +246,9 @@ class Transaction:
 
     def _converted(self, table: TableDefinition, values: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            name: str(uuid.UUID(str(value)))
-            if name == table.primary_id
-            else table.convert(name, value)
+            name: _row_id(name, value) if name == table.primary_id else table.convert(name, value)
             for name, value in values.items()
-            if not name.startswith("@") and "@odata." not in name
+            if not _is_annotation(name)
         }
 
     def _one(self, table: TableDefinition, row_id: str) -> Row:
@@ -272,6 +284,19 @@ def _sql_table(table: TableDefinition, metadata: MetaData) -> Table:
     for name, key in table.keys.items():
         Index(f"{table.logical_name}_{name}", *(sql.c[c] for c in key), unique=True)
     return sql
+
+
+def _row_id(name: str, value: Any) -> str:
+    try:
+        return guid(value)
+    except ValueError:
+        raise bad_request(f"The value of '{name}' is not a GUID.") from None
+
+
+def _is_annotation(name: str) -> bool:
+    if name.endswith("@odata.bind"):
+        raise unsupported(f"lookups ('{name}')")
+    return "@" in name
 
 
 def _timestamp(epoch: float) -> str:

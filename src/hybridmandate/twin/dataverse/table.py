@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,8 @@ TYPES = frozenset(
 SYSTEM_COLUMNS = ("createdon", "modifiedon", "createdby", "modifiedby", "versionnumber")
 _NAME = re.compile(r"[a-z][a-z0-9]*_[a-z0-9_]+")
 MAX_INTEGER = 2**31 - 1
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class TableInvalid(Exception):
@@ -69,17 +70,24 @@ class TableDefinition:
                 f"'{self.entity_set}', ... : Invalid property '{name}' was found in entity "
                 f"'Microsoft.Dynamics.CRM.{self.logical_name}'.",
             )
-        if value is None or value == "":
-            return None
+        if value is None or (value == "" and column.type in ("string", "memo")):
+            return None  # Dataverse keeps an empty text as null.
         try:
             return _CONVERTERS[column.type](column, value)
-        except (TypeError, ValueError, InvalidOperation):
+        except (TypeError, ValueError, OverflowError):
             raise DataverseError(
                 400,
                 "0x80048d19",
                 f"Error identified in Payload provided by the user: cannot convert the value of "
                 f"'{name}' to the type {column.type}.",
             ) from None
+
+
+def guid(value: Any) -> str:
+    """A GUID as it is stored. :raises ValueError: when it is none."""
+    if not isinstance(value, str) or _GUID.fullmatch(value) is None:
+        raise ValueError("not a GUID")
+    return value.lower()
 
 
 def read_tables(folder: Path) -> dict[str, TableDefinition]:
@@ -131,6 +139,8 @@ def _check(file: str, table: TableDefinition) -> None:
                 f"{file}: column '{column.name}' has the type '{column.type}'; known are "
                 f"{', '.join(sorted(TYPES))}"
             )
+    if table.primary_id in table.columns:
+        raise TableInvalid(f"{file}: the primary id '{table.primary_id}' may be no column")
     if table.primary_name not in table.columns:
         raise TableInvalid(f"{file}: the primary name '{table.primary_name}' is no column")
     for key, columns in table.keys.items():
@@ -142,6 +152,7 @@ def _check(file: str, table: TableDefinition) -> None:
 def _text(column: ColumnDefinition, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
+    value.encode()  # A lone surrogate is no text: ValueError.
     if len(value) > column.max_length:
         raise DataverseError(
             400,
@@ -176,7 +187,9 @@ def _boolean(_: ColumnDefinition, value: Any) -> bool:
 
 
 def _date(_: ColumnDefinition, value: Any) -> str:
-    return date.fromisoformat(value[:10] if isinstance(value, str) else value).isoformat()
+    if not isinstance(value, str) or _DATE.fullmatch(value) is None:
+        raise TypeError("not a date")
+    return date.fromisoformat(value).isoformat()
 
 
 def _datetime(_: ColumnDefinition, value: Any) -> str:
@@ -187,7 +200,7 @@ def _datetime(_: ColumnDefinition, value: Any) -> str:
 
 
 def _guid(_: ColumnDefinition, value: Any) -> str:
-    return str(uuid.UUID(value))
+    return guid(value)
 
 
 _CONVERTERS = {

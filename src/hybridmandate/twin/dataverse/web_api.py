@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,15 +27,17 @@ from hybridmandate.twin.dataverse.exchange import ROOT, ApiAnswer, ApiRequest
 from hybridmandate.twin.dataverse.filter_expression import parse_filter
 from hybridmandate.twin.dataverse.metadata import metadata_answer
 from hybridmandate.twin.dataverse.store import Actor, DataverseStore, Row, Transaction
-from hybridmandate.twin.dataverse.table import SYSTEM_COLUMNS, TableDefinition
+from hybridmandate.twin.dataverse.table import SYSTEM_COLUMNS, TableDefinition, guid
 
 PAGE = 5_000
 Privileges = Mapping[str, frozenset[str]]
 """What an application user may do: table → create, read, update, delete."""
 
-_RESOURCE = re.compile(r"(?P<set>[A-Za-z_][\w]*)(?:\((?P<key>.*)\))?(?P<rest>/.*)?", re.DOTALL)
+_RESOURCE = re.compile(
+    r"(?P<set>[A-Za-z_]\w*)(?:\((?P<key>(?:'(?:[^']|'')*'|[^'()])*)\))?(?P<rest>/.*)?", re.DOTALL
+)
 _KEY_PART = re.compile(r"\s*([a-z_][\w]*)\s*=\s*('(?:[^']|'')*'|[^,']+)\s*(?:,|$)")
-_ETAG = re.compile(r'W/"(\d+)"')
+_ETAG = re.compile(r'W/"([0-9]{1,18})"')
 _BULK = re.compile(r"/Microsoft\.Dynamics\.CRM\.(CreateMultiple|UpdateMultiple|UpsertMultiple)")
 
 
@@ -103,16 +104,14 @@ class WebApi:
         if request.method == "POST":
             caller.require("create", table)
             created = rows.create(table, request.json(), caller.actor, row_id=None)
-            return self._written(request, table, created, created_now=True)
+            return self._written(request, table, created, caller, created_now=True)
         if request.method == "GET":
             caller.require("read", table)
             return self._list(request, table, rows)
         raise bad_request(f"{request.method} is not allowed on a table.")
 
     def _list(self, request: ApiRequest, table: TableDefinition, rows: Transaction) -> ApiAnswer:
-        for option in ("$expand", "$apply", "fetchXml", "sql", "$skip", "$search"):
-            if option in request.query:
-                raise unsupported(f"the query option {option}")
+        _known_options(request, _LIST_OPTIONS)
         sql = self._store.sql(table)
         text = request.query.get("$filter")
         where = parse_filter(text, sql) if text else None
@@ -169,6 +168,7 @@ class WebApi:
         key: str,
         rows: Transaction,
     ) -> ApiAnswer:
+        _known_options(request, ("$select",))
         row = rows.find(table, row_id) if row_id is not None else None
         if row is None:
             raise no_row(table.logical_name, key)
@@ -198,25 +198,27 @@ class WebApi:
             caller.require("update", table)
             version = _version(request)
             changed = rows.update(table, row_id, request.json(), caller.actor, version=version)
-            return self._written(request, table, changed, created_now=False)
+            return self._written(request, table, changed, caller, created_now=False)
         if "if-match" in request.headers:
             raise no_row(table.logical_name, key)
         caller.require("create", table)
         values = {**request.json(), **alternate}
         created = rows.create(table, values, caller.actor, row_id=row_id)
-        return self._written(request, table, created, created_now=True)
+        return self._written(request, table, created, caller, created_now=True)
 
     def _find(
         self, table: TableDefinition, key: str, rows: Transaction
     ) -> tuple[str | None, Mapping[str, Any]]:
         """The row's id (None when an alternate key names no row), and the alternate key."""
         try:
-            return str(uuid.UUID(key)), {}
+            return guid(key), {}
         except ValueError:
-            pass
-        named = _alternate(key)
+            named = _alternate(key)
         if table.primary_id in named and len(named) == 1:
-            return str(uuid.UUID(str(named[table.primary_id]))), {}
+            try:
+                return guid(named[table.primary_id]), {}
+            except ValueError:
+                raise bad_request(f"The key '{key}' is not a GUID.") from None
         if table.key_of(frozenset(named)) is None:
             raise bad_request(f"The table has no alternate key of {', '.join(sorted(named))}.")
         values = {name: table.convert(name, value) for name, value in named.items()}
@@ -254,12 +256,18 @@ class WebApi:
             return str(rows.create(table, target, caller.actor, row_id=None)[table.primary_id])
         if message == "UpdateMultiple":
             caller.require("update", table)
-            row_id = str(target.get(table.primary_id, ""))
+            try:
+                row_id = guid(target.get(table.primary_id))
+            except ValueError:
+                raise bad_request(
+                    f"UpdateMultiple needs {table.primary_id} in each target."
+                ) from None
             return str(
                 rows.update(table, row_id, target, caller.actor, version=None)[table.primary_id]
             )
-        match = _RESOURCE.fullmatch(str(target.get("@odata.id", "")))
-        if match is None or match["key"] is None:
+        address = ApiRequest.of("PATCH", str(target.get("@odata.id", "")), {}, b"").path
+        match = _RESOURCE.fullmatch(address)
+        if match is None or match["key"] is None or match["set"] != table.entity_set:
             raise bad_request("UpsertMultiple needs @odata.id with a key in each target.")
         row_id_found, alternate = self._find(table, match["key"], rows)
         if row_id_found is not None and rows.find(table, row_id_found) is not None:
@@ -273,12 +281,19 @@ class WebApi:
     # --- shapes ----------------------------------------------------------------------------------
 
     def _written(
-        self, request: ApiRequest, table: TableDefinition, row: Row, *, created_now: bool
+        self,
+        request: ApiRequest,
+        table: TableDefinition,
+        row: Row,
+        caller: Caller,
+        *,
+        created_now: bool,
     ) -> ApiAnswer:
         address = f"{self._origin}{ROOT}{table.entity_set}({row[table.primary_id]})"
         headers = {"odata-entityid": address, "location": address, "etag": _etag(row)}
         if not request.prefers("return=representation"):
             return ApiAnswer(204, None, headers)
+        caller.require("read", table)
         body = {
             "@odata.context": f"{self._origin}{ROOT}$metadata#{table.entity_set}/$entity",
             **self._row(table, row, _select(request, table)),
@@ -289,6 +304,15 @@ class WebApi:
     def _row(self, table: TableDefinition, row: Row, columns: tuple[str, ...]) -> dict[str, Any]:
         shown = {"@odata.etag": _etag(row)}
         return {**shown, **{name: row[name] for name in columns}}
+
+
+_LIST_OPTIONS = ("$select", "$filter", "$orderby", "$top", "$count", "$skiptoken")
+
+
+def _known_options(request: ApiRequest, known: tuple[str, ...]) -> None:
+    for option in request.query:
+        if option not in known and (option.startswith("$") or option in ("fetchXml", "sql")):
+            raise unsupported(f"the query option {option}")
 
 
 def _select(request: ApiRequest, table: TableDefinition) -> tuple[str, ...]:
@@ -336,7 +360,7 @@ def _key_value(text: str) -> Any:
     text = text.strip()
     if text.startswith("'"):
         return text[1:-1].replace("''", "'")
-    if re.fullmatch(r"-?\d+", text):
+    if re.fullmatch(r"-?[0-9]{1,18}", text):
         return int(text)
     return text
 
@@ -356,14 +380,14 @@ def _etag(row: Row) -> str:
 
 
 def _page_size(request: ApiRequest) -> int:
-    match = re.search(r"odata\.maxpagesize=(\d+)", request.headers.get("prefer", ""))
+    match = re.search(r"odata\.maxpagesize=([0-9]{1,9})", request.headers.get("prefer", ""))
     return min(int(match[1]), PAGE) if match and int(match[1]) > 0 else PAGE
 
 
 def _whole_number(text: str | None, option: str) -> int | None:
     if text is None:
         return None
-    if not text.isdigit():
+    if re.fullmatch(r"[0-9]{1,9}", text) is None:
         raise bad_request(f"'{text}' is no value of {option}.")
     return int(text)
 
@@ -376,11 +400,15 @@ def _offset(token: str | None) -> int:
     if token is None:
         return 0
     try:
-        return int(base64.urlsafe_b64decode(token.encode()).removeprefix(b"row "))
+        plain = base64.urlsafe_b64decode(token.encode())
     except ValueError:
-        raise bad_request("The skip token cannot be read.") from None
+        plain = b""
+    match = re.fullmatch(rb"row ([0-9]{1,15})", plain)
+    if match is None:
+        raise bad_request("The skip token cannot be read.")
+    return int(match[1])
 
 
 def _preferences(request: ApiRequest) -> dict[str, str]:
-    match = re.search(r"odata\.maxpagesize=\d+", request.headers.get("prefer", ""))
+    match = re.search(r"odata\.maxpagesize=[0-9]{1,9}", request.headers.get("prefer", ""))
     return {"preference-applied": match[0]} if match else {}
