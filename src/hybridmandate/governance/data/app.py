@@ -213,9 +213,16 @@ class _Service:
             pace=self._settings.pace,
             clock=self._clock,
             new_id=self._new_id,
+            settled=lambda result: self._note_record(name, asked.job, result, visit),
         )
         results = await committer.commit(asked.job, candidates(asked.job, asked.records, commit))
-        self._note_results(name, asked.job, results, visit, (time.perf_counter() - started) * 1000)
+        self._note(
+            "commit.finished",
+            name,
+            visit,
+            duration_ms=(time.perf_counter() - started) * 1000,
+            detail={"job": asked.job, **Counter(str(each.status) for each in results)},
+        )
         return _commit_outcome(results, visit.correlation_id, contract)
 
     def _refuse_undeclared(self, asked: CommitRequest, commit: Commit) -> None:
@@ -245,24 +252,13 @@ class _Service:
 
     # --- evidence --------------------------------------------------------------------------------
 
-    def _note_results(
-        self, name: str, job: str, results: Sequence[RecordResult], visit: Visit, duration_ms: float
-    ) -> None:
-        for each in results:
-            self._note(
-                "commit.record",
-                f"{name}/{each.record}",
-                visit,
-                outcome=str(each.status),
-                detail={"job": job, "rowId": each.row_id, "columns": sorted(each.after or {})},
-            )
-        counted = Counter(str(each.status) for each in results)
+    def _note_record(self, name: str, job: str, result: RecordResult, visit: Visit) -> None:
         self._note(
-            "commit.finished",
-            name,
+            "commit.record",
+            f"{name}/{result.record}",
             visit,
-            duration_ms=duration_ms,
-            detail={"job": job, **dict(counted)},
+            outcome=str(result.status),
+            detail={"job": job, "rowId": result.row_id, "columns": sorted(result.after or {})},
         )
 
     def _note_refusal(

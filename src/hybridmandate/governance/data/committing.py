@@ -2,14 +2,19 @@
 
 The ledger row of (job, record) has a fixed id. A replay, or a second call at the same time, meets
 that id and is answered 'already processed'; a lost answer is resolved by reading the ledger.
+
+A change set that Dataverse undoes never costs a good record: the record that it names is taken out;
+when it names none (the failing part of its documented answer carries no Content-ID), or when other
+writers keep getting in between, the batch is halved until the record stands alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,10 +35,11 @@ from hybridmandate.governance.data.tables import (
 )
 from hybridmandate.manifest import Commit
 
-MAX_ATTEMPTS = 6
-"""How often a batch is planned anew: another writer, a bad record, a lost answer."""
+MAX_RACES = 6
+"""How often the same records are planned anew because another writer was faster."""
 
-_PRECONDITION_FAILED = 412
+_RACES = frozenset({404, 412})
+"""The row or its ledger row is there already or has another version (412), or is gone (404)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +70,32 @@ class Pace:
     patience: float = 20.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Candidates that go into one change set, and how many races they have lost."""
+
+    candidates: Sequence[Candidate]
+    races: int = 0
+
+    def halves(self) -> tuple[_Group, _Group]:
+        """Two groups in the same order; their races count anew."""
+        middle = len(self.candidates) // 2
+        return _Group(self.candidates[:middle]), _Group(self.candidates[middle:])
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one change set brought: results, and the groups that are still to be done."""
+
+    results: Sequence[RecordResult] = ()
+    left: Sequence[_Group] = ()
+
+
 class Committer:
     """Commits the records of one declared commit.
 
     ``clock`` gives epoch seconds, ``sleep`` waits, ``new_id`` makes ids of business rows.
+    ``settled`` is told each result as soon as it stands, also when the call breaks off later.
     """
 
     def __init__(
@@ -81,6 +109,7 @@ class Committer:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_id: Callable[[], str],
+        settled: Callable[[RecordResult], None],
     ) -> None:
         self._name = name
         self._commit = commit
@@ -90,6 +119,7 @@ class Committer:
         self._clock = clock
         self._sleep = sleep
         self._new_id = new_id
+        self._settled = settled
         self._deadline = clock() + pace.patience
 
     async def commit(self, job: str, planned: Sequence[Candidate]) -> list[RecordResult]:
@@ -109,39 +139,39 @@ class Committer:
         self, job: str, batch: Sequence[Candidate], business: EntitySet, ledger: EntitySet
     ) -> dict[str, RecordResult]:
         results: dict[str, RecordResult] = {}
-        for _ in range(MAX_ATTEMPTS):
-            left = [each for each in batch if each.record not in results]
-            processed = await self._processed(left, ledger)
-            results |= {each.record: each for each in processed}
-            left = [each for each in left if each.record not in results]
-            if not left:
-                return results
-            changes = await self._planned(left, business)
-            refused = {each.record: each for each in self._not_allowed(changes)}
-            results |= refused
-            wanted = [each for each in changes if each.candidate.record not in refused]
-            if not wanted:
-                return results
-            done = await self._attempt(job, wanted, business, ledger)
-            results |= {each.record: each for each in done}
-            if len(results) == len(batch):
-                return results
-        # Whoever keeps changing these rows wins; nothing of them was written by this call.
-        results |= {
-            each.record: RecordResult(each.record, RecordStatus.CONFLICT, reason="row.changing")
-            for each in batch
-            if each.record not in results
-        }
+        groups = deque([_Group(batch)])
+        while groups:
+            step = await self._step(job, groups.popleft(), business, ledger)
+            for each in step.results:
+                results[each.record] = each
+                self._settled(each)
+            groups.extendleft(each for each in reversed(step.left) if each.candidates)
         return results
+
+    async def _step(self, job: str, group: _Group, business: EntitySet, ledger: EntitySet) -> _Step:
+        """Look, plan, and send one change set for what is left of a group."""
+        known = await self._processed(group.candidates, ledger)
+        left = _without(group.candidates, known)
+        if not left:
+            return _Step(known)
+        changes = await self._planned(left, business)
+        known += self._not_allowed(changes)
+        refused = {each.record for each in known}
+        wanted = [each for each in changes if each.candidate.record not in refused]
+        if not wanted:
+            return _Step(known)
+        group = replace(group, candidates=_without(left, known))
+        step = await self._attempt(job, group, wanted, business, ledger)
+        return _Step([*known, *step.results], step.left)
 
     async def _attempt(
         self,
         job: str,
+        group: _Group,
         wanted: Sequence[PlannedChange],
         business: EntitySet,
         ledger: EntitySet,
-    ) -> list[RecordResult]:
-        """Results of one change set; none when it was undone and must be planned anew."""
+    ) -> _Step:
         new_ids = {each.candidate.record: each.row_id or self._new_id() for each in wanted}
         writes: list[Change] = []
         owners: list[PlannedChange] = []
@@ -155,41 +185,22 @@ class Committer:
         try:
             await self._tables.change(writes)
         except ChangeSetFailed as failed:
-            return self._after_failure(failed, owners, wanted)
+            return _after_failure(failed, owners, group)
         except Refused as refused:
             await self._wait_or_raise(refused)
-            return []
-        return [
-            RecordResult(
-                each.candidate.record,
-                each.status,
-                new_ids[each.candidate.record],
-                before=each.before,
-                after=each.after,
-            )
-            for each in wanted
-        ]
-
-    def _after_failure(
-        self,
-        failed: ChangeSetFailed,
-        owners: Sequence[PlannedChange],
-        wanted: Sequence[PlannedChange],
-    ) -> list[RecordResult]:
-        """A bad record is taken out so that the others commit; a race is planned anew."""
-        if failed.status == _PRECONDITION_FAILED:
-            return []
-        culprit = owners[failed.position] if failed.position is not None else None
-        if culprit is None and len(wanted) == 1:
-            culprit = wanted[0]
-        if culprit is None:
-            raise Refused(
-                FailureType.INTERNAL_ERROR,
-                f"Dataverse undid a change set and does not say why: {failed.message}",
-                reason="dataverse.refused",
-            )
-        reason = f"{failed.code}: {failed.message}".strip(": ")
-        return [RecordResult(culprit.candidate.record, RecordStatus.REJECTED, reason=reason)]
+            return _Step(left=[group])
+        return _Step(
+            [
+                RecordResult(
+                    each.candidate.record,
+                    each.status,
+                    new_ids[each.candidate.record],
+                    before=each.before,
+                    after=each.after,
+                )
+                for each in wanted
+            ]
+        )
 
     async def _processed(self, left: Sequence[Candidate], ledger: EntitySet) -> list[RecordResult]:
         by_id = {each.ledger_id: each.record for each in left}
@@ -260,3 +271,37 @@ class Committer:
         if self._clock() + wait > self._deadline:
             raise refused
         await self._sleep(wait)
+
+
+def _after_failure(
+    failed: ChangeSetFailed, owners: Sequence[PlannedChange], group: _Group
+) -> _Step:
+    """What is left of a group whose change set was undone. Each way makes the work smaller."""
+    if failed.status in _RACES:
+        return _after_race(group)
+    reason = f"{failed.code}: {failed.message}".strip(": ")
+    if failed.position is not None:
+        return _rejected(owners[failed.position].candidate, reason, group)
+    if len(group.candidates) == 1:
+        return _rejected(group.candidates[0], reason, group)
+    return _Step(left=group.halves())
+
+
+def _after_race(group: _Group) -> _Step:
+    """Plan anew; when that does not help, find the rows that somebody keeps changing."""
+    if group.races + 1 < MAX_RACES:
+        return _Step(left=[replace(group, races=group.races + 1)])
+    if len(group.candidates) > 1:
+        return _Step(left=group.halves())
+    record = group.candidates[0].record
+    return _Step([RecordResult(record, RecordStatus.CONFLICT, reason="row.changing")])
+
+
+def _rejected(candidate: Candidate, reason: str, group: _Group) -> _Step:
+    result = RecordResult(candidate.record, RecordStatus.REJECTED, reason=reason)
+    return _Step([result], [replace(group, candidates=_without(group.candidates, [result]))])
+
+
+def _without(candidates: Sequence[Candidate], settled: Sequence[RecordResult]) -> list[Candidate]:
+    records = {each.record for each in settled}
+    return [each for each in candidates if each.record not in records]

@@ -19,6 +19,10 @@ from hybridmandate.contracts import FailureType, Refused, traceparent
 from hybridmandate.identity.principal import TokenSource, TokenUnavailable
 
 API = "/api/data/v9.2"
+_ABOUT_THE_CHANGE = frozenset({400, 404, 412})
+"""Statuses of a change set that say something about one of its changes. 401 and 403 say something
+about the data gateway itself; 429 and 5xx about the service: both are no record's fault."""
+
 KEYS_A_QUERY = 25
 """Alternate keys asked for in one request: keeps the address short of its limit of 32 KB."""
 
@@ -138,10 +142,11 @@ class WebApiTables:
         headers = {"content-type": f"multipart/mixed; boundary={boundary}"}
         response = await self._send("POST", "$batch", headers, body)
         failed = _failed_item(response)
-        if failed is not None:
-            raise failed
-        if response.status_code >= 400:
+        if failed is None and response.status_code < 400:
+            return
+        if failed is None or failed.status not in _ABOUT_THE_CHANGE:
             raise _refused(response)
+        raise failed
 
     async def _rows(
         self, entity: EntitySet, condition: str, select: Sequence[str], top: int | None
