@@ -3,6 +3,7 @@
 from hybridmandate.governance.gateway.csharp.budget import Budget
 from hybridmandate.governance.gateway.csharp.context import (
     Api,
+    Certificate,
     Deployment,
     Group,
     LastError,
@@ -38,6 +39,6 @@ __all__ = [
     "compile_expression", "Expression", "ExpressionSyntaxError", "ExpressionFailure", "Budget",
     "as_text", "PolicyContext", "Request", "Response", "Url", "MessageBody", "NamedValues",
     "MappingValues", "Api", "Operation", "Product", "Subscription", "User", "UserIdentity",
-    "Group", "Deployment", "LastError", "Workspace", "Jwt", "JToken", "parse_json", "plain_json",
+    "Group", "Deployment", "Certificate", "LastError", "Workspace", "Jwt", "JToken", "parse_json", "plain_json",
     "token_of",
 ]  # fmt: skip

@@ -8,7 +8,14 @@ from typing import Any
 from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.collections import Tuple
-from hybridmandate.governance.gateway.csharp.compiler import Code, Compiler, Evaluate, Frame, expression
+from hybridmandate.governance.gateway.csharp.compiler import (
+    Code,
+    Compiler,
+    Evaluate,
+    Frame,
+    Local,
+    expression,
+)
 from hybridmandate.governance.gateway.csharp.conversions import declared
 from hybridmandate.governance.gateway.csharp.operators import BINARY, increment
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
@@ -46,7 +53,7 @@ def place_of(c: Compiler, node: Node) -> Place:
         name = text_of(node).removeprefix("@")
         local = c.find(name)
         if local is not None:
-            return local_place(c, local.slot, local.type)
+            return local_place(local)
         if name == "_":
             return Place("", lambda f: None, lambda f, p: None, lambda f, p, v: None)
     make = PLACES.get(node.type)
@@ -55,15 +62,32 @@ def place_of(c: Compiler, node: Node) -> Place:
     return make(c, node)
 
 
-def local_place(c: Compiler, slot: int, type_name: str) -> Place:
+def local_place(local: Local) -> Place:
     """The place of a local; assigning converts to its type."""
-    c.assigns(slot)
-    convert = declared(type_name) if type_name else None
+    slot = local.slot
+    convert = declared(local.type) if local.type else None
+    if local.shared:
+
+        def write_shared(frame: Frame, _: Any, value: Any) -> None:
+            frame[slot][0] = value if convert is None else convert(value)
+
+        return Place(local.type, lambda f: None, lambda f, _: f[slot][0], write_shared)
 
     def write(frame: Frame, _: Any, value: Any) -> None:
         frame[slot] = value if convert is None else convert(value)
 
-    return Place(type_name, lambda f: None, lambda f, _: f[slot], write)
+    return Place(local.type, lambda f: None, lambda f, _: f[slot], write)
+
+
+def new_place(local: Local) -> Place:
+    """The place of a local in its declaration."""
+    start = local.start()
+    convert = declared(local.type) if local.type else None
+
+    def write(frame: Frame, _: Any, value: Any) -> None:
+        start(frame, value if convert is None else convert(value))
+
+    return Place(local.type, lambda f: None, lambda f, _: None, write)
 
 
 @expression("assignment_expression")
@@ -140,7 +164,7 @@ def _deconstruct(c: Compiler, target: Node, code: Code) -> Code:
         if inner.type == "declaration_expression":
             type_name = c.type_name(field(inner, "type"))
             local = c.declare(inner, text_of(inner.child_by_field_name("name")), type_name)
-            places.append(local_place(c, local.slot, local.type))
+            places.append(new_place(local))
         else:
             places.append(place_of(c, inner))
     return deconstruction(places, code)

@@ -10,7 +10,8 @@ from typing import Any
 from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.collections import Array, Delegate
-from hybridmandate.governance.gateway.csharp.compile_assignments import Place, local_place, place_of
+from hybridmandate.governance.gateway.csharp.compile_assignments import Place, new_place, place_of
+from hybridmandate.governance.gateway.csharp.compile_expressions import binary
 from hybridmandate.governance.gateway.csharp.compile_functions import lambda_code
 from hybridmandate.governance.gateway.csharp.compile_literals import constant
 from hybridmandate.governance.gateway.csharp.compile_members import (
@@ -19,6 +20,7 @@ from hybridmandate.governance.gateway.csharp.compile_members import (
     skipping,
 )
 from hybridmandate.governance.gateway.csharp.compiler import (
+    EXPRESSIONS,
     SKIP,
     Code,
     Compiler,
@@ -34,6 +36,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
     null_reference,
 )
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.regroup import GenericCall, generic_call
 from hybridmandate.governance.gateway.csharp.types.table import (
     ClrType,
     Member,
@@ -104,7 +107,7 @@ def _out_place(c: Compiler, node: Node) -> Place:
     if node.type == "declaration_expression":
         type_name = c.type_name(field(node, "type"))
         local = c.declare(node, text_of(node.child_by_field_name("name")), type_name)
-        return local_place(c, local.slot, local.type)
+        return new_place(local)
     return place_of(c, node)
 
 
@@ -213,6 +216,27 @@ def _call_by_name(c: Compiler, node: Node, function: Node, arguments: Node | Non
     raise c.error(node, f"The name '{name}' does not exist in the current context")
 
 
+def regrouped_call(c: Compiler, found: GenericCall) -> Code:
+    """The call that came as comparisons, with what stands around it."""
+    receiver = field(found.function, "expression")
+    name = text_of(field(found.function, "name"))
+    types = (c.known_type(found.type_node, text_of(found.type_node)).name,)
+
+    def call() -> Code:
+        target = c.chain(receiver)
+        given = Arguments(c, None, "")
+        given.positional.append(c.expression(named(found.argument)[0]))
+        given.count = 1
+        return _method_call(c, found.function, target, name, types, given)
+
+    def call_and_rest() -> Code:
+        c.instead[found.argument.id] = call
+        return c.chain(found.call)
+
+    c.instead[found.function.id] = call_and_rest
+    return c.chain(found.head)
+
+
 def _call_delegate(c: Compiler, function: Code, given: Arguments) -> Code:
     target, values = function.run, given.evaluate()
 
@@ -231,11 +255,6 @@ def _call_member(c: Compiler, function: Node, arguments: Node | None) -> Code:
     owner = c.static_type(receiver)
     if owner is not None:
         return _static_call(c, name, owner, arguments)
-    if receiver.type == "member_access_expression":
-        text = "".join(text_of(receiver).split())
-        root = text.split(".", 1)[0]
-        if root in ("System", "Newtonsoft", "Microsoft") and not c.find(root) and "(" not in text:
-            raise c.error(receiver, f"'{text}' is not available in policy expressions")
     return _method(c, function, c.chain(receiver), name, arguments)
 
 
@@ -272,6 +291,17 @@ def _method(
 ) -> Code:
     name, types = _name_and_types(c, name_node)
     given = Arguments(c, arguments, elements_of(receiver.type))
+    return _method_call(c, name_node, receiver, name, types, given)
+
+
+def _method_call(
+    c: Compiler,
+    name_node: Node,
+    receiver: Code,
+    name: str,
+    types: tuple[str, ...],
+    given: Arguments,
+) -> Code:
     known = find_type(receiver.type) if receiver.type else None
     if known is None or known.name in ("ValueTuple",):
         return _invoke_late(c, name_node, name, receiver, given, types)
@@ -348,3 +378,11 @@ def guarded(condition: Code, slot: int, then: Code) -> Code:
 
     nullable = then.type in NUMERIC or then.type == "bool"
     return Code(run, then.type + "?" if nullable else then.type, skips=True)
+
+
+def _binary(c: Compiler, node: Node) -> Code:
+    found = generic_call(node)
+    return binary(c, node) if found is None else regrouped_call(c, found)
+
+
+EXPRESSIONS["binary_expression"] = _binary

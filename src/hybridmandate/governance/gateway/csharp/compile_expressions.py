@@ -35,6 +35,7 @@ from hybridmandate.governance.gateway.csharp.operators import (
     negate,
 )
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.regroup import generic_call
 from hybridmandate.governance.gateway.csharp.text import as_text
 
 
@@ -46,6 +47,8 @@ def identifier(c: Compiler, node: Node) -> Code:
     local = c.find(name)
     if local is not None:
         slot = local.slot
+        if local.shared:
+            return Code(lambda frame: frame[slot][0], local.type)
         return Code(lambda frame: frame[slot], local.type)
     if name == "context":
         return Code(lambda frame: frame[0].context, "PolicyContext")
@@ -62,12 +65,20 @@ def parenthesized(c: Compiler, node: Node) -> Code:
 def binary(c: Compiler, node: Node) -> Code:
     """Two-sided operators; a long chain to the left is compiled without recursion."""
     spine = [node]
-    while field(spine[-1], "left").type == "binary_expression":
+    while _goes_on(c, field(spine[-1], "left")):
         spine.append(field(spine[-1], "left"))
     code = c.expression(field(spine[-1], "left"))
     for each in reversed(spine):
         code = _one_operator(c, each, code)
     return code
+
+
+def _goes_on(c: Compiler, node: Node) -> bool:
+    return (
+        node.type == "binary_expression"
+        and node.id not in c.instead
+        and generic_call(node) is None
+    )
 
 
 def _one_operator(c: Compiler, node: Node, left: Code) -> Code:

@@ -30,7 +30,7 @@ def lambda_code(c: Compiler, node: Node, element: str) -> Code:
             known = element if index == 0 else ""
             type_name = known if declared_type is None else c.type_name(declared_type)
             names.append((each, text_of(each.child_by_field_name("name") or each), type_name))
-    return function_code(c, names, field(node, "body"), [])
+    return function_code(c, names, field(node, "body"), [], snapshot=True)
 
 
 def function_code(
@@ -38,12 +38,18 @@ def function_code(
     parameters: list[tuple[Node, str, str]],
     body: Node,
     defaults: list[Any],
+    *,
+    snapshot: bool,
 ) -> Code:
-    """A lambda or local function with these parameters (node, name, type)."""
-    function = Function(c.slots)
+    """A lambda or local function with these parameters (node, name, type).
+
+    A lambda takes a snapshot of the frame when it is made, so that it keeps the variable of its own
+    turn of a loop. A local function sees the frame as it is when the function is called.
+    """
+    function = Function()
     c.functions.append(function)
     c.scopes.append({})
-    slots = [c.declare(node, name, type_name).slot for node, name, type_name in parameters]
+    locals_ = [c.declare(node, name, type_name) for node, name, type_name in parameters]
     if body.type == "block":
         execute = c.statement(body)
         kinds = set(function.returns)
@@ -58,25 +64,21 @@ def function_code(
         call = code.run
     c.scopes.pop()
     c.functions.pop()
-    written = sorted(function.assigned)
-    arity = len(slots)
-    convert = [declared(type_name) if type_name else None for _, _, type_name in parameters]
+    starts = [local.start() for local in locals_]
+    convert = [declared(local.type) if local.type else None for local in locals_]
+    arity = len(locals_)
 
     def make(frame: Frame) -> Delegate:
+        captured = frame[:] if snapshot else frame
+
         def invoke(*arguments: Any) -> Any:
             frame[0].budget.step()
             if len(arguments) < arity:
                 arguments = (*arguments, *defaults[len(defaults) - arity + len(arguments) :])
-            own = frame[:]
-            for slot, value, change in zip(slots, arguments, convert, strict=True):
-                own[slot] = value if change is None else change(value)
-            if not written:
-                return call(own)
-            try:
-                return call(own)
-            finally:
-                for slot in written:
-                    frame[slot] = own[slot]
+            own = captured[:]
+            for start, value, change in zip(starts, arguments, convert, strict=True):
+                start(own, value if change is None else change(value))
+            return call(own)
 
         return Delegate(invoke, arity)
 

@@ -54,22 +54,22 @@ def _declaration(c: Compiler, node: Node, subject: str) -> Matches:
     name = text_of(node.child_by_field_name("name"))
     if name == "_":
         return lambda frame, value: is_instance(value, target)
-    slot = c.declare(node, name, target).slot
+    start = c.declare(node, name, target).start()
 
     def matches(frame: Frame, value: Any) -> bool:
         if not is_instance(value, target):
             return False
-        frame[slot] = value
+        start(frame, value)
         return True
 
     return matches
 
 
 def _var(c: Compiler, node: Node, subject: str) -> Matches:
-    slot = c.declare(node, text_of(named(node)[-1]), subject).slot
+    start = c.declare(node, text_of(named(node)[-1]), subject).start()
 
     def matches(frame: Frame, value: Any) -> bool:
-        frame[slot] = value
+        start(frame, value)
         return True
 
     return matches
@@ -132,7 +132,7 @@ def _recursive(c: Compiler, node: Node, subject: str) -> Matches:
             found = property_of(c, sub, bound, text_of(parts[0]))
             tests.append((found.run, pattern(c, parts[-1], found.type)))
     name_node = node.child_by_field_name("name")
-    name_slot = None if name_node is None else c.declare(node, text_of(name_node), target).slot
+    start = None if name_node is None else c.declare(node, text_of(name_node), target).start()
 
     def matches(frame: Frame, value: Any) -> bool:
         if value is None or (target and not is_instance(value, target)):
@@ -140,8 +140,8 @@ def _recursive(c: Compiler, node: Node, subject: str) -> Matches:
         frame[slot] = value
         if not all(test(frame, get(frame)) for get, test in tests):
             return False
-        if name_slot is not None:
-            frame[name_slot] = value
+        if start is not None:
+            start(frame, value)
         return True
 
     return matches

@@ -11,7 +11,7 @@ from hybridmandate.governance.gateway.csharp.collections import items_of
 from hybridmandate.governance.gateway.csharp.compile_assignments import (
     check_assignable,
     deconstruction,
-    local_place,
+    new_place,
 )
 from hybridmandate.governance.gateway.csharp.compile_expressions import truth
 from hybridmandate.governance.gateway.csharp.compile_functions import function_code
@@ -27,7 +27,6 @@ from hybridmandate.governance.gateway.csharp.compiler import (
 from hybridmandate.governance.gateway.csharp.conversions import declared
 from hybridmandate.governance.gateway.csharp.failures import (
     EXCEPTION_TYPES,
-    ExpressionFailure,
     as_failure,
     null_reference,
 )
@@ -47,9 +46,9 @@ def sequence(c: Compiler, nodes: list[Node]) -> Execute:
         if node.type == "local_function_statement":
             returns = c.type_name(field(node, "type")) if text_of(field(node, "type")) != "void" else ""
             c.declare(node, text_of(field(node, "name")), f"Func<{returns}>")
-    first = [c.statement(n) for n in nodes if n.type == "local_function_statement"]
-    rest = [c.statement(n) for n in nodes if n.type != "local_function_statement"]
-    steps = first + rest
+    compiled = [(node, c.statement(node)) for node in nodes]
+    first = [step for node, step in compiled if node.type == "local_function_statement"]
+    steps = first + [step for node, step in compiled if node.type != "local_function_statement"]
     if len(steps) == 1:
         return steps[0]
 
@@ -156,7 +155,7 @@ def _declarator(c: Compiler, node: Node, type_name: str) -> Execute:
         places = []
         for part in named(target):
             local = c.declare(part, text_of(part), "")
-            places.append(local_place(c, local.slot, ""))
+            places.append(new_place(local))
         taken = deconstruction(places, code).run
 
         def take_apart(frame: Frame) -> None:
@@ -165,22 +164,22 @@ def _declarator(c: Compiler, node: Node, type_name: str) -> Execute:
         return take_apart
     name = text_of(target).removeprefix("@")
     if value_node is None:
-        slot = c.declare(node, name, type_name).slot
+        begin = c.declare(node, name, type_name).start()
 
         def clear(frame: Frame) -> None:
-            frame[slot] = None
+            begin(frame, None)
 
         return clear
     code = c.expression(value_node)
     check_assignable(c, node, code.type, type_name)
     inferred = type_name or ("" if code.type in ("null", "throw") else code.type)
-    slot = c.declare(node, name, inferred).slot
+    start = c.declare(node, name, inferred).start()
     value = code.run
     convert = declared(type_name) if type_name else None
 
     def run(frame: Frame) -> None:
         result = value(frame)
-        frame[slot] = result if convert is None else convert(result)
+        start(frame, result if convert is None else convert(result))
 
     return run
 
@@ -200,11 +199,11 @@ def local_function(c: Compiler, node: Node) -> Execute:
             defaults.append(c.expression(children[-1]).run([None]))
     body = field(node, "body")
     inner = named(body)[0] if body.type == "arrow_expression_clause" else body
-    make = function_code(c, parameters, inner, defaults).run
-    slot = local.slot
+    make = function_code(c, parameters, inner, defaults, snapshot=False).run
+    start = local.start()
 
     def run(frame: Frame) -> None:
-        frame[slot] = make(frame)
+        start(frame, make(frame))
 
     return run
 
@@ -324,20 +323,20 @@ def foreach_statement(c: Compiler, node: Node) -> Execute:
     assign: Callable[[Frame, Any], None]
     if left.type in ("tuple_pattern", "tuple_expression"):
         names = [text_of(named(n)[-1]) if named(n) else text_of(n) for n in named(left)]
-        slots = [c.declare(left, name, "").slot for name in names]
+        starts = [c.declare(left, name, "").start() for name in names]
 
         def assign(frame: Frame, value: Any) -> None:
             parts = value if isinstance(value, tuple) else (value.key, value.value)
-            for slot, part in zip(slots, parts, strict=True):
-                frame[slot] = part
+            for begin, part in zip(starts, parts, strict=True):
+                begin(frame, part)
     else:
         type_node = node.child_by_field_name("type")
         type_name = "" if type_node is None else c.type_name(type_node)
         convert = declared(type_name) if type_name else None
-        slot = c.declare(left, text_of(left), type_name or elements_of(source.type)).slot
+        start = c.declare(left, text_of(left), type_name or elements_of(source.type)).start()
 
         def assign(frame: Frame, value: Any) -> None:
-            frame[slot] = value if convert is None else convert(value)
+            start(frame, value if convert is None else convert(value))
 
     body = c.statement(field(node, "body"))
     c.scopes.pop()
@@ -446,7 +445,7 @@ def throw_statement(c: Compiler, node: Node) -> Execute:
     return run
 
 
-Catch = tuple[str, int | None, int, Evaluate | None, Execute]
+Catch = tuple[str, Callable[[Frame, Any], None] | None, int, Evaluate | None, Execute]
 
 
 @statement("try_statement")
@@ -462,12 +461,12 @@ def try_statement(c: Compiler, node: Node) -> Execute:
             return body(frame)
         except Exception as error:
             failure = as_failure(error)
-            for type_name, name_slot, slot, guard, handler in catches:
+            for type_name, start, slot, guard, handler in catches:
                 if not failure.is_a(type_name):
                     continue
                 frame[slot] = failure
-                if name_slot is not None:
-                    frame[name_slot] = failure
+                if start is not None:
+                    start(frame, failure)
                 if guard is None or truth(guard(frame)):
                     return handler(frame)
             raise failure from error
@@ -487,7 +486,8 @@ def try_statement(c: Compiler, node: Node) -> Execute:
 
 def _catch(c: Compiler, node: Node) -> Catch:
     c.scopes.append({})
-    type_name, name_slot = "Exception", None
+    type_name = "Exception"
+    start: Callable[[Frame, Any], None] | None = None
     slot = c.declare(node, " caught", "Exception").slot
     guard: Evaluate | None = None
     handler: Execute | None = None
@@ -499,14 +499,14 @@ def _catch(c: Compiler, node: Node) -> Catch:
                 raise c.error(type_node, f"The exception type '{type_name}' is not available")
             name = part.child_by_field_name("name")
             if name is not None:
-                name_slot = c.declare(part, text_of(name), "Exception").slot
+                start = c.declare(part, text_of(name), "Exception").start()
         elif part.type == "catch_filter_clause":
             guard = c.expression(named(part)[-1]).run
         elif part.type == "block":
             handler = c.statement(part)
     c.scopes.pop()
     assert handler is not None
-    return type_name, name_slot, slot, guard, handler
+    return type_name, start, slot, guard, handler
 
 
 @statement("using_statement")
@@ -528,5 +528,3 @@ def using_statement(c: Compiler, node: Node) -> Execute:
 
     return run
 
-
-__all__ = ["BREAK", "CONTINUE", "sequence", "ExpressionFailure"]

@@ -1,8 +1,7 @@
 """The heart of compilation: scopes, slots of locals, static types, dispatch by node kind.
 
-Compiled code is a closure over a *frame*: a list whose first element is the :class:`Run` and whose
-others are the locals. A lambda or local function gets a copy of the frame that it was made in, and
-writes the outer locals that it assigns back to it.
+Compiled code takes a *frame*: a list whose first element is the :class:`Run` and whose others are
+the locals. A lambda runs in a copy of the frame that it was made in.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from tree_sitter import Node
 from hybridmandate.governance.gateway.csharp.conversions import head_of
 from hybridmandate.governance.gateway.csharp.failures import ExpressionSyntaxError
 from hybridmandate.governance.gateway.csharp.parse import Source, field as child, named, text_of, walk
+from hybridmandate.governance.gateway.csharp.regroup import last_operand, operator_at_base
 from hybridmandate.governance.gateway.csharp.types.table import ClrType, find_type
 
 Frame = list[Any]
@@ -39,18 +39,28 @@ class Code:
 
 @dataclass(slots=True)
 class Local:
-    """A local variable: its place in the frame and its static type."""
+    """A local variable: its place in the frame and its static type.
+
+    One that functions use and that is assigned after its declaration is *shared*: its slot holds a
+    list with the value, which all copies of the frame have in common.
+    """
 
     slot: int
     type: str
+    shared: bool
+
+    def start(self) -> Callable[[Frame, Any], None]:
+        """What gives the variable its first value, afresh each time its declaration runs."""
+        slot = self.slot
+        if self.shared:
+            return lambda frame, value: frame.__setitem__(slot, [value])
+        return lambda frame, value: frame.__setitem__(slot, value)
 
 
 @dataclass(slots=True)
 class Function:
-    """A lambda or local function being compiled: where its own slots begin, what it assigns."""
+    """A lambda or local function being compiled: the static types of what it returns."""
 
-    first_slot: int
-    assigned: set[int] = field(default_factory=set)
     returns: list[str] = field(default_factory=list)
 
 
@@ -63,9 +73,11 @@ class Compiler:
         self.functions: list[Function] = []
         self.slots = 1
         self.binding: list[Code] = []
+        self.instead: dict[int, Callable[[], Code]] = {}
         self.reads_request_body = False
         self.reads_response_body = False
         self.member_names = _own_member_names(source.body)
+        self.shared_names = _shared_names(source.body)
 
     def error(self, node: Node, reason: str) -> ExpressionSyntaxError:
         """An error at a node."""
@@ -82,7 +94,7 @@ class Compiler:
         """A new local. :raises ExpressionSyntaxError: when the name is taken in its scope."""
         if name in self.scopes[-1]:
             raise self.error(node, f"A local variable named '{name}' is already defined")
-        local = Local(self.new_slot(), type_name)
+        local = Local(self.new_slot(), type_name, name in self.shared_names)
         self.scopes[-1][name] = local
         return local
 
@@ -93,20 +105,31 @@ class Compiler:
                 return scope[name]
         return None
 
-    def assigns(self, slot: int) -> None:
-        """Note that the code being compiled assigns that slot."""
-        for function in self.functions:
-            if slot < function.first_slot:
-                function.assigned.add(slot)
-
     # Dispatch
 
     def chain(self, node: Node) -> Code:
         """Compile an expression that may be the inner part of a ``?.`` chain."""
+        instead = self.instead.pop(node.id, None)
+        if instead is not None:
+            return instead()
+        operators = operator_at_base(node)
+        if operators is not None and operators.id not in self.instead:
+            return self._regrouped(node, operators)
         compile_node = EXPRESSIONS.get(node.type)
         if compile_node is None:
             raise self.error(node, f"'{_readable(node)}' is not supported in policy expressions")
         return compile_node(self, node)
+
+    def _regrouped(self, chain: Node, operators: Node) -> Code:
+        """Compile the operators; in the place of their last operand stands the whole chain."""
+        operand = last_operand(operators)
+
+        def whole_chain() -> Code:
+            self.instead[operators.id] = lambda: self.chain(operand)
+            return self.expression(chain)
+
+        self.instead[operand.id] = whole_chain
+        return self.chain(operators)
 
     def expression(self, node: Node) -> Code:
         """Compile a complete expression."""
@@ -215,6 +238,38 @@ def _own_member_names(body: Node) -> set[str]:
         elif node.type == "tuple_element":
             names.add(text_of(node.child_by_field_name("name")))
     return names
+
+
+_FUNCTIONS = frozenset(
+    {"lambda_expression", "anonymous_method_expression", "local_function_statement"}
+)
+
+
+def _shared_names(body: Node) -> set[str]:
+    """Names that are assigned after their declaration and used in a lambda or local function."""
+    assigned: set[str] = set()
+    used: set[str] = set()
+    for node in walk(body):
+        if node.type == "assignment_expression":
+            assigned |= _names(child(node, "left"))
+        elif node.type in ("prefix_unary_expression", "postfix_unary_expression"):
+            signs = {text_of(part) for part in node.children if not part.is_named}
+            assigned |= _names(node) if signs & {"++", "--"} else set()
+        elif node.type == "argument" and any(part.type == "out" for part in node.children):
+            assigned |= _names(node)
+        elif node.type in _FUNCTIONS:
+            used |= {text_of(part) for part in walk(node) if part.type == "identifier"}
+    return assigned & used
+
+
+def _names(node: Node) -> set[str]:
+    if node.type == "identifier":
+        return {text_of(node)}
+    if node.type == "member_access_expression":
+        return set()
+    return {text_of(part) for part in named(node) if part.type == "identifier"} | {
+        name for part in named(node) if part.type == "argument" for name in _names(part)
+    }
 
 
 def _readable(node: Node) -> str:

@@ -184,14 +184,22 @@ class Subscription:
 
 
 @dataclass(slots=True)
+class Certificate:
+    """A certificate of the gateway: DER, and its private key as PEM if it has one."""
+
+    der: bytes
+    private_key: bytes | None = None
+
+
+@dataclass(slots=True)
 class Deployment:
-    """``context.Deployment``; certificates are DER by id."""
+    """``context.Deployment``; certificates by their id."""
 
     region: str = ""
     service_id: str = ""
     service_name: str = ""
     gateway_id: str = "managed"
-    certificates: Mapping[str, bytes] = field(default_factory=dict)
+    certificates: Mapping[str, Certificate] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+from cryptography.hazmat.primitives.serialization import Encoding as Form
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
 from hybridmandate.governance.gateway.csharp.dates import TICKS, UNIX_TICKS, DateTime
 from hybridmandate.governance.gateway.csharp.failures import (
@@ -19,6 +23,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
     argument,
     argument_null,
 )
+from hybridmandate.governance.gateway.csharp.types.containers import BYTES
 from hybridmandate.governance.gateway.csharp.types.table import (
     OBJECT,
     ClrType,
@@ -138,6 +143,44 @@ CRYPTO: Final = ClrType(
 )
 CRYPTO.static("FixedTimeEquals", lambda left, right: hmac.compare_digest(bytes(left), bytes(right)), "bool")
 
+
+def _aes(algorithm: Any, key: Any, iv: Any) -> Any:
+    if not isinstance(algorithm, str) or not algorithm.lower().startswith(("aes", "rijndael")):
+        raise ExpressionFailure(
+            f"The algorithm '{algorithm}' is not available; use Aes.", "CryptographicException"
+        )
+    try:
+        return Cipher(algorithms.AES(bytes(key)), modes.CBC(bytes(iv)))
+    except ValueError as error:
+        raise ExpressionFailure(str(error), "CryptographicException") from None
+
+
+def encrypt_bytes(run: Run, data: Any, alg: Any, key: Any, iv: Any) -> bytearray:
+    """``Encrypt`` of the gateway: AES, CBC, PKCS #7 padding."""
+    run.budget.allocate(len(data) + 16)
+    padder = PKCS7(128).padder()
+    padded = padder.update(bytes(data)) + padder.finalize()
+    encryptor = _aes(alg, key, iv).encryptor()
+    return bytearray(encryptor.update(padded) + encryptor.finalize())
+
+
+def decrypt_bytes(run: Run, data: Any, alg: Any, key: Any, iv: Any) -> bytearray:
+    """``Decrypt`` of the gateway. :raises ExpressionFailure: CryptographicException."""
+    run.budget.allocate(len(data))
+    decryptor = _aes(alg, key, iv).decryptor()
+    unpadder = PKCS7(128).unpadder()
+    try:
+        padded = decryptor.update(bytes(data)) + decryptor.finalize()
+        return bytearray(unpadder.update(padded) + unpadder.finalize())
+    except ValueError:
+        raise ExpressionFailure(
+            "Padding is invalid and cannot be removed.", "CryptographicException"
+        ) from None
+
+
+BYTES.method("Encrypt", encrypt_bytes, "byte[]")
+BYTES.method("Decrypt", decrypt_bytes, "byte[]")
+
 # RSA and certificates
 
 _HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
@@ -155,19 +198,24 @@ ENCRYPTION_PADDING: Final = enumeration(
 )  # fmt: skip
 
 
+def _rsa_key(pem: bytes) -> rsa.RSAPrivateKey | None:
+    key = load_pem_private_key(pem, None)
+    return key if isinstance(key, rsa.RSAPrivateKey) else None
+
+
 class Certificate:
     """X509Certificate2 of DER bytes; it has no private key unless one is given."""
 
     __slots__ = ("found", "key")
 
-    def __init__(self, data: Any, key: rsa.RSAPrivateKey | None = None) -> None:
+    def __init__(self, data: Any, key: bytes | None = None) -> None:
         try:
             text = bytes(data)
             pem = text.lstrip().startswith(b"-----")
             self.found = (x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate)(text)
         except (ValueError, TypeError):
             raise ExpressionFailure("Cannot find the requested object.", "CryptographicException") from None
-        self.key = key
+        self.key = None if key is None else _rsa_key(key)
 
 
 class RsaKey:
@@ -254,6 +302,30 @@ def private_key(certificate: Certificate) -> RsaKey | None:
     return None if certificate.key is None else RsaKey(certificate.key)
 
 
+class DistinguishedName:
+    """X500DistinguishedName."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, name: x509.Name) -> None:
+        self.text = _name_text(name)
+
+    def clr_text(self) -> str:
+        """The type's name, as .NET gives it; the text is in ``Name``."""
+        return "System.Security.Cryptography.X509Certificates.X500DistinguishedName"
+
+
+def _name_text(name: x509.Name) -> str:
+    return ", ".join(part.rfc4514_string() for part in name.rdns)
+
+
+DISTINGUISHED: Final = ClrType(
+    "X500DistinguishedName", "System.Security.Cryptography.X509Certificates.X500DistinguishedName",
+    DistinguishedName, base=OBJECT,
+)  # fmt: skip
+DISTINGUISHED.property("Name", lambda name: name.text, "string")
+
+
 def _moment(value: Any) -> DateTime:
     return DateTime(UNIX_TICKS + int(value.timestamp()) * TICKS, "Local")
 
@@ -263,6 +335,24 @@ def _in_time(run: Run, certificate: Certificate) -> bool:
     found = certificate.found
     after, before = found.not_valid_after_utc.timestamp(), found.not_valid_before_utc.timestamp()
     return bool(before <= now <= after)
+
+
+def load_certificate(run: Run, raw_data: Any, password: Any = None, flags: Any = None) -> Certificate:
+    """``new X509Certificate2``: DER or PEM, or PKCS #12 with its password."""
+    if password is None:
+        return Certificate(raw_data)
+    run.budget.step(5000)
+    try:
+        key, found, _ = pkcs12.load_key_and_certificates(bytes(raw_data), str(password).encode())
+    except (ValueError, TypeError):
+        raise ExpressionFailure(
+            "The specified network password is not correct.", "CryptographicException"
+        ) from None
+    if found is None:
+        raise ExpressionFailure("Cannot find the requested object.", "CryptographicException")
+    made = Certificate(found.public_bytes(Form.DER))
+    made.key = key if isinstance(key, rsa.RSAPrivateKey) else None
+    return made
 
 
 RSA: Final = ClrType("RSA", "System.Security.Cryptography.RSA", RsaKey, base=OBJECT)
@@ -276,10 +366,10 @@ CERTIFICATE: Final = ClrType(
     "X509Certificate2", "System.Security.Cryptography.X509Certificates.X509Certificate2",
     Certificate, base=OBJECT,
 )  # fmt: skip
-CERTIFICATE.constructed_by(lambda raw_data: Certificate(raw_data))
+CERTIFICATE.constructed_by(load_certificate)
 CERTIFICATE.property("Thumbprint", lambda c: c.found.fingerprint(hashes.SHA1()).hex().upper(), "string")  # noqa: S303
-CERTIFICATE.property("Subject", lambda c: _reversed_name(c.found.subject), "string")
-CERTIFICATE.property("Issuer", lambda c: _reversed_name(c.found.issuer), "string")
+CERTIFICATE.property("Subject", lambda c: _name_text(c.found.subject), "string")
+CERTIFICATE.property("Issuer", lambda c: _name_text(c.found.issuer), "string")
 CERTIFICATE.property("SerialNumber", lambda c: f"{c.found.serial_number:X}".rjust(2, "0"), "string")
 CERTIFICATE.property("NotBefore", lambda c: _moment(c.found.not_valid_before_utc), "DateTime")
 CERTIFICATE.property("NotAfter", lambda c: _moment(c.found.not_valid_after_utc), "DateTime")
@@ -288,8 +378,10 @@ CERTIFICATE.method("Verify", lambda run, c: _in_time(run, c), "bool")
 CERTIFICATE.method("VerifyNoRevocation", lambda run, c: _in_time(run, c), "bool")
 CERTIFICATE.method("GetRSAPublicKey", public_key, "RSA")
 CERTIFICATE.method("GetRSAPrivateKey", private_key, "RSA")
+CERTIFICATE.property("SubjectName", lambda c: DistinguishedName(c.found.subject), "X500DistinguishedName")
+CERTIFICATE.property("IssuerName", lambda c: DistinguishedName(c.found.issuer), "X500DistinguishedName")
+CERTIFICATE.property("RawData", lambda c: bytearray(c.found.public_bytes(Form.DER)), "byte[]")
+CERTIFICATE.method("GetCertHash", lambda c: bytearray(c.found.fingerprint(hashes.SHA1())), "byte[]")  # noqa: S303
 CERTIFICATE.method("GetCertHashString", lambda c: c.found.fingerprint(hashes.SHA1()).hex().upper(), "string")  # noqa: S303
 
 
-def _reversed_name(name: x509.Name) -> str:
-    return ", ".join(part.rfc4514_string() for part in name.rdns)

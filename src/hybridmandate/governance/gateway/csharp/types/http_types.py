@@ -304,7 +304,31 @@ SUBSCRIPTION.property("CreatedDate", lambda s: _moment(s.created_date), "DateTim
 SUBSCRIPTION.property("StartDate", lambda s: _moment(s.start_date), "DateTime?")
 SUBSCRIPTION.property("EndDate", lambda s: _moment(s.end_date), "DateTime?")
 DEPLOYMENT: Final = _declare("IDeployment", parts.Deployment, Region="string", ServiceId="string", ServiceName="string", GatewayId="string")
-DEPLOYMENT.property("Certificates", lambda d: Dictionary({k: Certificate(v) for k, v in d.certificates.items()}, "string", "X509Certificate2"), "Dictionary<string,X509Certificate2>")
+DEPLOYMENT.property("Certificates", lambda d: _certificates(d), "Dictionary<string,X509Certificate2>")
+
+
+class Gateway:
+    """``context.Deployment.Gateway``."""
+
+    __slots__ = ("id",)
+
+    def __init__(self, id_: str) -> None:
+        self.id = id_
+
+
+def _certificates(deployment: parts.Deployment) -> Dictionary:
+    found = {
+        name: Certificate(each.der, each.private_key)
+        for name, each in deployment.certificates.items()
+    }
+    return Dictionary(found, "string", "X509Certificate2")
+
+
+GATEWAY: Final = _declare("IGateway", Gateway, Id="string")
+GATEWAY.property("InstanceId", lambda g: g.id, "string")
+GATEWAY.property("IsManaged", lambda g: g.id == "managed", "bool")
+DEPLOYMENT.property("Gateway", lambda d: Gateway(d.gateway_id), "IGateway")
+
 LAST_ERROR: Final = _declare("ILastError", parts.LastError, Source="string", Reason="string", Message="string", Section="string", Scope="string", Path="string", PolicyId="string")
 
 CONTEXT: Final = _declare("PolicyContext", parts.PolicyContext, Request="IRequest", Response="IResponse", Api="IApi", Operation="IOperation", Product="IProduct", Subscription="ISubscription", User="IUser", Workspace="IWorkspace", Deployment="IDeployment", LastError="ILastError", Tracing="bool")

@@ -297,6 +297,25 @@ def make_document(run: Run, *content: Any) -> Document:
     return made
 
 
+def add_first(run: Run, node: Element, *content: Any) -> None:
+    """``AddFirst``: elements before those that are there."""
+    for each in reversed(content):
+        run.budget.allocate(128)
+        if not isinstance(each, Element):
+            raise argument("AddFirst takes elements in policy expressions.")
+        node.raw.insert(0, each.raw if each.raw.getparent() is None else _copy(run, each.raw))
+
+
+def add_beside(run: Run, node: Element, content: Any, *, after: bool) -> None:
+    """``AddAfterSelf`` and ``AddBeforeSelf``."""
+    parent = node.raw.getparent()
+    if parent is None:
+        raise invalid_operation("The parent is missing.")
+    raw = content.raw if content.raw.getparent() is None else _copy(run, content.raw)
+    run.budget.allocate(128)
+    parent.insert(parent.index(node.raw) + after, raw)
+
+
 def set_text(node: Any, value: Any) -> None:
     """``element.Value = …`` and ``attribute.Value = …``."""
     text = as_text(value)
@@ -389,6 +408,9 @@ ELEMENT.method("Attribute", attribute, "XAttribute")
 ELEMENT.method("Attributes", lambda e, name=None: attributes(e) if name is None else List([a for a in attributes(e) if a.name == _tag(name)], "XAttribute"), "List<XAttribute>")
 ELEMENT.method("SetAttributeValue", set_attribute)
 ELEMENT.method("SetValue", set_text)
+ELEMENT.method("AddFirst", add_first)
+ELEMENT.method("AddAfterSelf", lambda run, e, content: add_beside(run, e, content, after=True))
+ELEMENT.method("AddBeforeSelf", lambda run, e, content: add_beside(run, e, content, after=False))
 ELEMENT.method("Remove", remove)
 ELEMENT.method("DescendantsAndSelf", lambda run, e, name=None: descendants(run, Document(e.raw), name), "IEnumerable<XElement>")
 ELEMENT.method("GetDefaultNamespace", lambda e: Space(e.raw.nsmap.get(None, "")), "XNamespace")
