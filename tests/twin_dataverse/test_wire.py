@@ -1,10 +1,13 @@
 """What a client sees on the wire: rows, versions, queries, refusals, limits, faults."""
 
 import asyncio
+import socket
 import uuid
 from pathlib import Path
 
+import httpx
 import pytest
+import uvicorn
 from dataverse_wire import API, ID, ORIGIN, TABLES, Organisation, invoice
 
 from hybridmandate.durable.database import open_engine
@@ -257,3 +260,56 @@ def test_wrong_table_file_is_named(tmp_path: Path, old: str, new: str, reason: s
     (tmp_path / "hm_invoice.json").write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(TableInvalid, match=reason):
         DataverseStore(open_engine(f"sqlite:///{tmp_path}/d.db"), tmp_path, clock=lambda: 0.0)
+
+
+async def test_delta_link_tells_what_changed_since(org: Organisation) -> None:
+    await org.send("PATCH", f"hm_invoices({ID})", invoice("A"))
+    await org.send("POST", "hm_invoices", invoice("B"))
+    query = "hm_invoices?$select=hm_amount"
+    first = (await org.send("GET", query, prefer="odata.track-changes")).json()
+    assert len(first["value"]) == 2
+    await org.send("DELETE", f"hm_invoices({ID})")
+    for amount in (1, 2):
+        await org.send("PATCH", KEY.format("C"), {"hm_amount": amount})
+    await org.send("POST", "hm_vendors", {"hm_vendornumber": "V-7"})
+    second = (await org.send("GET", first["@odata.deltaLink"].removeprefix(ORIGIN + API))).json()
+    gone, new = second["value"]
+    assert (gone["id"], gone["reason"]) == (ID, "deleted")
+    assert gone["@odata.context"].endswith("#hm_invoices/$deletedEntity")
+    assert new["hm_amount"] == 2
+    third = (await org.send("GET", second["@odata.deltaLink"].removeprefix(ORIGIN + API))).json()
+    assert third["value"] == []
+    assert third["@odata.deltaLink"] == second["@odata.deltaLink"]
+
+
+@pytest.mark.parametrize(
+    ("query", "prefer", "status"),
+    [
+        ("$deltatoken=x", "", 400),
+        ("$filter=hm_amount eq 1", "odata.track-changes", 501),
+        ("$deltatoken=1&$top=1", "", 501),
+    ],
+)
+async def test_changes_take_no_other_options(
+    org: Organisation, query: str, prefer: str, status: int
+) -> None:
+    answer = await org.send("GET", f"hm_invoices?{query}", prefer=prefer)
+    assert answer.status_code == status
+
+
+async def test_served_answer_is_lost_as_a_broken_connection(org: Organisation) -> None:
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(org.app, log_level="critical"))
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    org.faults.cut_after_commit = 1
+    address = f"http://127.0.0.1:{bound.getsockname()[1]}{API}hm_invoices"
+    async with httpx.AsyncClient(headers={"authorization": "Bearer full"}) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post(address, json=invoice("A"))
+        assert len((await client.get(address)).json()["value"]) == 1
+    server.should_exit = True
+    await serving
+    bound.close()

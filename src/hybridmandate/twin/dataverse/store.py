@@ -69,7 +69,7 @@ class DataverseStore:
         self._clock = clock
         metadata = MetaData()
         self._sql = {name: _sql_table(table, metadata) for name, table in self.tables.items()}
-        self._changes = Table(
+        self.changes = Table(
             "changes",
             metadata,
             Column("number", Integer, primary_key=True, autoincrement=True),
@@ -106,7 +106,7 @@ class DataverseStore:
     def note_change(self, connection: Connection, entity: str, row_id: str, operation: str) -> int:
         """Append to the feed of changes; its number is the row's version."""
         result = connection.execute(
-            insert(self._changes).values(
+            insert(self.changes).values(
                 entity=entity, id=row_id, operation=operation, at=self._clock()
             )
         )
@@ -172,6 +172,26 @@ class Transaction:
         if where is not None:
             query = query.where(where)
         return int(self._connection.execute(query).scalar_one())
+
+    def last_change(self) -> int:
+        """The number of the last change in the feed; 0 when there is none."""
+        query = select(func.coalesce(func.max(self._store.changes.c.number), 0))
+        return int(self._connection.execute(query).scalar_one())
+
+    def changes_after(
+        self, table: TableDefinition, number: int, *, limit: int
+    ) -> list[tuple[int, str]]:
+        """Rows changed after a number, each once, with the number of its last change, in order."""
+        feed = self._store.changes.c
+        last = func.max(feed.number).label("last")
+        query = (
+            select(last, feed.id)
+            .where(feed.entity == table.logical_name, feed.number > number)
+            .group_by(feed.id)
+            .order_by(last)
+            .limit(limit)
+        )
+        return [(int(last), str(row_id)) for last, row_id in self._connection.execute(query)]
 
     def create(
         self, table: TableDefinition, values: Mapping[str, Any], actor: Actor, *, row_id: str | None

@@ -6,14 +6,10 @@ upsert, delete, query, conditional operations).
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
-
-from sqlalchemy import ColumnElement
 
 from hybridmandate.twin.dataverse.errors import (
     bad_request,
@@ -24,12 +20,18 @@ from hybridmandate.twin.dataverse.errors import (
     unsupported,
 )
 from hybridmandate.twin.dataverse.exchange import ROOT, ApiAnswer, ApiRequest
-from hybridmandate.twin.dataverse.filter_expression import parse_filter
 from hybridmandate.twin.dataverse.metadata import metadata_answer
+from hybridmandate.twin.dataverse.row_list import RowList
+from hybridmandate.twin.dataverse.row_shape import (
+    etag,
+    known_options,
+    preferences,
+    select,
+    shown_row,
+)
 from hybridmandate.twin.dataverse.store import Actor, DataverseStore, Row, Transaction
-from hybridmandate.twin.dataverse.table import SYSTEM_COLUMNS, TableDefinition, guid
+from hybridmandate.twin.dataverse.table import TableDefinition, guid
 
-PAGE = 5_000
 Privileges = Mapping[str, frozenset[str]]
 """What an application user may do: table → create, read, update, delete."""
 
@@ -61,6 +63,7 @@ class WebApi:
         self._store = store
         self._origin = origin.rstrip("/")
         self._organization = organization_id
+        self._list = RowList(store, self._origin)
 
     def answer(self, request: ApiRequest, caller: Caller, rows: Transaction) -> ApiAnswer:
         """:raises DataverseError: for everything that the Web API refuses."""
@@ -107,34 +110,8 @@ class WebApi:
             return self._written(request, table, created, caller, created_now=True)
         if request.method == "GET":
             caller.require("read", table)
-            return self._list(request, table, rows)
+            return self._list.answer(request, table, rows)
         raise bad_request(f"{request.method} is not allowed on a table.")
-
-    def _list(self, request: ApiRequest, table: TableDefinition, rows: Transaction) -> ApiAnswer:
-        _known_options(request, _LIST_OPTIONS)
-        sql = self._store.sql(table)
-        text = request.query.get("$filter")
-        where = parse_filter(text, sql) if text else None
-        order = [_order(part, sql.c) for part in _list_of(request.query.get("$orderby"))]
-        page = _page_size(request)
-        offset = _offset(request.query.get("$skiptoken"))
-        top = _whole_number(request.query.get("$top"), "$top")
-        if top is not None and "odata.maxpagesize" not in request.headers.get("prefer", ""):
-            page = min(top, PAGE)
-        found = rows.query(table, where, order, limit=page + 1, offset=offset)
-        more = len(found) > page and top is None
-        columns = _select(request, table)
-        body: dict[str, Any] = {
-            "@odata.context": f"{self._origin}{ROOT}$metadata#{table.entity_set}"
-        }
-        if request.query.get("$count") == "true":
-            body["@odata.count"] = min(rows.count_where(table, where), PAGE)
-        body["value"] = [self._row(table, row, columns) for row in found[:page]]
-        if more:
-            query = {**request.query, "$skiptoken": _token(offset + page)}
-            link = f"{self._origin}{ROOT}{table.entity_set}?{urlencode(query, quote_via=quote)}"
-            body["@odata.nextLink"] = link
-        return ApiAnswer(200, body, _preferences(request))
 
     # --- single rows -----------------------------------------------------------------------------
 
@@ -168,7 +145,7 @@ class WebApi:
         key: str,
         rows: Transaction,
     ) -> ApiAnswer:
-        _known_options(request, ("$select",))
+        known_options(request, ("$select",))
         row = rows.find(table, row_id) if row_id is not None else None
         if row is None:
             raise no_row(table.logical_name, key)
@@ -177,9 +154,9 @@ class WebApi:
             return ApiAnswer(304)
         body = {
             "@odata.context": f"{self._origin}{ROOT}$metadata#{table.entity_set}/$entity",
-            **self._row(table, row, _select(request, table)),
+            **shown_row(row, select(request, table)),
         }
-        return ApiAnswer(200, body, {"etag": _etag(row), **_preferences(request)})
+        return ApiAnswer(200, body, {"etag": etag(row), **preferences(request)})
 
     def _patch(
         self,
@@ -290,58 +267,16 @@ class WebApi:
         created_now: bool,
     ) -> ApiAnswer:
         address = f"{self._origin}{ROOT}{table.entity_set}({row[table.primary_id]})"
-        headers = {"odata-entityid": address, "location": address, "etag": _etag(row)}
+        headers = {"odata-entityid": address, "location": address, "etag": etag(row)}
         if not request.prefers("return=representation"):
             return ApiAnswer(204, None, headers)
         caller.require("read", table)
         body = {
             "@odata.context": f"{self._origin}{ROOT}$metadata#{table.entity_set}/$entity",
-            **self._row(table, row, _select(request, table)),
+            **shown_row(row, select(request, table)),
         }
         headers["preference-applied"] = "return=representation"
         return ApiAnswer(201 if created_now else 200, body, headers)
-
-    def _row(self, table: TableDefinition, row: Row, columns: tuple[str, ...]) -> dict[str, Any]:
-        shown = {"@odata.etag": _etag(row)}
-        return {**shown, **{name: row[name] for name in columns}}
-
-
-_LIST_OPTIONS = ("$select", "$filter", "$orderby", "$top", "$count", "$skiptoken")
-
-
-def _known_options(request: ApiRequest, known: tuple[str, ...]) -> None:
-    for option in request.query:
-        if option not in known and (option.startswith("$") or option in ("fetchXml", "sql")):
-            raise unsupported(f"the query option {option}")
-
-
-def _select(request: ApiRequest, table: TableDefinition) -> tuple[str, ...]:
-    every = (table.primary_id, *table.columns, *SYSTEM_COLUMNS)
-    chosen = _list_of(request.query.get("$select"))
-    if not chosen:
-        return tuple(dict.fromkeys(every))
-    for name in chosen:
-        if name not in every:
-            raise bad_request(
-                f"Could not find a property named '{name}' on type "
-                f"'Microsoft.Dynamics.CRM.{table.logical_name}'."
-            )
-    return tuple(dict.fromkeys((*chosen, table.primary_id)))
-
-
-def _order(part: str, columns: Any) -> ColumnElement[Any]:
-    name, _, direction = part.strip().partition(" ")
-    if name not in columns:
-        raise bad_request(f"Could not find a property named '{name}'.")
-    if direction.strip() not in ("", "asc", "desc"):
-        raise bad_request(f"'{direction}' is no direction of $orderby.")
-    column = columns[name]
-    ordered: ColumnElement[Any] = column.desc() if direction.strip() == "desc" else column.asc()
-    return ordered
-
-
-def _list_of(text: str | None) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()] if text else []
 
 
 def _alternate(key: str) -> dict[str, Any]:
@@ -373,42 +308,3 @@ def _version(request: ApiRequest) -> int | None:
     if match is None:
         raise bad_request(f"The ETag {given} cannot be read.")
     return int(match[1])
-
-
-def _etag(row: Row) -> str:
-    return f'W/"{row["versionnumber"]}"'
-
-
-def _page_size(request: ApiRequest) -> int:
-    match = re.search(r"odata\.maxpagesize=([0-9]{1,9})", request.headers.get("prefer", ""))
-    return min(int(match[1]), PAGE) if match and int(match[1]) > 0 else PAGE
-
-
-def _whole_number(text: str | None, option: str) -> int | None:
-    if text is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", text) is None:
-        raise bad_request(f"'{text}' is no value of {option}.")
-    return int(text)
-
-
-def _token(offset: int) -> str:
-    return base64.urlsafe_b64encode(f"row {offset}".encode()).decode()
-
-
-def _offset(token: str | None) -> int:
-    if token is None:
-        return 0
-    try:
-        plain = base64.urlsafe_b64decode(token.encode())
-    except ValueError:
-        plain = b""
-    match = re.fullmatch(rb"row ([0-9]{1,15})", plain)
-    if match is None:
-        raise bad_request("The skip token cannot be read.")
-    return int(match[1])
-
-
-def _preferences(request: ApiRequest) -> dict[str, str]:
-    match = re.search(r"odata\.maxpagesize=[0-9]{1,9}", request.headers.get("prefer", ""))
-    return {"preference-applied": match[0]} if match else {}
