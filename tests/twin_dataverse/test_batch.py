@@ -175,7 +175,7 @@ TABLE = Table(
 TEXT = """
 hm_a hm_b hm_c hm_d hm_x eq ne gt and or not ( ) , 'a' '' ' 1 -1.5 1e9 99e999 null true contains
 startswith 2026-01-01 2026-99-99T99:99:99Z 0001-01-01T00:00:00+14:00 $ é
-0f8fad5b-d9cb-469f-a165-70867728950e Microsoft.Dynamics.CRM.In
+0f8fad5b-d9cb-469f-a165-70867728950e Microsoft.Dynamics.CRM.In [ ] = PropertyName PropertyValues
 """
 WORDS = st.sampled_from(TEXT.split())
 
@@ -185,6 +185,6 @@ def test_any_text_is_a_filter_or_refused(text: str) -> None:
     try:
         condition = parse_filter(text, TABLE)
     except DataverseError as error:
-        assert error.status == 400  # noqa: PT017
+        assert error.status in (400, 501)  # noqa: PT017
     else:
         assert str(condition)

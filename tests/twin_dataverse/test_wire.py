@@ -107,6 +107,12 @@ async def test_pages_count_and_order(org: Organisation) -> None:
         ("hm_duedate ne null", ["Alpha"]),
         ("createdon ge 2027-01-15T09:00:00+01:00", ["Alpha", "Beta"]),
         ("createdon gt 2027-01-15T08:00:00.000Z", []),
+        (
+            "Microsoft.Dynamics.CRM.In(PropertyName='hm_invoicenumber',"
+            "PropertyValues=['ALPHA','x'])",
+            ["Alpha"],
+        ),
+        ("Microsoft.Dynamics.CRM.In(PropertyName='hm_amount',PropertyValues=['2','7'])", ["Beta"]),
         ("hm_invoicenumber eq ''' or 1 eq 1 --'", []),
     ],
 )
@@ -138,6 +144,12 @@ async def test_filter_finds(org: Organisation, condition: str, numbers: list[str
         ("GET", "hm_invoices?$filter=hm_amount eq " + "9" * 400, None, 400),
         ("GET", "hm_invoices?$filter=" + "(" * 5000, None, 400),
         ("GET", "hm_invoices?$filter=" + "hm_amount eq 1 or " * 900 + "hm_amount eq 1", None, 400),
+        ("GET", "hm_invoices?$filter=Microsoft.Dynamics.CRM.Today(PropertyName='x')", None, 501),
+        ("GET", "hm_invoices?$filter=Microsoft.Dynamics.CRM.In(PropertyName='x'", None, 400),
+        ("GET", "hm_invoices?fetchXml=<fetch/>", None, 501),
+        ("GET", f"hm_invoices({ID})/hm_amount", None, 501),
+        ("GET", "RetrieveMetadataChanges(Query=@p1)", None, 501),
+        ("POST", "BulkDelete", {}, 404),
         ("POST", "hm_invoices", b"{", 400),
         ("POST", "hm_invoices", b"[1]", 400),
         ("POST", "hm_invoices", b'{"hm_amount": NaN}', 400),

@@ -26,7 +26,7 @@ from sqlalchemy import (
     or_,
 )
 
-from hybridmandate.twin.dataverse.errors import DataverseError
+from hybridmandate.twin.dataverse.errors import DataverseError, unsupported
 
 MAX_LENGTH = 32_768
 MAX_DEPTH = 100
@@ -41,9 +41,10 @@ _TOKEN = re.compile(
     r"|(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)"
     r"|(?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<word>[A-Za-z_][\w.]*)"
-    r"|(?P<mark>[(),])"
+    r"|(?P<mark>[(),=\[\]])"
     r")"
 )
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _COMPARE: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "eq": lambda a, b: a == b,
     "ne": lambda a, b: (a != b) | a.is_(None),
@@ -131,7 +132,9 @@ class _Parser:
         if text in _MATCH and self._take("mark", "("):
             return self._match(text)
         if text == "Microsoft.Dynamics.CRM.In" and self._take("mark", "("):
-            raise _syntax("the function 'Microsoft.Dynamics.CRM.In' is not supported", position)
+            return self._one_of()
+        if text.startswith("Microsoft.Dynamics.CRM."):
+            raise unsupported(f"the filter function {text}")
         column = self._column(text, position)
         operator_kind, operator, at = self._next()
         if operator_kind != "word" or operator not in _COMPARE:
@@ -164,6 +167,32 @@ class _Parser:
         if kind == "word":
             return self._column(text, position)
         raise self._unexpected(-1)
+
+    def _one_of(self) -> ColumnElement[bool]:
+        """`In(PropertyName='column',PropertyValues=['a','b'])`, after its bracket."""
+        self._expect("word", "PropertyName")
+        self._expect("mark", "=")
+        _, name, position = self._next()
+        column = self._column(name.strip("'"), position)
+        self._expect("mark", ",")
+        self._expect("word", "PropertyValues")
+        self._expect("mark", "=")
+        self._expect("mark", "[")
+        values = [self._listed(column)]
+        while self._take("mark", ","):
+            values.append(self._listed(column))
+        self._expect("mark", "]")
+        self._expect("mark", ")")
+        found: ColumnElement[bool] = column.in_(values)
+        return found
+
+    def _listed(self, column: Any) -> Any:
+        """A value of the list; numbers stand in quotes there too."""
+        kind, text, position = self._next()
+        plain = text[1:-1] if kind == "string" else text
+        if isinstance(column.type, Integer | Float) and _NUMBER.fullmatch(plain):
+            return _number(plain, position)
+        return _fitting(column, kind, self._value(kind, text, position), position)
 
     def _match(self, function: str) -> ColumnElement[bool]:
         kind, text, position = self._next()
