@@ -23,7 +23,8 @@ def call_record(
     """
     operation = exchange.operation
     template = operation.url_template if operation is not None else ""
-    path = "/".join(filter(None, ("", exchange.api.path.strip("/"), template.strip("/"))))
+    parts = (exchange.api.path.strip("/"), template.strip("/"))
+    path = "".join(f"/{each}" for each in parts if each)
     status = exchange.response.status
     outcome = "succeeded" if status < 400 else "refused" if status < 500 else "failed"
     detail: dict[str, Any] = {

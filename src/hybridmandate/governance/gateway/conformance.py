@@ -106,15 +106,34 @@ class _Nowhere:
         """Evidence is not what these cases are about."""
 
 
-class Served:
-    """An ASGI application behind uvicorn on a free loopback port."""
+class PromptServer(uvicorn.Server):
+    """uvicorn looks every 0.1 s whether it should end; this one is woken."""
 
-    def __init__(self, app: Any) -> None:
-        config = uvicorn.Config(
-            app, host="127.0.0.1", port=0, log_level="critical", access_log=False
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ended = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._ended.wait()
+
+    def end(self) -> None:
+        """Begin to stop."""
+        self.should_exit = True
+        self._ended.set()
+
+
+class Served:
+    """An ASGI application behind uvicorn: on a free loopback port, or on a Unix socket."""
+
+    def __init__(self, app: Any, *, socket_path: str | None = None) -> None:
+        place: dict[str, Any] = (
+            {"host": "127.0.0.1", "port": 0} if socket_path is None else {"uds": socket_path}
         )
-        self._server = uvicorn.Server(config)
+        config = uvicorn.Config(app, log_level="critical", access_log=False, **place)
+        self._server = PromptServer(config)
         self._task: asyncio.Task[None] | None = None
+        self._by_port = socket_path is None
         self.url = ""
 
     async def __aenter__(self) -> Served:
@@ -123,12 +142,13 @@ class Served:
             if self._task.done():
                 raise RuntimeError("the server did not start")
             await asyncio.sleep(0.002)
-        port = self._server.servers[0].sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
+        if self._by_port:
+            port = self._server.servers[0].sockets[0].getsockname()[1]
+            self.url = f"http://127.0.0.1:{port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.should_exit = True
+        self._server.end()
         assert self._task is not None
         await self._task
 

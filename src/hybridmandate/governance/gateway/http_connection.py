@@ -2,6 +2,9 @@
 
 Parsing is httptools' (the parser of Node.js); this file only moves bytes between it and asyncio.
 A general client costs several times as much a request, which the gateway's hot path would feel.
+
+What belongs to one request is an :class:`Answer` of its own: the connection may carry the next
+request before whoever waits for the first has looked at it.
 """
 
 from __future__ import annotations
@@ -17,78 +20,58 @@ from hybridmandate.governance.gateway.transport import Incoming, TransportFailur
 
 _HIGH_WATER = 256 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
+Stream = AsyncIterator[bytes]
 
 
-class HttpConnection(asyncio.Protocol):
-    """A connection; ``release`` is called with it when it may carry the next request."""
+class Answer:
+    """The response to one request, as the parser reads it."""
 
-    def __init__(self, release: Callable[[HttpConnection], None], read_timeout: float) -> None:
-        self._release = release
-        self._read_timeout = read_timeout
-        self._transport: Any = None
-        self._loop = asyncio.get_running_loop()
-        self._writable: asyncio.Future[None] | None = None
-        self._closed = False
-        self.used = False
-        self._begin("GET")
-
-    @property
-    def usable(self) -> bool:
-        """Whether another request may be sent on it."""
-        return not self._closed and not self._transport.is_closing()
-
-    def _begin(self, method: str) -> None:
+    def __init__(self, connection: HttpConnection, *, bare: bool) -> None:
+        self._connection = connection
         self._parser = httptools.HttpResponseParser(self)
-        self._bare = method == "HEAD"
-        self._head: asyncio.Future[None] | None = None
-        self._status_text = b""
+        self._bare = bare
+        self._reason = b""
         self._headers: list[tuple[str, str]] = []
         self._head_bytes = 0
         self._chunks: deque[bytes] = deque()
         self._buffered = 0
         self._more: asyncio.Future[None] | None = None
-        self._complete = False
-        self._sent = False
-        self._taken = False
         self._broken: str | None = None
-        self.answered = False
+        self.status = 0
+        self.head: asyncio.Future[None] = connection.loop.create_future()
+        self.keep_alive = False
+        self.complete = False
+        self.begun = False
 
-    # --- asyncio ------------------------------------------------------------------------------
+    def feed(self, data: bytes) -> None:
+        """Bytes from the wire. :raises httptools.HttpParserError: when they are no HTTP."""
+        self.begun = True
+        self._parser.feed_data(data)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._closed = True
-        if not self._complete:
-            self._break(f"the connection was lost: {error}" if error else "the connection ended")
-
-    def data_received(self, data: bytes) -> None:
-        if self._complete or self._head is None:
-            self.close()
+    def fail(self, reason: str) -> None:
+        """The response will not come, or not to its end."""
+        if self.complete:
             return
-        self.answered = True
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._break(f"the response is no HTTP: {error}")
-            self.close()
+        self._broken = reason
+        if not self.head.done():
+            self.head.set_exception(TransportFailure(reason))
+            self.head.exception()
+        self._wake()
 
-    def eof_received(self) -> bool:
-        return False
+    def incoming(self, timeout: float) -> Incoming:
+        """The response for whoever asked."""
+        return Incoming(
+            status=self.status,
+            reason=self._reason.decode("latin-1"),
+            headers=self._headers,
+            body=self._stream(timeout),
+            close=self._let_go,
+        )
 
-    def pause_writing(self) -> None:
-        self._writable = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
-        self._writable = None
-
-    # --- httptools ----------------------------------------------------------------------------
+    # --- what httptools calls -----------------------------------------------------------------
 
     def on_status(self, status: bytes) -> None:
-        self._status_text += status
+        self._reason += status
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_bytes += len(name) + len(value)
@@ -97,12 +80,14 @@ class HttpConnection(asyncio.Protocol):
         self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
-        if self._parser.get_status_code() < 200:
-            self._headers, self._status_text = [], b""
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._headers, self._reason = [], b""
             return
-        self._keep_alive = self._parser.should_keep_alive()
-        if self._head is not None and not self._head.done():
-            self._head.set_result(None)
+        self.status = status
+        self.keep_alive = self._parser.should_keep_alive()
+        if not self.head.done():
+            self.head.set_result(None)
         if self._bare:
             self._finish()
 
@@ -110,116 +95,175 @@ class HttpConnection(asyncio.Protocol):
         self._chunks.append(data)
         self._buffered += len(data)
         if self._buffered > _HIGH_WATER:
-            self._transport.pause_reading()
+            self._connection.hold()
         self._wake()
 
     def on_message_complete(self) -> None:
-        if self._parser.get_status_code() >= 200 and not self._complete:
+        if self.status and not self.complete:
             self._finish()
 
-    # --- the request --------------------------------------------------------------------------
+    # --- the body -----------------------------------------------------------------------------
 
-    async def send(
-        self, method: str, head: bytes, body: bytes | AsyncIterator[bytes] | None, *, chunked: bool
-    ) -> Incoming:
-        """Send a request and wait for the response's headers.
-
-        :raises TransportFailure: when the other side does not answer properly.
-        """
-        self._begin(method)
-        self._head = self._loop.create_future()
-        if body is None or isinstance(body, bytes):
-            self._transport.write(head + body if body else head)
-            self._sent = True
-            await self._head
-        else:
-            await self._send_stream(head, body, chunked)
-        return Incoming(
-            status=self._parser.get_status_code(),
-            reason=self._status_text.decode("latin-1"),
-            headers=self._headers,
-            body=self._stream(),
-            close=self._let_go,
-        )
-
-    async def _send_stream(self, head: bytes, body: AsyncIterator[bytes], chunked: bool) -> None:
-        """Write the body while watching for an early answer, which ends the writing."""
-        assert self._head is not None
-        self._transport.write(head)
-        writing = asyncio.ensure_future(self._write(body, chunked))
-        try:
-            await asyncio.wait({writing, self._head}, return_when=asyncio.FIRST_COMPLETED)
-            if writing.done():
-                writing.result()
-                self._sent = True
-                await self._head
-        finally:
-            if not writing.done():
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
-        self._head.result()
-
-    async def _write(self, body: AsyncIterator[bytes], chunked: bool) -> None:
-        async for chunk in body:
-            if chunked:
-                self._transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-            else:
-                self._transport.write(chunk)
-            if self._writable is not None:
-                await self._writable
-        if chunked:
-            self._transport.write(b"0\r\n\r\n")
-
-    # --- the response -------------------------------------------------------------------------
-
-    async def _stream(self) -> AsyncIterator[bytes]:
+    async def _stream(self, pause: float) -> Stream:
         while True:
             while self._chunks:
                 chunk = self._chunks.popleft()
                 before, self._buffered = self._buffered, self._buffered - len(chunk)
-                if before > _HIGH_WATER >= self._buffered and not self._closed:
-                    self._transport.resume_reading()
+                if before > _HIGH_WATER >= self._buffered and not self.complete:
+                    self._connection.go_on()
                 yield chunk
-            if self._complete:
+            if self.complete:
                 return
             if self._broken is not None:
                 raise TransportFailure(f"the response broke off: {self._broken}")
-            self._more = self._loop.create_future()
+            self._more = self._connection.loop.create_future()
             try:
-                async with asyncio.timeout(self._read_timeout):
+                async with asyncio.timeout(pause):
                     await self._more
             except TimeoutError:
-                self.close()
+                self._connection.close()
                 raise TransportFailure("the response's body did not arrive") from None
 
     def _finish(self) -> None:
-        self._complete = True
+        self.complete = True
         self._wake()
-        if self._sent and self._keep_alive and not self._closed:
-            if self._buffered > _HIGH_WATER:
-                self._transport.resume_reading()
-            self._taken = True
-            self._release(self)
-        else:
-            self.close()
+        self._connection.answered(self)
 
     def _let_go(self) -> None:
-        """The response is not wanted any more; a half-read connection cannot be used again."""
-        if not self._taken:
-            self.close()
+        """Nobody wants the rest: a half-read connection cannot be used again."""
+        if not self.complete:
+            self._connection.close()
 
     def _wake(self) -> None:
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
 
-    def _break(self, reason: str) -> None:
-        self._broken = reason
-        if self._head is not None and not self._head.done():
-            self._head.set_exception(TransportFailure(reason))
-        self._wake()
+
+class HttpConnection(asyncio.Protocol):
+    """A connection; ``release`` is called with it when it may carry the next request."""
+
+    def __init__(self, release: Callable[[HttpConnection], None], read_timeout: float) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._release = release
+        self._read_timeout = read_timeout
+        self._transport: Any = None
+        self._writable: asyncio.Future[None] | None = None
+        self._closed = False
+        self._held = False
+        self._sent = False
+        self._answer: Answer | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request may be sent on it."""
+        return not self._closed and not self._transport.is_closing()
+
+    async def send(
+        self, method: str, head: bytes, body: bytes | Stream | None, *, chunked: bool
+    ) -> Incoming:
+        """Send a request and wait for the response's headers.
+
+        :raises TransportFailure: when the other side does not answer properly.
+        """
+        answer = self._answer = Answer(self, bare=method == "HEAD")
+        self._sent = False
+        if body is None or isinstance(body, bytes):
+            self._sent = True
+            self._transport.write(head + body if body else head)
+            await answer.head
+        else:
+            await self._send_stream(answer, head, body, chunked)
+        return answer.incoming(self._read_timeout)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of the current response has arrived."""
+        return self._answer is not None and self._answer.begun
+
+    async def _send_stream(self, answer: Answer, head: bytes, body: Stream, chunked: bool) -> None:
+        """Write the body while watching for an early answer, which ends the writing."""
+        self._transport.write(head)
+        writing = asyncio.ensure_future(self._write(body, chunked))
+        try:
+            await asyncio.wait({writing, answer.head}, return_when=asyncio.FIRST_COMPLETED)
+            if writing.done():
+                writing.result()
+                self._sent = True
+                await answer.head
+        finally:
+            if not writing.done():
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        answer.head.result()
+
+    async def _write(self, body: Stream, chunked: bool) -> None:
+        async for chunk in body:
+            if self._closed:
+                raise TransportFailure("the connection ended while the body was sent")
+            self._transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
+            if self._writable is not None:
+                await self._writable
+        if chunked:
+            self._transport.write(b"0\r\n\r\n")
+
+    def answered(self, answer: Answer) -> None:
+        """A response is complete: the connection is free, or at its end."""
+        if answer is not self._answer:
+            return
+        self._answer = None
+        if self._sent and answer.keep_alive and not self._closed:
+            self.go_on()
+            self._release(self)
+        else:
+            self.close()
+
+    def hold(self) -> None:
+        """Read no further for now."""
+        if not self._held and not self._closed:
+            self._held = True
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Read on."""
+        if self._held and not self._closed:
+            self._held = False
+            self._transport.resume_reading()
 
     def close(self) -> None:
         """End the connection."""
         self._closed = True
         if self._transport is not None:
             self._transport.close()
+        if self._answer is not None:
+            self._answer.fail("the connection was ended")
+
+    # --- what asyncio calls -------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._closed = True
+        self.resume_writing()
+        if self._answer is not None:
+            self._answer.fail(f"the connection was lost: {error}" if error else "it ended early")
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer is None:
+            self.close()
+            return
+        answer = self._answer
+        try:
+            answer.feed(data)
+        except httptools.HttpParserError as error:
+            answer.fail(f"the response is no HTTP: {error}")
+            self.close()
+
+    def pause_writing(self) -> None:
+        if self._writable is None:
+            self._writable = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None

@@ -87,7 +87,7 @@ class HttpPool:
                 return await self._on(connection, outgoing, head, body, chunked=chunked)
             except TransportFailure:
                 # The other side may have closed an idle connection at this very moment.
-                if not again or connection.answered:
+                if not again or connection.begun:
                     raise
         connection = await self._connect(place, outgoing)
         return await self._on(connection, outgoing, head, body, chunked=chunked)

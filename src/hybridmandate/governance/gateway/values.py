@@ -109,6 +109,19 @@ def integer_of(value: Any) -> int:
         ) from None
 
 
+def status_of(value: Any) -> int:
+    """A status code that can be sent, 200 to 599.
+
+    :raises PolicyError: for anything else.
+    """
+    status = integer_of(value)
+    if 200 <= status <= 599:
+        return status
+    raise PolicyError(
+        500, "ExpressionValueEvaluationFailure", f"{status} is no status that can be sent."
+    )
+
+
 def compile_value(text: Text, file: str) -> Value:
     """The value of an attribute or text.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
-from hybridmandate.governance.gateway.values import boolean_of, integer_of, text_of
+from hybridmandate.governance.gateway.values import boolean_of, status_of, text_of
 
 
 @policy("check-header", sections=INBOUND)
@@ -14,7 +14,7 @@ class CheckHeader(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         self._name = reader.value("name")
-        self._status = reader.number_value("failed-check-httpcode", least=100, most=999)
+        self._status = reader.number_value("failed-check-httpcode", least=200, most=599)
         self._message = reader.value("failed-check-error-message")
         self._ignore_case = reader.value("ignore-case")
         self._values = [each.content() for each in reader.children("value")]
@@ -37,5 +37,5 @@ class CheckHeader(Policy):
 
     def _fail(self, exchange: Exchange, reason: str) -> None:
         raise PolicyError(
-            integer_of(self._status.get(exchange)), reason, text_of(self._message.get(exchange))
+            status_of(self._status.get(exchange)), reason, text_of(self._message.get(exchange))
         )

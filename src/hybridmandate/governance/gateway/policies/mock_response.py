@@ -21,7 +21,7 @@ class MockResponse(Policy):
     """
 
     def __init__(self, reader: ElementReader) -> None:
-        self._status = reader.integer("status-code", 200, least=100, most=999)
+        self._status = reader.integer("status-code", 200, least=200, most=599)
         self._type = reader.literal("content-type", "").strip()
         reader.integer("index", 0)
 

@@ -16,7 +16,7 @@ from hybridmandate.governance.gateway.policies.token_check import (
     verified_token,
 )
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
-from hybridmandate.governance.gateway.values import Constant, integer_of, text_of
+from hybridmandate.governance.gateway.values import Constant, status_of, text_of
 
 _CLOUD = "https://login.microsoftonline.com"
 
@@ -38,7 +38,7 @@ class ValidateAzureAdToken(Policy):
                 "<validate-azure-ad-token> takes one of header-name, query-parameter-name, "
                 "token-value"
             )
-        self._status = reader.number_value("failed-validation-httpcode", 401, least=100, most=999)
+        self._status = reader.number_value("failed-validation-httpcode", 401, least=200, most=599)
         self._message = reader.optional_value("failed-validation-error-message")
         self._output = reader.optional_literal("output-token-variable-name")
         if reader.child("decryption-keys") is not None:
@@ -55,7 +55,7 @@ class ValidateAzureAdToken(Policy):
         try:
             token = await self._check(exchange)
         except TokenInvalid as error:
-            error.status = integer_of(self._status.get(exchange))
+            error.status = status_of(self._status.get(exchange))
             if self._message is not None:
                 error.message = text_of(self._message.get(exchange))
             raise

@@ -15,7 +15,7 @@ from hybridmandate.governance.gateway.policies.token_check import (
     verified_token,
 )
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
-from hybridmandate.governance.gateway.values import integer_of, text_of
+from hybridmandate.governance.gateway.values import integer_of, status_of, text_of
 
 
 @policy("validate-jwt", sections=INBOUND)
@@ -30,7 +30,7 @@ class ValidateJwt(Policy):
             reader.refuse(
                 "<validate-jwt> needs exactly one of header-name, query-parameter-name, token-value"
             )
-        self._status = reader.number_value("failed-validation-httpcode", 401, least=100, most=999)
+        self._status = reader.number_value("failed-validation-httpcode", 401, least=200, most=599)
         self._message = reader.optional_value("failed-validation-error-message")
         self._signed = reader.flag("require-signed-tokens", True)
         self._expires = reader.flag("require-expiration-time", True)
@@ -52,7 +52,7 @@ class ValidateJwt(Policy):
         try:
             token = await self._check(exchange)
         except TokenInvalid as error:
-            error.status = integer_of(self._status.get(exchange))
+            error.status = status_of(self._status.get(exchange))
             if self._message is not None:
                 error.message = text_of(self._message.get(exchange))
             raise

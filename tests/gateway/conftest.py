@@ -1,0 +1,5 @@
+"""Fixtures of the gateway's tests."""
+
+from gateway_edge import edge, named_values, settings
+
+__all__ = ["edge", "named_values", "settings"]
