@@ -38,8 +38,7 @@ def test_file_reaches_its_end_with_ledger_and_table_agreeing(world: World, name:
     run = world.drop(name, sample(name))
     state, rows_in, accepted, rejected, committed = ENDS[name]
     if name == "09-above-threshold.xlsx":
-        world.action(run["id"], "Ask_for_approval")
-        assert world.tracking(run["correlationId"])["hm_state"] == "awaitingApproval"
+        world.reaches(run, "awaitingApproval")
         world.approve()
     ended = world.ended(run["id"])
     assert ended["status"] == "Succeeded"
@@ -78,7 +77,7 @@ def test_refused_approval_commits_nothing(world: World) -> None:
     content = sample("09-above-threshold.xlsx")
     before = world.totals()
     run = world.drop("declined.xlsx", content)
-    world.action(run["id"], "Ask_for_approval")
+    world.reaches(run, "awaitingApproval")
     world.approve("Reject")
     world.ended(run["id"])
     assert world.tracking(run["correlationId"])["hm_state"] == "closed"

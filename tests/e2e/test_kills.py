@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.kill, pytest.mark.xdist_group("kills
 
 def test_execution_killed_while_it_works(world: World) -> None:
     run = world.drop("big.csv", invoices_csv("KE", 1500))
-    world.action(run["id"], "Normalize_spreadsheet")
+    world.reaches(run, "processing")
     world.local.supervisor.kill("execution")
     world.ended(run["id"])
     assert world.tracking(run["correlationId"])["hm_state"] == "committed"
@@ -20,7 +20,7 @@ def test_execution_killed_while_it_works(world: World) -> None:
 
 def test_data_gateway_killed_while_it_commits(world: World) -> None:
     run = world.drop("commit.csv", invoices_csv("KD", 1200))
-    world.action(run["id"], "Commit_chunk")
+    world.reaches(run, "committing")
     for _ in range(2):
         time.sleep(0.3)
         world.local.supervisor.kill("data")
@@ -33,7 +33,7 @@ def test_data_gateway_killed_while_it_commits(world: World) -> None:
 def test_flow_engine_killed_while_a_person_is_asked(world: World) -> None:
     content = (EXAMPLE / "samples" / "09-above-threshold.xlsx").read_bytes()
     run = world.drop("waiting.xlsx", content)
-    world.action(run["id"], "Ask_for_approval")
+    world.reaches(run, "awaitingApproval")
     world.local.supervisor.kill("flows")
     world.approve()
     ended = world.ended(run["id"])

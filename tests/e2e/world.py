@@ -80,16 +80,15 @@ class World:
 
         return self.until(over, f"the end of run {run_id}", seconds)
 
-    def action(self, run_id: str, name: str, seconds: float = 60.0) -> dict[str, Any]:
-        """The action of a run, once it has begun."""
+    def reaches(self, run: dict[str, Any], *states: str, seconds: float = 60.0) -> str:
+        """Wait until the tracking record of a run is in one of these states."""
 
-        def begun() -> dict[str, Any] | None:
-            for each in self.run(run_id)["actions"]:
-                if each["name"] == name:
-                    return dict(each)
-            return None
+        def there() -> str | None:
+            found = self.do(Audit.of(self.machine).tracking()).get(run["correlationId"])
+            state = None if found is None else str(found["hm_state"])
+            return state if state in states else None
 
-        return self.until(begun, f"action {name}", seconds)
+        return self.until(there, f"state {' or '.join(states)}", seconds)
 
     def until(self, look: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
         """The first result that is not None; an unreachable service is looked at again."""
