@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from hybridmandate import __version__
-from hybridmandate.cli import develop, evidence, principal, run, solution
+from hybridmandate.cli import contract, develop, evidence, principal, run, solution
 from hybridmandate.cli.demo import demo
 from hybridmandate.cli.trace import trace
 from hybridmandate.cli.up import up
@@ -41,6 +41,7 @@ app.command("resubmit")(run.resubmit)
 app.command("call")(run.call)
 app.command("check")(solution.check)
 app.command("trace")(trace)
+app.add_typer(contract.app, name="contract")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(principal.app, name="principal")
 app.command("test")(develop.run_tests)
