@@ -4,8 +4,9 @@ The ledger row of (job, record) has a fixed id. A replay, or a second call at th
 that id and is answered 'already processed'; a lost answer is resolved by reading the ledger.
 
 A change set that Dataverse undoes never costs a good record: the record that it names is taken out;
-when it names none (the failing part of its documented answer carries no Content-ID), or when other
-writers keep getting in between, the batch is halved until the record stands alone.
+when it names none (the Dataverse guide to batch operations does not show the answer to a change set
+that fails, so a Content-ID in it is hoped for, not relied on), or when other writers keep getting in
+between, the batch is halved until the record stands alone.
 """
 
 from __future__ import annotations
