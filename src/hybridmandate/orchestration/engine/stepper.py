@@ -28,6 +28,7 @@ from hybridmandate.orchestration.engine.working import At, State, Working
 
 RUN_SECONDS = 30 * UNITS["day"]
 """How long a run may last (limits page: 30 days)."""
+_NOT_SHOWN = frozenset({"authentication", "schema"})
 RUN_TOKEN = "run"  # noqa: S105 - names a timer
 
 
@@ -91,6 +92,7 @@ def _first_state(event: RunStarted) -> State:
 
 def _start_run(work: Working, event: RunStarted) -> None:
     work.run["startTime"] = work.now
+    work.state["trigger"] = _trigger_record(work)
     work.state["open"] = len(work.flow.graph.actions)
     try:
         _trigger_correlation(work, event)
@@ -103,6 +105,24 @@ def _start_run(work: Working, event: RunStarted) -> None:
         CONTROL.end_run(work, Status.SUCCEEDED, None, None)
         return
     CONTROL.open_graph(work, work.flow.graph, ())
+
+
+def _trigger_record(work: Working) -> dict[str, Any]:
+    """The trigger as ``trigger()`` gives it; inputs that cannot be evaluated stay away."""
+    trigger = work.flow.trigger
+    inputs = trigger.inputs if isinstance(trigger.inputs, dict) else {}
+    shown = {key: value for key, value in inputs.items() if key not in _NOT_SHOWN}
+    record = {
+        "name": trigger.name,
+        "status": Status.SUCCEEDED.value,
+        "startTime": work.now,
+        "endTime": work.now,
+        **work.state["trigger"],
+    }
+    try:
+        return {**record, "inputs": Reader(work, None, ()).evaluate(shown)}
+    except ActionFault:
+        return record
 
 
 def _trigger_correlation(work: Working, event: RunStarted) -> None:

@@ -38,6 +38,7 @@ from hybridmandate.orchestration.engine.instants import epoch_seconds
 from hybridmandate.orchestration.history import RunHistory, StoredRun
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
+from hybridmandate.orchestration.shells.run_record import connection_values, workflow_record
 from hybridmandate.orchestration.shells.tracking import RunEvidence
 
 WORKFLOW = "flow.run"
@@ -293,13 +294,13 @@ class FlowHost:
 
     def parameters(self, flow: Flow) -> dict[str, Any]:
         """The values of a flow's parameters in this environment."""
-        values = {}
+        values: dict[str, Any] = {}
         for name, parameter in flow.parameters.items():
             known = parameter.schema_name in self._variables if parameter.schema_name else False
             values[name] = (
                 self._variables[str(parameter.schema_name)] if known else parameter.default
             )
-        return values
+        return {**values, **connection_values(flow)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,11 +332,7 @@ def _started(flow: Flow, start: Mapping[str, Any]) -> RunStarted:
         trigger=start["trigger"],
         parameters=start["parameters"],
         correlation_id=start["correlationId"],
-        workflow={
-            "name": flow.workflow_id or flow.name,
-            "tags": {"flowDisplayName": flow.name},
-            "run": {"name": start["runId"]},
-        },
+        workflow=workflow_record(flow, start["runId"]),
         default_retry=start["defaultRetry"],
     )
 

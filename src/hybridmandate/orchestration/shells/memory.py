@@ -33,6 +33,7 @@ from hybridmandate.orchestration.engine import (
 )
 from hybridmandate.orchestration.engine.calls import WATCH_SECONDS
 from hybridmandate.orchestration.engine.retry import retry_after
+from hybridmandate.orchestration.shells.run_record import connection_values, workflow_record
 
 START = 1_774_000_000.0
 """Where a virtual clock begins: 2026-03-20T09:46:40Z."""
@@ -137,9 +138,9 @@ class MemoryHost:
             run_id=run_id,
             seed=run_id,
             trigger={"outputs": trigger or {}},
-            parameters=parameters or {},
+            parameters={**connection_values(flow), **(parameters or {})},
             correlation_id=correlation_id,
-            workflow={"name": flow.workflow_id or flow.name, "run": {"name": run_id}},
+            workflow=workflow_record(flow, run_id),
             default_retry=default_retry,
         )
         transition = step(flow, None, event)
@@ -158,15 +159,21 @@ class MemoryHost:
             happen()
         self.now = until
 
+    def next_event(self) -> bool:
+        """Let time pass until the next thing that is due; False when nothing is."""
+        if not self._queue:
+            return False
+        self.advance(max(0.0, self._queue[0][0] - self.now))
+        return True
+
     def finish(self, run: MemoryRun) -> MemoryRun:
         """Let time pass until the run is over.
 
         :raises RuntimeError: when nothing is due and the run still waits.
         """
         while run.status == "Running":
-            if not self._queue:
+            if not self.next_event():
                 raise RuntimeError(f"run {run.id} waits for {sorted(run.waiting)}")
-            self.advance(max(0.0, self._queue[0][0] - self.now))
         return run
 
     def answer(self, run: MemoryRun, token: str, answer: Answer) -> None:
@@ -216,8 +223,7 @@ class MemoryHost:
         run.calls.append(call)
         run.call_times.append(self.now)
         run.waiting.add(call.token)
-        if call.type == "Workflow":
-            self._child(run, call)
+        if call.type == "Workflow" and self._child(run, call):
             return
         answer = self._service(call)
         if answer is None:
@@ -253,13 +259,12 @@ class MemoryHost:
 
         self._at(self.now + seconds, happen)
 
-    def _child(self, run: MemoryRun, call: Call) -> None:
+    def _child(self, run: MemoryRun, call: Call) -> bool:
+        """Start a child flow that this host knows; any other is a call like the rest."""
         name = str(call.request["host"]["workflowReferenceName"])
         flow = self._flows.get(name.lower()) or self._flows.get(name)
         if flow is None:
-            refused = Answer.refused(f"there is no flow '{name}'")
-            self._later(run, call.token, Delayed(refused, 0.0))
-            return
+            return False
         child_id = f"{run.id}/{call.token}"
         trigger = {"headers": call.request.get("headers") or {}, "body": call.request.get("body")}
         event = RunStarted(
@@ -267,14 +272,16 @@ class MemoryHost:
             run_id=child_id,
             seed=call.idempotency_key,
             trigger={"outputs": trigger},
+            parameters=connection_values(flow),
             correlation_id=call.correlation_id,
-            workflow={"name": name, "run": {"name": child_id}},
+            workflow=workflow_record(flow, child_id),
         )
         transition = step(flow, None, event)
         child = MemoryRun(event.run_id, flow, transition.state, events=[event])
         self.runs.append(child)
         self._parents[child.id] = (run, call.token)
         self._obey(child, transition.commands)
+        return True
 
     def _tell_parent(self, run: MemoryRun) -> None:
         parent, token = self._parents.pop(run.id, (None, ""))
