@@ -9,7 +9,7 @@ from typing import Any
 
 from tree_sitter import Node
 
-from hybridmandate.governance.gateway.csharp.collections import Array, Delegate
+from hybridmandate.governance.gateway.csharp.collections import Delegate
 from hybridmandate.governance.gateway.csharp.compile_assignments import Place, new_place, place_of
 from hybridmandate.governance.gateway.csharp.compile_expressions import binary
 from hybridmandate.governance.gateway.csharp.compile_functions import lambda_code
@@ -31,8 +31,6 @@ from hybridmandate.governance.gateway.csharp.compiler import (
 )
 from hybridmandate.governance.gateway.csharp.conversions import NUMERIC
 from hybridmandate.governance.gateway.csharp.failures import (
-    EXCEPTION_TYPES,
-    ExpressionFailure,
     null_reference,
 )
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
@@ -40,7 +38,6 @@ from hybridmandate.governance.gateway.csharp.regroup import GenericCall, generic
 from hybridmandate.governance.gateway.csharp.types.table import (
     ClrType,
     Member,
-    Run,
     find_type,
     type_of,
 )
@@ -55,6 +52,10 @@ _KEEPS_SEQUENCE = frozenset(
      "Distinct", "Reverse", "Concat", "Union", "Except", "Intersect", "TakeWhile", "SkipWhile",
      "DefaultIfEmpty", "Append", "Prepend", "AsEnumerable"}
 )  # fmt: skip
+
+
+_OWN_FIRST_PARAMETER = frozenset({"Aggregate", "Join"})
+"""Methods whose lambdas do not begin with an element."""
 
 
 class Arguments:
@@ -123,9 +124,7 @@ def check_arguments(c: Compiler, node: Node, member: Member, given: Arguments) -
 def _finish(frame: Frame, result: Any, given: Arguments) -> Any:
     """Charge what a call made and hand out its ``out`` values."""
     kind = type(result)
-    if kind is str:
-        frame[0].budget.allocate(len(result))
-    elif kind is bytearray:
+    if kind is str or kind is bytearray:
         frame[0].budget.allocate(len(result))
     elif given.outs:
         for place, value in zip(given.outs, result[1:], strict=True):
@@ -135,7 +134,7 @@ def _finish(frame: Frame, result: Any, given: Arguments) -> Any:
 
 
 def _bind(member: Member, types: tuple[str, ...]) -> Callable[..., Any]:
-    return partial(member.call, types=types) if member.generic else member.call
+    return partial(member.call, types=types) if member.generic and types else member.call
 
 
 def invoke_known(
@@ -290,7 +289,8 @@ def _method(
     c: Compiler, node: Node, receiver: Code, name_node: Node, arguments: Node | None
 ) -> Code:
     name, types = _name_and_types(c, name_node)
-    given = Arguments(c, arguments, elements_of(receiver.type))
+    element = "" if name in _OWN_FIRST_PARAMETER else elements_of(receiver.type)
+    given = Arguments(c, arguments, element)
     return _method_call(c, name_node, receiver, name, types, given)
 
 
@@ -309,7 +309,7 @@ def _method_call(
     if member is None:
         raise c.error(name_node, f"'{known.name}' does not contain a definition for '{name}'")
     check_arguments(c, name_node, member, given)
-    if known.base is not None and known.base.name == "object" or known.name == "string":
+    if (known.base is not None and known.base.name == "object") or known.name == "string":
         return invoke_known(
             member, receiver, given, types, _returns(member, receiver.type, types, given, name)
         )

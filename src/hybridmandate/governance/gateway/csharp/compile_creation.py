@@ -47,9 +47,7 @@ def object_creation(c: Compiler, node: Node) -> Code:
     return _create(c, node, name, Arguments(c, arguments, ""), initializer)
 
 
-def _create(
-    c: Compiler, node: Node, name: str, given: Arguments, initializer: Node | None
-) -> Code:
+def _create(c: Compiler, node: Node, name: str, given: Arguments, initializer: Node | None) -> Code:
     known = find_type(name)
     assert known is not None
     constructor = known.constructor
@@ -161,7 +159,9 @@ def implicit_creation(c: Compiler, node: Node) -> Code:
         raise c.error(node, "'new()' needs a declared type at its left")
     arguments = Arguments(c, node.child_by_field_name("arguments"), "")
     if not arguments.count and node.child_by_field_name("arguments") is None:
-        arguments = Arguments(c, next((n for n in named(node) if n.type == "argument_list"), None), "")
+        arguments = Arguments(
+            c, next((n for n in named(node) if n.type == "argument_list"), None), ""
+        )
     return _create(
         c, node, c.type_name(type_node), arguments, node.child_by_field_name("initializer")
     )
@@ -254,7 +254,16 @@ def collection_expression(c: Compiler, node: Node) -> Code:
     for each in named(node):
         inner = named(each)[0] if each.type == "collection_element" else each
         spread = inner.type == "spread_element" or text_of(inner).startswith("..")
-        parts.append((spread, c.expression(named(inner)[-1] if named(inner) and spread or inner.type == "expression_element" else inner).run))
+        parts.append(
+            (
+                spread,
+                c.expression(
+                    named(inner)[-1]
+                    if (named(inner) and spread) or inner.type == "expression_element"
+                    else inner
+                ).run,
+            )
+        )
     known = find_type(target) if target and not target.endswith("]") else None
 
     def gather(frame: Frame) -> list[Any]:

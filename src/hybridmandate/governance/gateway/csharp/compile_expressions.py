@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from tree_sitter import Node
@@ -29,15 +28,14 @@ from hybridmandate.governance.gateway.csharp.operators import (
     BINARY,
     COMPARISONS,
     Operation,
+    add,
     complement,
-    increment,
     logical_not,
     negate,
 )
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
 from hybridmandate.governance.gateway.csharp.regroup import generic_call
 from hybridmandate.governance.gateway.csharp.text import as_text
-
 
 
 @expression("identifier")
@@ -75,9 +73,7 @@ def binary(c: Compiler, node: Node) -> Code:
 
 def _goes_on(c: Compiler, node: Node) -> bool:
     return (
-        node.type == "binary_expression"
-        and node.id not in c.instead
-        and generic_call(node) is None
+        node.type == "binary_expression" and node.id not in c.instead and generic_call(node) is None
     )
 
 
@@ -94,7 +90,10 @@ def _one_operator(c: Compiler, node: Node, left: Code) -> Code:
         _need_bool(c, node, sign, left, right)
         return Code(lambda frame: truth(a(frame)) or truth(b(frame)), "bool")
     if sign == "+" and "string" in (left.type, right.type):
-        return Code(_concatenation(a, b), "string")
+        if left.type == "XNamespace":
+            return Code(lambda frame: add(a(frame), b(frame)), "XName")
+        if left.type:
+            return Code(_concatenation(a, b), "string")
     operation = BINARY.get(sign)
     if operation is None:
         raise c.error(node, f"The operator '{sign}' is not supported")
@@ -103,7 +102,7 @@ def _one_operator(c: Compiler, node: Node, left: Code) -> Code:
         return Code(_equality(sign, operation, left, right), "bool")
     result = "bool" if sign in COMPARISONS else _arithmetic_type(sign, left.type, right.type)
     if sign == "+" and "" in (left.type, right.type):
-        return Code(_charged(operation, a, b), result)
+        return Code(_charged(operation, a, b, text=right.type == "string"), result)
     return Code(lambda frame: operation(a(frame), b(frame)), result)
 
 
@@ -116,9 +115,11 @@ def _concatenation(a: Evaluate, b: Evaluate) -> Evaluate:
     return run
 
 
-def _charged(operation: Operation, a: Evaluate, b: Evaluate) -> Evaluate:
+def _charged(operation: Operation, a: Evaluate, b: Evaluate, *, text: bool) -> Evaluate:
     def run(frame: Frame) -> Any:
         value = operation(a(frame), b(frame))
+        if value is None and text:
+            return ""
         if type(value) is str:
             frame[0].budget.allocate(len(value))
         return value
@@ -151,7 +152,9 @@ def truth(value: Any) -> bool:
 def _need_bool(c: Compiler, node: Node, sign: str, *sides: Code) -> None:
     for side in sides:
         if side.type and side.type not in ("bool", "bool?"):
-            raise c.error(node, f"Operator '{sign}' cannot be applied to an operand of type '{side.type}'")
+            raise c.error(
+                node, f"Operator '{sign}' cannot be applied to an operand of type '{side.type}'"
+            )
 
 
 def _refuse_operands(c: Compiler, node: Node, sign: str, left: Code, right: Code) -> None:
@@ -349,5 +352,3 @@ def throw(c: Compiler, node: Node) -> Code:
         raise value(frame)
 
     return Code(run, "throw")
-
-

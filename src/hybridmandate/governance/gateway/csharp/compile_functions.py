@@ -7,7 +7,13 @@ from typing import Any
 from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.collections import Delegate
-from hybridmandate.governance.gateway.csharp.compiler import Code, Compiler, Frame, Function, expression
+from hybridmandate.governance.gateway.csharp.compiler import (
+    Code,
+    Compiler,
+    Frame,
+    Function,
+    expression,
+)
 from hybridmandate.governance.gateway.csharp.conversions import declared
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
 

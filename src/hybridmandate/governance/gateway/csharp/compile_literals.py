@@ -26,7 +26,9 @@ from hybridmandate.governance.gateway.csharp.numbers import (
 from hybridmandate.governance.gateway.csharp.parse import named, text_of
 from hybridmandate.governance.gateway.csharp.text import aligned, as_text, formatted
 
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{1,4})|(.))", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{1,4})|(.))", re.DOTALL
+)
 _SIMPLE = {
     "'": "'", '"': '"', "\\": "\\", "0": "\0", "a": "\a", "b": "\b",
     "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "e": "\x1b",

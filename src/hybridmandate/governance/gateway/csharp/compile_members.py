@@ -7,7 +7,8 @@ from typing import Any
 
 from tree_sitter import Node
 
-from hybridmandate.governance.gateway.csharp.collections import Delegate
+from hybridmandate.governance.gateway.csharp.collections import Array, Delegate
+from hybridmandate.governance.gateway.csharp.compile_assignments import PLACES, Place
 from hybridmandate.governance.gateway.csharp.compiler import (
     SKIP,
     Code,
@@ -18,7 +19,6 @@ from hybridmandate.governance.gateway.csharp.compiler import (
     expression,
 )
 from hybridmandate.governance.gateway.csharp.conversions import VALUE_TYPES
-from hybridmandate.governance.gateway.csharp.compile_assignments import PLACES, Place
 from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure, null_reference
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
 from hybridmandate.governance.gateway.csharp.types.table import (
@@ -31,7 +31,7 @@ from hybridmandate.governance.gateway.csharp.types.table import (
     type_of,
 )
 
-_OPEN_TYPES = frozenset({"ValueTuple", "Array", "object"})
+_OPEN_TYPES = frozenset({"ValueTuple"})
 
 
 def missing(value: Any, name: str) -> ExpressionFailure:
@@ -42,7 +42,9 @@ def missing(value: Any, name: str) -> ExpressionFailure:
     )
 
 
-def skipping(receiver: Code, run: Evaluate, type_name: str, use: Callable[[Any, Frame], Any]) -> Code:
+def skipping(
+    receiver: Code, run: Evaluate, type_name: str, use: Callable[[Any, Frame], Any]
+) -> Code:
     """Code on a receiver; when that may be skipped, so is this."""
     if not receiver.skips:
         return Code(run, type_name)
@@ -112,9 +114,10 @@ def property_of(c: Compiler, node: Node, receiver: Code, name: str) -> Code:
         use = _known_getter(found)
         type_name = _property_type(receiver.type, found)
     else:
-        _refuse_unknown(c, node, name, "properties")
+        if receiver.type != "dynamic":
+            _refuse_unknown(c, node, name, "properties")
         use = _late_getter(name)
-        type_name = ""
+        type_name = "dynamic" if receiver.type == "dynamic" else ""
     value = receiver.run
     return skipping(receiver, lambda frame: use(value(frame), frame), type_name, use)
 
@@ -332,7 +335,7 @@ def _element_getter(index: Evaluate) -> Callable[[Any, Frame], Any]:
 
 def _slice(value: Any, span: Span) -> Any:
     part = value[span.of(len(value))]
-    return type(value)(part, value.element) if isinstance(value, list) else part
+    return Array(part, value.element) if isinstance(value, Array) else part
 
 
 def _element_place(c: Compiler, node: Node) -> Place:

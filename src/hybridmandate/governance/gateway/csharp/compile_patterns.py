@@ -7,14 +7,14 @@ from typing import Any
 
 from tree_sitter import Node
 
+from hybridmandate.governance.gateway.csharp.compile_expressions import common_type
+from hybridmandate.governance.gateway.csharp.compile_members import property_of
 from hybridmandate.governance.gateway.csharp.compiler import Code, Compiler, Frame, expression
 from hybridmandate.governance.gateway.csharp.conversions import is_instance
 from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure
 from hybridmandate.governance.gateway.csharp.operators import BINARY, equal
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
 from hybridmandate.governance.gateway.csharp.text import as_text
-from hybridmandate.governance.gateway.csharp.compile_members import property_of
-from hybridmandate.governance.gateway.csharp.compile_expressions import common_type
 
 Matches = Callable[[Frame, Any], bool]
 
@@ -23,7 +23,9 @@ def pattern(c: Compiler, node: Node, subject: str) -> Matches:
     """Compile a pattern; ``subject`` is the static type of what is matched."""
     make = _PATTERNS.get(node.type)
     if make is None:
-        raise c.error(node, f"'{node.type.replace('_', ' ')}' is not supported in policy expressions")
+        raise c.error(
+            node, f"'{node.type.replace('_', ' ')}' is not supported in policy expressions"
+        )
     return make(c, node, subject)
 
 

@@ -44,7 +44,9 @@ def sequence(c: Compiler, nodes: list[Node]) -> Execute:
     """Statements one after the other; local functions can be called before their place."""
     for node in nodes:
         if node.type == "local_function_statement":
-            returns = c.type_name(field(node, "type")) if text_of(field(node, "type")) != "void" else ""
+            returns = (
+                c.type_name(field(node, "type")) if text_of(field(node, "type")) != "void" else ""
+            )
             c.declare(node, text_of(field(node, "name")), f"Func<{returns}>")
     compiled = [(node, c.statement(node)) for node in nodes]
     first = [step for node, step in compiled if node.type == "local_function_statement"]
@@ -134,7 +136,9 @@ def _declaration(c: Compiler, node: Node) -> Execute:
     type_node = field(node, "type")
     type_name = c.type_name(type_node)
     steps = [
-        _declarator(c, each, type_name) for each in named(node) if each.type == "variable_declarator"
+        _declarator(c, each, type_name)
+        for each in named(node)
+        if each.type == "variable_declarator"
     ]
     if len(steps) == 1:
         return steps[0]
@@ -297,7 +301,9 @@ def for_statement(c: Compiler, node: Node) -> Execute:
             starts.append(_declaration(c, part) if is_declaration else c.expression(part).run)
     condition = node.child_by_field_name("condition")
     test = None if condition is None else c.expression(condition).run
-    updates = [c.expression(part).run for part in node.children_by_field_name("update") if part.is_named]
+    updates = [
+        c.expression(part).run for part in node.children_by_field_name("update") if part.is_named
+    ]
 
     def update(frame: Frame) -> None:
         for each in updates:
@@ -527,4 +533,3 @@ def using_statement(c: Compiler, node: Node) -> Execute:
         return body(frame)
 
     return run
-

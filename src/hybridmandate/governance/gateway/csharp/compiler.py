@@ -14,7 +14,15 @@ from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.conversions import head_of
 from hybridmandate.governance.gateway.csharp.failures import ExpressionSyntaxError
-from hybridmandate.governance.gateway.csharp.parse import Source, field as child, named, text_of, walk
+from hybridmandate.governance.gateway.csharp.parse import (
+    Source,
+    named,
+    text_of,
+    walk,
+)
+from hybridmandate.governance.gateway.csharp.parse import (
+    field as child,
+)
 from hybridmandate.governance.gateway.csharp.regroup import last_operand, operator_at_base
 from hybridmandate.governance.gateway.csharp.types.table import ClrType, find_type
 
@@ -175,8 +183,10 @@ class Compiler:
         text = text_of(node)
         if node.type == "qualified_name" and "<" in text:
             return self.generic(child(node, "name"))
-        if text in ("var", "dynamic"):
+        if text == "var":
             return ""
+        if text == "dynamic":
+            return text
         return self.known_type(node, text).name
 
     def generic(self, node: Node) -> str:

@@ -65,6 +65,10 @@ class Url:
         host = self.host if self.port in (usual, 0) else f"{self.host}:{self.port}"
         return f"{self.scheme}://{host}{self.path}{self.query_string}"
 
+    def clr_text(self) -> str:
+        """The whole URL."""
+        return str(self)
+
 
 @dataclass(slots=True)
 class Request:

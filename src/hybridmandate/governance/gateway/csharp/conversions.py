@@ -124,9 +124,7 @@ def cast_to(target: str, source: str) -> Converter:
     return run
 
 
-def _numeric_cast(
-    target: str, head: str, kind: type, source: str, nullable: bool
-) -> Converter:
+def _numeric_cast(target: str, head: str, kind: type, source: str, nullable: bool) -> Converter:
     boxed = source == "object"
 
     def run(value: Any) -> Any:

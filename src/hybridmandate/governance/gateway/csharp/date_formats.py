@@ -127,7 +127,7 @@ _SHAPES: Final = [
         rf"(?P<M>\d{{1,2}})[-/.](?P<d>\d{{1,2}})[-/.](?P<y>\d{{4}})(?:[T\s]\s*{_TIME})?{_ZONE}",
         rf"{_WEEKDAY}(?P<d>\d{{1,2}})[\s-]{_MONTH}[\s-](?P<y>\d{{4}})(?:\s+{_TIME})?{_ZONE}",
         rf"{_WEEKDAY}{_MONTH}\s+(?P<d>\d{{1,2}}),?\s+(?P<y>\d{{4}})(?:\s+{_TIME})?{_ZONE}",
-        rf"(?P<y>\d{{4}})-(?P<M>\d{{2}})",
+        r"(?P<y>\d{4})-(?P<M>\d{2})",
     )
 ]
 Moment = tuple[int, int | None, bool]

@@ -26,7 +26,9 @@ _START: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 def _checked(ticks: int) -> int:
     if not 0 <= ticks <= MAX_TICKS:
-        raise out_of_range("value", "The added or subtracted value results in an un-representable DateTime.")
+        raise out_of_range(
+            "value", "The added or subtracted value results in an un-representable DateTime."
+        )
     return ticks
 
 
@@ -55,7 +57,9 @@ class TimeSpan:
 
     def __init__(self, ticks: int) -> None:
         if not -(2**63) <= ticks < 2**63:
-            raise ExpressionFailure("TimeSpan overflowed because the duration is too long.", "OverflowException")
+            raise ExpressionFailure(
+                "TimeSpan overflowed because the duration is too long.", "OverflowException"
+            )
         self.ticks = ticks
 
     def clr_text(self) -> str:
@@ -146,7 +150,9 @@ class DateTimeOffset:
 
     def __init__(self, ticks: int, offset: int = 0) -> None:
         if abs(offset) > 14 * 36_000_000_000 or offset % (60 * TICKS):
-            raise out_of_range("offset", "Offset must be within plus or minus 14 hours, in minutes.")
+            raise out_of_range(
+                "offset", "Offset must be within plus or minus 14 hours, in minutes."
+            )
         self.ticks = _checked(ticks)
         self.offset = offset
 

@@ -176,7 +176,9 @@ class _Reader:
             raise _wrong("Unexpected character while parsing path query.")
         words: dict[str, Any] = {"true": True, "false": False, "null": None}
         text = literal[0]
-        number = words[text] if text in words else float(text) if re.search("[.eE]", text) else int(text)
+        number = (
+            words[text] if text in words else float(text) if re.search("[.eE]", text) else int(text)
+        )
         return lambda token: (number,)
 
 
@@ -192,7 +194,9 @@ def _compare(sign: str, compare: Callable[[Any, Any], Any], a: Any, b: Any) -> b
     if sign in ("==", "===", "!=", "!=="):
         return bool(compare(left, right))
     if isinstance(left, str) and isinstance(right, str):
-        return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[sign]
+        return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[
+            sign
+        ]
     if isinstance(left, str) or isinstance(right, str):
         return False
     return bool(compare(left, right))

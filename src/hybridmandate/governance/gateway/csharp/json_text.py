@@ -223,7 +223,7 @@ def literal(value: Any) -> str:
     return _quoted(text)
 
 
-_UNSAFE: Final = re.compile("[\"\\\\\\x00-\\x1f\\x85\u2028\u2029]")
+_UNSAFE: Final = re.compile('["\\\\\\x00-\\x1f\\x85\u2028\u2029]')
 _SHORT: Final = {
     '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f",
 }  # fmt: skip

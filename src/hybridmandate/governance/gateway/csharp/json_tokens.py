@@ -23,11 +23,12 @@ from hybridmandate.governance.gateway.csharp.failures import (
     ExpressionFailure,
     argument,
     argument_null,
+    invalid_cast,
     invalid_operation,
     out_of_range,
 )
 from hybridmandate.governance.gateway.csharp.json_text import read_json, write_json
-from hybridmandate.governance.gateway.csharp.json_values import cast_value, value_text
+from hybridmandate.governance.gateway.csharp.json_values import cast_value, title, value_text
 from hybridmandate.governance.gateway.csharp.numbers import INTEGERS, Char, Long
 from hybridmandate.governance.gateway.csharp.types.table import EnumValue, full_name_of
 
@@ -59,8 +60,10 @@ class JToken:
         """The explicit conversion operators of JToken."""
         value = self.value_token()
         head = target.removesuffix("?")
+        if head.startswith("J") and head[1:2].isupper():
+            raise invalid_cast(full_name_of(self), f"Newtonsoft.Json.Linq.{head}")
         if value is None:
-            raise argument(f"Can not convert {self.kind} to {head.capitalize()}.")
+            raise argument(f"Can not convert {self.kind} to {title(head)}.")
         return cast_value(value.value, value.kind, target)
 
     def value_token(self) -> JValue | None:
@@ -172,7 +175,7 @@ class JArray(JToken):
     def get(self, key: Any) -> JToken:
         if not isinstance(key, int):
             raise argument(
-                f"Accessed JArray values with invalid key value: \"{key}\". "
+                f'Accessed JArray values with invalid key value: "{key}". '
                 "Int32 array index expected."
             )
         if not 0 <= key < len(self.items):

@@ -64,7 +64,7 @@ def cast_value(value: Any, kind: str, target: str) -> Any:
     if value is None:
         if nullable or head in ("string", "byte[]", "Uri"):
             return None
-        raise argument(f"Can not convert Null to {_title(head)}.")
+        raise argument(f"Can not convert Null to {title(head)}.")
     if head == "string":
         return value_text(value)
     if head == "bool":
@@ -73,11 +73,12 @@ def cast_value(value: Any, kind: str, target: str) -> Any:
         return _integer(value, kind, head)
     convert = _CONVERSIONS.get(head)
     if convert is None:
-        raise argument(f"Can not convert {kind} to {_title(head)}.")
+        raise argument(f"Can not convert {kind} to {title(head)}.")
     return convert(value, kind)
 
 
-def _title(name: str) -> str:
+def title(name: str) -> str:
+    """A C# type name as messages of Newtonsoft.Json spell it."""
     titles = {"int": "Int32", "long": "Int64", "bool": "Boolean"}
     return titles.get(name, name[:1].upper() + name[1:])
 
@@ -100,7 +101,7 @@ def _integer(value: Any, kind: str, head: str) -> Any:
         return round_to_integer(value, target)
     if isinstance(value, int):
         return checked(int(value), target)
-    raise argument(f"Can not convert {kind} to {_title(head)}.")
+    raise argument(f"Can not convert {kind} to {title(head)}.")
 
 
 def _number(value: Any, kind: str) -> float:

@@ -10,7 +10,9 @@ from hybridmandate.governance.gateway.csharp.failures import argument_null, bad_
 from hybridmandate.governance.gateway.csharp.numbers import checked, make_decimal, overflow
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,400}")
-_REAL: Final = re.compile(r"[+-]?(?:[0-9][0-9,]{0,400})?(?:\.[0-9]{0,400})?(?:[eE][+-]?[0-9]{1,5})?")
+_REAL: Final = re.compile(
+    r"[+-]?(?:[0-9][0-9,]{0,400})?(?:\.[0-9]{0,400})?(?:[eE][+-]?[0-9]{1,5})?"
+)
 _WIDE: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _SPACE: Final = " \t\n\r\v\f\0"
 

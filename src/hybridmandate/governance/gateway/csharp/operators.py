@@ -54,7 +54,8 @@ def add(a: Any, b: Any) -> Any:
         total = a + b
         return total if _LOW <= total <= _HIGH else wrap(total, int)
     if kind_a is str or kind_b is str:
-        return as_text(a) + as_text(b)
+        own = getattr(a, "clr_add", None)
+        return as_text(a) + as_text(b) if own is None else own(b)
     if kind_a in PROMOTED and kind_b in PROMOTED:
         return compute("+", a, b)
     return _on_objects("+", operator.add, a, b)

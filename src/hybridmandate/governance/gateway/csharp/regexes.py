@@ -17,7 +17,7 @@ from re import _parser as sre  # type: ignore[attr-defined]
 from typing import Any, Final
 
 from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure
-from hybridmandate.governance.gateway.csharp.regex_matcher import MatchTimeout, Matcher, Span
+from hybridmandate.governance.gateway.csharp.regex_matcher import Matcher, MatchTimeout, Span
 
 MAX_PATTERN: Final = 4096
 MAX_INPUT: Final = 1_000_000

@@ -11,7 +11,9 @@ from hybridmandate.governance.gateway.csharp.formats import number_text, plain_t
 from hybridmandate.governance.gateway.csharp.numbers import NUMBERS
 from hybridmandate.governance.gateway.csharp.types.table import EnumValue, Run, full_name_of
 
-_ITEM = re.compile(r"\{\{|\}\}|\{\s*(\d{1,6})\s*(?:,\s*(-?\d{1,6})\s*)?(?::((?:[^{}]|\{\{|\}\})*))?\}|[{}]")
+_ITEM = re.compile(
+    r"\{\{|\}\}|\{\s*(\d{1,6})\s*(?:,\s*(-?\d{1,6})\s*)?(?::((?:[^{}]|\{\{|\}\})*))?\}|[{}]"
+)
 
 
 def as_text(value: Any) -> str:

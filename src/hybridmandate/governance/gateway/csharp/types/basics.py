@@ -115,9 +115,7 @@ TUPLE2.static("Create", lambda *items: Tuple(items), "ValueTuple")
 for _number in range(1, 8):
     TUPLE.property(f"Item{_number}", lambda t, n=_number: t[n - 1])
 
-PAIR: Final = ClrType(
-    "KeyValuePair", "System.Collections.Generic.KeyValuePair", Pair, base=OBJECT
-)
+PAIR: Final = ClrType("KeyValuePair", "System.Collections.Generic.KeyValuePair", Pair, base=OBJECT)
 PAIR.property("Key", lambda pair: pair.key)
 PAIR.property("Value", lambda pair: pair.value)
 PAIR.constructed_by(lambda key, value, *, types=(): Pair(key, value))

@@ -27,6 +27,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
 from hybridmandate.governance.gateway.csharp.numbers import Byte
 from hybridmandate.governance.gateway.csharp.text import as_text
 from hybridmandate.governance.gateway.csharp.types import linq
+from hybridmandate.governance.gateway.csharp.types.strings import STRING
 from hybridmandate.governance.gateway.csharp.types.table import OBJECT, ClrType, Run, alias
 
 _OUTSIDE: Final = (
@@ -121,6 +122,7 @@ for _name, (_call, _returns) in linq.METHODS.items():
     if _name not in ENUMERABLE.static_methods:
         ENUMERABLE.static(_name, _call, "" if _returns in ("T", "T[]") else _returns)
 
+linq.extend(STRING)
 ARRAY: Final = ClrType("Array", "System.Array", Array, base=OBJECT)
 BYTES: Final = ClrType("byte[]", "System.Byte[]", bytearray, base=OBJECT)
 for _made in (ARRAY, BYTES):
@@ -128,7 +130,11 @@ for _made in (ARRAY, BYTES):
     _made.property("Count", len, "int")
     _made.method("GetLength", lambda array, dimension: len(array), "int")
     _made.method("GetValue", array_element, "")
-    _made.method("Clone", lambda array: Array(array, array.element) if isinstance(array, Array) else bytearray(array), "")
+    _made.method(
+        "Clone",
+        lambda array: Array(array, array.element) if isinstance(array, Array) else bytearray(array),
+        "",
+    )
     _made.method("CopyTo", lambda array, other, at: copy(array, 0, other, at, len(array)), "")
     linq.extend(_made)
 ARRAY.indexed_by(array_element, "T", set_array_element)
@@ -149,9 +155,19 @@ ARRAY.static("Copy", copy)
 ARRAY.static("Exists", lambda run, array, match: linq.any_of(run, array, match), "bool")
 ARRAY.static("Find", find, "")
 ARRAY.static("FindIndex", find_index, "int")
-ARRAY.static("FindAll", lambda run, array, match: Array(linq.materialized(run, linq.where(run, array, match)), getattr(array, "element", "byte")), "Array")
+ARRAY.static(
+    "FindAll",
+    lambda run, array, match: Array(
+        linq.materialized(run, linq.where(run, array, match)), getattr(array, "element", "byte")
+    ),
+    "Array",
+)
 ARRAY.static("TrueForAll", linq.all_of, "bool")
-ARRAY.static("ConvertAll", lambda run, array, converter: Array(linq.materialized(run, linq.select(run, array, converter))), "Array")
+ARRAY.static(
+    "ConvertAll",
+    lambda run, array, converter: Array(linq.materialized(run, linq.select(run, array, converter))),
+    "Array",
+)
 ARRAY.static("IndexOf", position, "int")
 ARRAY.static("ForEach", for_each)
 ARRAY.static("Sort", sort)
@@ -232,19 +248,33 @@ LIST.method("Insert", list_insert)
 LIST.method("Remove", list_remove, "bool")
 LIST.method("RemoveAt", remove_at)
 LIST.method("RemoveAll", remove_all, "int")
-LIST.method("RemoveRange", lambda items, index, count: items.__delitem__(slice(index, index + count)))
+LIST.method(
+    "RemoveRange", lambda items, index, count: items.__delitem__(slice(index, index + count))
+)
 LIST.method("Clear", lambda items: items.clear())
 LIST.method("IndexOf", position, "int")
 LIST.method("Find", find, "T")
 LIST.method("FindIndex", find_index, "int")
-LIST.method("FindAll", lambda run, items, match: List(linq.materialized(run, linq.where(run, items, match)), items.element), "List")
+LIST.method(
+    "FindAll",
+    lambda run, items, match: List(
+        linq.materialized(run, linq.where(run, items, match)), items.element
+    ),
+    "List",
+)
 LIST.method("Exists", linq.any_of, "bool")
 LIST.method("TrueForAll", linq.all_of, "bool")
 LIST.method("ForEach", for_each)
 LIST.method("Sort", sort)
 LIST.method("Reverse", reverse)
 LIST.method("GetRange", get_range, "List")
-LIST.method("ConvertAll", lambda run, items, converter, *, types=(): List(linq.materialized(run, linq.select(run, items, converter))), "List")
+LIST.method(
+    "ConvertAll",
+    lambda run, items, converter, *, types=(): List(
+        linq.materialized(run, linq.select(run, items, converter))
+    ),
+    "List",
+)
 linq.extend(LIST)
 for _name in ("IList", "ICollection", "IReadOnlyList", "IReadOnlyCollection"):
     alias(_name, LIST)
@@ -258,8 +288,16 @@ def _taken(items: List, index: int, name: str) -> Any:
 
 QUEUE: Final = ClrType("Queue", "System.Collections.Generic.Queue", Queue, base=OBJECT)
 STACK: Final = ClrType("Stack", "System.Collections.Generic.Stack", Stack, base=OBJECT)
-QUEUE.constructed_by(lambda run, content=None, *, types=(): Queue([] if content is None or isinstance(content, int) else linq.materialized(run, content)))
-STACK.constructed_by(lambda run, content=None, *, types=(): Stack([] if content is None or isinstance(content, int) else linq.materialized(run, content)))
+QUEUE.constructed_by(
+    lambda run, content=None, *, types=(): Queue(
+        [] if content is None or isinstance(content, int) else linq.materialized(run, content)
+    )
+)
+STACK.constructed_by(
+    lambda run, content=None, *, types=(): Stack(
+        [] if content is None or isinstance(content, int) else linq.materialized(run, content)
+    )
+)
 QUEUE.method("Enqueue", list_add)
 QUEUE.method("Dequeue", lambda items: _taken(items, 0, "Queue"), "T")
 QUEUE.method("Peek", lambda items: _taken(List(items), 0, "Queue"), "T")
@@ -272,7 +310,9 @@ for _made in (QUEUE, STACK):
     linq.extend(_made)
 
 
-def make_set(run: Run, content: Any = None, comparer: Any = None, *, types: tuple[str, ...] = ("object",)) -> HashSet:
+def make_set(
+    run: Run, content: Any = None, comparer: Any = None, *, types: tuple[str, ...] = ("object",)
+) -> HashSet:
     """``new HashSet<T>()``, of a sequence, with a comparer."""
     if content is not None and hasattr(content, "ignore_case"):
         content, comparer = None, content
@@ -311,15 +351,27 @@ SET.method("Clear", lambda items: items.clear())
 SET.method("UnionWith", union_with)
 SET.method("IntersectWith", lambda run, items, other: keep_only(run, items, other, True))
 SET.method("ExceptWith", lambda run, items, other: keep_only(run, items, other, False))
-SET.method("Overlaps", lambda run, items, other: any(x in items for x in linq.walked(run, other)), "bool")
-SET.method("IsSubsetOf", lambda run, items, other: set(items) <= set(linq.walked(run, other)), "bool")
-SET.method("IsSupersetOf", lambda run, items, other: all(x in items for x in linq.walked(run, other)), "bool")
-SET.method("SetEquals", lambda run, items, other: set(items) == set(linq.walked(run, other)), "bool")
+SET.method(
+    "Overlaps", lambda run, items, other: any(x in items for x in linq.walked(run, other)), "bool"
+)
+SET.method(
+    "IsSubsetOf", lambda run, items, other: set(items) <= set(linq.walked(run, other)), "bool"
+)
+SET.method(
+    "IsSupersetOf",
+    lambda run, items, other: all(x in items for x in linq.walked(run, other)),
+    "bool",
+)
+SET.method(
+    "SetEquals", lambda run, items, other: set(items) == set(linq.walked(run, other)), "bool"
+)
 linq.extend(SET)
 alias("ISet", SET)
 
 
-def make_dictionary(run: Run, content: Any = None, comparer: Any = None, *, types: tuple[str, ...] = ()) -> Dictionary:
+def make_dictionary(
+    run: Run, content: Any = None, comparer: Any = None, *, types: tuple[str, ...] = ()
+) -> Dictionary:
     """``new Dictionary<K, V>()``, of another, with a comparer."""
     if content is not None and hasattr(content, "ignore_case"):
         content, comparer = None, content
@@ -364,7 +416,9 @@ def try_get(items: Dictionary, key: Any) -> tuple[bool, Any]:
     return (True, items[known]) if known in items else (False, default_of(items.element))
 
 
-def get_or_default(items: Dictionary, key: Any, default: Any = None, *, types: tuple[str, ...] = ()) -> Any:
+def get_or_default(
+    items: Dictionary, key: Any, default: Any = None, *, types: tuple[str, ...] = ()
+) -> Any:
     """``GetValueOrDefault``."""
     known = items.known(key)
     if known in items:
@@ -391,7 +445,11 @@ DICTIONARY.property("Values", lambda items: List(items.values(), items.element),
 DICTIONARY.method("Add", add_entry)
 DICTIONARY.method("TryAdd", try_add, "bool")
 DICTIONARY.method("ContainsKey", lambda items, key: items.known(key) in items, "bool")
-DICTIONARY.method("ContainsValue", lambda items, value: any(linq.same_value(x, value) for x in items.values()), "bool")
+DICTIONARY.method(
+    "ContainsValue",
+    lambda items, value: any(linq.same_value(x, value) for x in items.values()),
+    "bool",
+)
 DICTIONARY.method("TryGetValue", try_get, "bool", outs=1)
 DICTIONARY.method("GetValueOrDefault", get_or_default, "T")
 DICTIONARY.method("Remove", lambda items, key: items.take(key), "bool")

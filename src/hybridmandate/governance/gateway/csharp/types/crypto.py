@@ -100,7 +100,9 @@ class Hasher:
         self.key = key
 
 
-def compute_hash(run: Run, hasher: Hasher, data: Any, offset: int = 0, count: int | None = None) -> bytearray:
+def compute_hash(
+    run: Run, hasher: Hasher, data: Any, offset: int = 0, count: int | None = None
+) -> bytearray:
     """``ComputeHash``."""
     if data is None:
         raise argument_null("buffer")
@@ -131,17 +133,29 @@ for _algorithm in ("MD5", "SHA1", "SHA256", "SHA384", "SHA512"):
     _low = _algorithm.lower()
     _plain = ClrType(_algorithm, f"System.Security.Cryptography.{_algorithm}", base=HASH)
     _plain.static("Create", lambda name=None, a=_low: Hasher(a), "HashAlgorithm")
-    _plain.static("HashData", lambda run, source, a=_low: compute_hash(run, Hasher(a), source), "byte[]")
-    _managed = ClrType(f"{_algorithm}Managed", f"System.Security.Cryptography.{_algorithm}Managed", base=HASH)
+    _plain.static(
+        "HashData", lambda run, source, a=_low: compute_hash(run, Hasher(a), source), "byte[]"
+    )
+    _managed = ClrType(
+        f"{_algorithm}Managed", f"System.Security.Cryptography.{_algorithm}Managed", base=HASH
+    )
     _managed.constructed_by(lambda a=_low: Hasher(a))
-    _hmac = ClrType(f"HMAC{_algorithm}", f"System.Security.Cryptography.HMAC{_algorithm}", base=HASH)
+    _hmac = ClrType(
+        f"HMAC{_algorithm}", f"System.Security.Cryptography.HMAC{_algorithm}", base=HASH
+    )
     _hmac.constructed_by(_keyed(_low))
-    _hmac.static("HashData", lambda run, key, source, a=_low: compute_hash(run, Hasher(a, bytes(key)), source), "byte[]")
+    _hmac.static(
+        "HashData",
+        lambda run, key, source, a=_low: compute_hash(run, Hasher(a, bytes(key)), source),
+        "byte[]",
+    )
 
 CRYPTO: Final = ClrType(
     "CryptographicOperations", "System.Security.Cryptography.CryptographicOperations", base=OBJECT
 )
-CRYPTO.static("FixedTimeEquals", lambda left, right: hmac.compare_digest(bytes(left), bytes(right)), "bool")
+CRYPTO.static(
+    "FixedTimeEquals", lambda left, right: hmac.compare_digest(bytes(left), bytes(right)), "bool"
+)
 
 
 def _aes(algorithm: Any, key: Any, iv: Any) -> Any:
@@ -212,9 +226,13 @@ class Certificate:
         try:
             text = bytes(data)
             pem = text.lstrip().startswith(b"-----")
-            self.found = (x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate)(text)
+            self.found = (
+                x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate
+            )(text)
         except (ValueError, TypeError):
-            raise ExpressionFailure("Cannot find the requested object.", "CryptographicException") from None
+            raise ExpressionFailure(
+                "Cannot find the requested object.", "CryptographicException"
+            ) from None
         self.key = None if key is None else _rsa_key(key)
 
 
@@ -255,7 +273,9 @@ def sign(run: Run, key: RsaKey, data: Any, algorithm: EnumValue, kind: EnumValue
     return bytearray(_private(key).sign(bytes(data), _padding(kind, chosen), chosen))
 
 
-def verify(run: Run, key: RsaKey, data: Any, signature: Any, algorithm: EnumValue, kind: EnumValue) -> bool:
+def verify(
+    run: Run, key: RsaKey, data: Any, signature: Any, algorithm: EnumValue, kind: EnumValue
+) -> bool:
     """``VerifyData``."""
     run.budget.step(200)
     chosen = _HASHES[algorithm.label]()
@@ -337,7 +357,9 @@ def _in_time(run: Run, certificate: Certificate) -> bool:
     return bool(before <= now <= after)
 
 
-def load_certificate(run: Run, raw_data: Any, password: Any = None, flags: Any = None) -> Certificate:
+def load_certificate(
+    run: Run, raw_data: Any, password: Any = None, flags: Any = None
+) -> Certificate:
     """``new X509Certificate2``: DER or PEM, or PKCS #12 with its password."""
     if password is None:
         return Certificate(raw_data)
@@ -367,7 +389,9 @@ CERTIFICATE: Final = ClrType(
     Certificate, base=OBJECT,
 )  # fmt: skip
 CERTIFICATE.constructed_by(load_certificate)
-CERTIFICATE.property("Thumbprint", lambda c: c.found.fingerprint(hashes.SHA1()).hex().upper(), "string")  # noqa: S303
+CERTIFICATE.property(
+    "Thumbprint", lambda c: c.found.fingerprint(hashes.SHA1()).hex().upper(), "string"
+)
 CERTIFICATE.property("Subject", lambda c: _name_text(c.found.subject), "string")
 CERTIFICATE.property("Issuer", lambda c: _name_text(c.found.issuer), "string")
 CERTIFICATE.property("SerialNumber", lambda c: f"{c.found.serial_number:X}".rjust(2, "0"), "string")
@@ -378,10 +402,14 @@ CERTIFICATE.method("Verify", lambda run, c: _in_time(run, c), "bool")
 CERTIFICATE.method("VerifyNoRevocation", lambda run, c: _in_time(run, c), "bool")
 CERTIFICATE.method("GetRSAPublicKey", public_key, "RSA")
 CERTIFICATE.method("GetRSAPrivateKey", private_key, "RSA")
-CERTIFICATE.property("SubjectName", lambda c: DistinguishedName(c.found.subject), "X500DistinguishedName")
-CERTIFICATE.property("IssuerName", lambda c: DistinguishedName(c.found.issuer), "X500DistinguishedName")
+CERTIFICATE.property(
+    "SubjectName", lambda c: DistinguishedName(c.found.subject), "X500DistinguishedName"
+)
+CERTIFICATE.property(
+    "IssuerName", lambda c: DistinguishedName(c.found.issuer), "X500DistinguishedName"
+)
 CERTIFICATE.property("RawData", lambda c: bytearray(c.found.public_bytes(Form.DER)), "byte[]")
 CERTIFICATE.method("GetCertHash", lambda c: bytearray(c.found.fingerprint(hashes.SHA1())), "byte[]")  # noqa: S303
-CERTIFICATE.method("GetCertHashString", lambda c: c.found.fingerprint(hashes.SHA1()).hex().upper(), "string")  # noqa: S303
-
-
+CERTIFICATE.method(
+    "GetCertHashString", lambda c: c.found.fingerprint(hashes.SHA1()).hex().upper(), "string"
+)

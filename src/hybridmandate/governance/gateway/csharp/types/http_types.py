@@ -72,7 +72,9 @@ class Values:
         return sum(1 for _ in self.named.names())
 
 
-def joined_or_default(values: Values, name: Any, default_value: Any = None, *, types: tuple[str, ...] = ()) -> Any:
+def joined_or_default(
+    values: Values, name: Any, default_value: Any = None, *, types: tuple[str, ...] = ()
+) -> Any:
     """``GetValueOrDefault``: the values joined with commas."""
     if name is None:
         raise argument_null("key")
@@ -107,7 +109,9 @@ VALUES: Final = ClrType(
 VALUES.indexed_by(values_of, "string[]")
 VALUES.property("Count", len, "int")
 VALUES.property("Keys", lambda v: List(v.named.names(), "string"), "List<string>")
-VALUES.property("Values", lambda v: List([v.get(n) for n in v.named.names()], "string[]"), "List<string[]>")
+VALUES.property(
+    "Values", lambda v: List([v.get(n) for n in v.named.names()], "string[]"), "List<string[]>"
+)
 VALUES.method("GetValueOrDefault", joined_or_default, "string")
 VALUES.method("ContainsKey", lambda v, name: bool(v.named.values(name)), "bool")
 VALUES.method("TryGetValue", try_get_values, "bool", outs=1)
@@ -234,7 +238,9 @@ def form_content(run: Run, body: Body, preserve_content: Any = False) -> Diction
     return made
 
 
-BODY: Final = ClrType("IMessageBody", "Microsoft.Azure.ApiManagement.IMessageBody", Body, base=OBJECT)
+BODY: Final = ClrType(
+    "IMessageBody", "Microsoft.Azure.ApiManagement.IMessageBody", Body, base=OBJECT
+)
 BODY.method("As", body_as, "T")
 BODY.method("AsFormUrlEncodedContent", form_content, "Dictionary<string,List<string>>")
 
@@ -256,7 +262,15 @@ def _declare(name: str, python: type, **members: str) -> ClrType:
     return made
 
 
-URL: Final = _declare("IUrl", parts.Url, Scheme="string", Host="string", Port="string", Path="string", QueryString="string")
+URL: Final = _declare(
+    "IUrl",
+    parts.Url,
+    Scheme="string",
+    Host="string",
+    Port="string",
+    Path="string",
+    QueryString="string",
+)
 URL.property("Port", lambda url: url.port, "int")
 URL.property("Query", _query, "StringValues")
 URL.method("ToString", _string, "string")
@@ -267,27 +281,72 @@ def _certificate(request: parts.Request) -> Certificate | None:
     return None if request.certificate is None else Certificate(request.certificate)
 
 
-REQUEST: Final = _declare("IRequest", parts.Request, Method="string", Url="IUrl", OriginalUrl="IUrl", IpAddress="string", Id="string")
+REQUEST: Final = _declare(
+    "IRequest",
+    parts.Request,
+    Method="string",
+    Url="IUrl",
+    OriginalUrl="IUrl",
+    IpAddress="string",
+    Id="string",
+)
 REQUEST.property("Headers", lambda r: Values(r.headers), "StringValues")
 REQUEST.property("Body", body_of, "IMessageBody")
-REQUEST.property("MatchedParameters", lambda r: Dictionary(r.matched_parameters, "string", "string", True), "Dictionary<string,string>")
+REQUEST.property(
+    "MatchedParameters",
+    lambda r: Dictionary(r.matched_parameters, "string", "string", True),
+    "Dictionary<string,string>",
+)
 REQUEST.property("Certificate", _certificate, "X509Certificate2")
 RESPONSE: Final = _declare("IResponse", parts.Response, StatusCode="int", StatusReason="string")
 RESPONSE.property("Headers", lambda r: Values(r.headers), "StringValues")
 RESPONSE.property("Body", body_of, "IMessageBody")
 
 WORKSPACE: Final = _declare("IWorkspace", parts.Workspace, Id="string", Name="string")
-API: Final = _declare("IApi", parts.Api, Id="string", Name="string", Path="string", Revision="string", Version="string", ServiceUrl="IUrl", IsCurrentRevision="bool", Workspace="IWorkspace")
+API: Final = _declare(
+    "IApi",
+    parts.Api,
+    Id="string",
+    Name="string",
+    Path="string",
+    Revision="string",
+    Version="string",
+    ServiceUrl="IUrl",
+    IsCurrentRevision="bool",
+    Workspace="IWorkspace",
+)
 API.property("Protocols", lambda a: Array(a.protocols, "string"), "string[]")
-OPERATION: Final = _declare("IOperation", parts.Operation, Id="string", Method="string", Name="string", UrlTemplate="string")
+OPERATION: Final = _declare(
+    "IOperation", parts.Operation, Id="string", Method="string", Name="string", UrlTemplate="string"
+)
 GROUP: Final = _declare("IGroup", parts.Group, Id="string", Name="string")
 IDENTITY: Final = _declare("IUserIdentity", parts.UserIdentity, Id="string", Provider="string")
-USER: Final = _declare("IUser", parts.User, Id="string", Email="string", FirstName="string", LastName="string", Note="string")
+USER: Final = _declare(
+    "IUser",
+    parts.User,
+    Id="string",
+    Email="string",
+    FirstName="string",
+    LastName="string",
+    Note="string",
+)
 USER.property("Groups", lambda u: List(u.groups, "IGroup"), "IEnumerable<IGroup>")
-USER.property("Identities", lambda u: List(u.identities, "IUserIdentity"), "IEnumerable<IUserIdentity>")
+USER.property(
+    "Identities", lambda u: List(u.identities, "IUserIdentity"), "IEnumerable<IUserIdentity>"
+)
 USER.property("RegistrationDate", lambda u: seconds_moment(u.registration_date), "DateTime")
-STATE: Final = enumeration("ProductState", "Microsoft.Azure.ApiManagement.ProductState", ["NotPublished", "Published"])
-PRODUCT: Final = _declare("IProduct", parts.Product, Id="string", Name="string", ApprovalRequired="bool", SubscriptionRequired="bool", Workspace="IWorkspace")
+STATE: Final = enumeration(
+    "ProductState", "Microsoft.Azure.ApiManagement.ProductState", ["NotPublished", "Published"]
+)
+PRODUCT: Final = _declare(
+    "IProduct",
+    parts.Product,
+    Id="string",
+    Name="string",
+    ApprovalRequired="bool",
+    SubscriptionRequired="bool",
+    Workspace="IWorkspace",
+)
 PRODUCT.property("SubscriptionLimit", lambda p: p.subscription_limit, "int?")
 PRODUCT.property("SubscriptionsLimit", lambda p: p.subscription_limit, "int?")
 PRODUCT.property("State", lambda p: STATE.values[p.state], "ProductState")
@@ -299,12 +358,29 @@ def _moment(seconds: float | None) -> DateTime | None:
     return None if seconds is None else seconds_moment(seconds)
 
 
-SUBSCRIPTION: Final = _declare("ISubscription", parts.Subscription, Id="string", Name="string", Key="string", PrimaryKey="string", SecondaryKey="string")
+SUBSCRIPTION: Final = _declare(
+    "ISubscription",
+    parts.Subscription,
+    Id="string",
+    Name="string",
+    Key="string",
+    PrimaryKey="string",
+    SecondaryKey="string",
+)
 SUBSCRIPTION.property("CreatedDate", lambda s: _moment(s.created_date), "DateTime")
 SUBSCRIPTION.property("StartDate", lambda s: _moment(s.start_date), "DateTime?")
 SUBSCRIPTION.property("EndDate", lambda s: _moment(s.end_date), "DateTime?")
-DEPLOYMENT: Final = _declare("IDeployment", parts.Deployment, Region="string", ServiceId="string", ServiceName="string", GatewayId="string")
-DEPLOYMENT.property("Certificates", lambda d: _certificates(d), "Dictionary<string,X509Certificate2>")
+DEPLOYMENT: Final = _declare(
+    "IDeployment",
+    parts.Deployment,
+    Region="string",
+    ServiceId="string",
+    ServiceName="string",
+    GatewayId="string",
+)
+DEPLOYMENT.property(
+    "Certificates", lambda d: _certificates(d), "Dictionary<string,X509Certificate2>"
+)
 
 
 class Gateway:
@@ -329,13 +405,39 @@ GATEWAY.property("InstanceId", lambda g: g.id, "string")
 GATEWAY.property("IsManaged", lambda g: g.id == "managed", "bool")
 DEPLOYMENT.property("Gateway", lambda d: Gateway(d.gateway_id), "IGateway")
 
-LAST_ERROR: Final = _declare("ILastError", parts.LastError, Source="string", Reason="string", Message="string", Section="string", Scope="string", Path="string", PolicyId="string")
+LAST_ERROR: Final = _declare(
+    "ILastError",
+    parts.LastError,
+    Source="string",
+    Reason="string",
+    Message="string",
+    Section="string",
+    Scope="string",
+    Path="string",
+    PolicyId="string",
+)
 
-CONTEXT: Final = _declare("PolicyContext", parts.PolicyContext, Request="IRequest", Response="IResponse", Api="IApi", Operation="IOperation", Product="IProduct", Subscription="ISubscription", User="IUser", Workspace="IWorkspace", Deployment="IDeployment", LastError="ILastError", Tracing="bool")
+CONTEXT: Final = _declare(
+    "PolicyContext",
+    parts.PolicyContext,
+    Request="IRequest",
+    Response="IResponse",
+    Api="IApi",
+    Operation="IOperation",
+    Product="IProduct",
+    Subscription="ISubscription",
+    User="IUser",
+    Workspace="IWorkspace",
+    Deployment="IDeployment",
+    LastError="ILastError",
+    Tracing="bool",
+)
 CONTEXT.property("Variables", lambda c: Variables(c.variables), "Variables")
 CONTEXT.property("RequestId", lambda c: _request_id(c), "Guid")
 CONTEXT.property("Timestamp", lambda c: seconds_moment(c.started), "DateTime")
-CONTEXT.property("Elapsed", lambda c: TimeSpan(int((c.clock() - c.started) * 1_000_000) * 10), "TimeSpan")
+CONTEXT.property(
+    "Elapsed", lambda c: TimeSpan(int((c.clock() - c.started) * 1_000_000) * 10), "TimeSpan"
+)
 CONTEXT.method("Trace", lambda c, message, *more: c.trace(as_text(message)), "")
 
 
@@ -356,7 +458,12 @@ for _label, _claim in (("Id", "jti"), ("Issuer", "iss"), ("Subject", "sub")):
     JWT.property(_label, lambda j, c=_claim: j.claim(c), "string")
 for _label, _claim in (("ExpirationTime", "exp"), ("NotBefore", "nbf"), ("IssuedAt", "iat")):
     JWT.property(_label, lambda j, c=_claim: j.moment(c), "DateTime?")
-BASIC: Final = ClrType("BasicAuthCredentials", "Microsoft.Azure.ApiManagement.BasicAuthCredentials", BasicCredentials, base=OBJECT)
+BASIC: Final = ClrType(
+    "BasicAuthCredentials",
+    "Microsoft.Azure.ApiManagement.BasicAuthCredentials",
+    BasicCredentials,
+    base=OBJECT,
+)
 BASIC.property("UserId", lambda b: b.user_id, "string")
 BASIC.property("Username", lambda b: b.user_id, "string")
 BASIC.property("Password", lambda b: b.password, "string")
@@ -383,6 +490,10 @@ class Authorization:
         self.claims = claims
 
 
-AUTHORIZATION: Final = ClrType("Authorization", "Microsoft.Azure.ApiManagement.Authorization", Authorization, base=OBJECT)
+AUTHORIZATION: Final = ClrType(
+    "Authorization", "Microsoft.Azure.ApiManagement.Authorization", Authorization, base=OBJECT
+)
 AUTHORIZATION.property("AccessToken", lambda a: a.access_token, "string")
-AUTHORIZATION.property("Claims", lambda a: Dictionary(a.claims, "string", "object"), "Dictionary<string,object>")
+AUTHORIZATION.property(
+    "Claims", lambda a: Dictionary(a.claims, "string", "object"), "Dictionary<string,object>"
+)

@@ -46,9 +46,7 @@ KINDS: Final = enumeration(
     ["None", "Object", "Array", "Constructor", "Property", "Comment", "Integer", "Float", "String",
      "Boolean", "Null", "Undefined", "Date", "Raw", "Bytes", "Guid", "Uri", "TimeSpan"],
 )  # fmt: skip
-FORMATTING: Final = enumeration(
-    "Formatting", "Newtonsoft.Json.Formatting", ["None", "Indented"]
-)
+FORMATTING: Final = enumeration("Formatting", "Newtonsoft.Json.Formatting", ["None", "Indented"])
 _BYTES_PER_SIGN: Final = 8
 """What a parsed document takes in memory for each character, roughly."""
 
@@ -177,7 +175,9 @@ def as_jtoken(given: Any) -> Any:
 
 TOKEN: Final = ClrType("JToken", "Newtonsoft.Json.Linq.JToken", JToken, base=OBJECT)
 TOKEN.cast = as_jtoken
-TOKEN.indexed_by(lambda token, key: token.get(key), "JToken", lambda token, key, new: token.put(key, new))
+TOKEN.indexed_by(
+    lambda token, key: token.get(key), "JToken", lambda token, key, new: token.put(key, new)
+)
 TOKEN.property("Type", lambda token: KINDS.values[token.kind], "JTokenType")
 TOKEN.property("Parent", lambda token: token.parent, "JToken")
 TOKEN.property("Path", lambda token: token.path(), "string")
@@ -189,19 +189,46 @@ TOKEN.property("Next", lambda token: neighbour(token, 1), "JToken")
 TOKEN.property("Previous", lambda token: neighbour(token, -1), "JToken")
 TOKEN.method("ToString", to_text, "string")
 TOKEN.method("Value", value, "T")
-TOKEN.method("Values", lambda run, token, *, types=("JToken",): Sequence(lambda: (convert_token(x.content if isinstance(x, JProperty) else x, types[0]) for x in linq.walked(run, token))), "IEnumerable")
-TOKEN.method("Children", lambda run, token, *, types=("JToken",): Sequence(lambda: (x for x in linq.walked(run, token) if is_instance(x, types[0]))), "IEnumerable<JToken>")
+TOKEN.method(
+    "Values",
+    lambda run, token, *, types=("JToken",): Sequence(
+        lambda: (
+            convert_token(x.content if isinstance(x, JProperty) else x, types[0])
+            for x in linq.walked(run, token)
+        )
+    ),
+    "IEnumerable",
+)
+TOKEN.method(
+    "Children",
+    lambda run, token, *, types=("JToken",): Sequence(
+        lambda: (x for x in linq.walked(run, token) if is_instance(x, types[0]))
+    ),
+    "IEnumerable<JToken>",
+)
 TOKEN.method("SelectToken", select_token, "JToken")
-TOKEN.method("SelectTokens", lambda run, token, path, error_when_no_match=False: Sequence(lambda: _selected(run, token, path)), "IEnumerable<JToken>")
+TOKEN.method(
+    "SelectTokens",
+    lambda run, token, path, error_when_no_match=False: Sequence(
+        lambda: _selected(run, token, path)
+    ),
+    "IEnumerable<JToken>",
+)
 TOKEN.method("ToObject", to_object, "T")
 TOKEN.method("DeepClone", lambda run, token: charged_copy(run, token), "JToken")
 TOKEN.method("Remove", lambda token: token.remove())
 TOKEN.method("Replace", lambda token, new: token.replace(adopt(token, new)))
-TOKEN.method("Descendants", lambda run, token: Sequence(lambda: linq.walked(run, Sequence(token.descendants))), "IEnumerable<JToken>")
+TOKEN.method(
+    "Descendants",
+    lambda run, token: Sequence(lambda: linq.walked(run, Sequence(token.descendants))),
+    "IEnumerable<JToken>",
+)
 TOKEN.method("Ancestors", lambda token: List(ancestors(token)), "IEnumerable<JToken>")
 TOKEN.static("Parse", lambda run, json, settings=None: parsed(run, json), "JToken")
 TOKEN.static("FromObject", lambda run, o: made_of(run, o), "JToken")
-TOKEN.static("DeepEquals", lambda t1, t2: t1 is t2 if t1 is None or t2 is None else t1.same_as(t2), "bool")
+TOKEN.static(
+    "DeepEquals", lambda t1, t2: t1 is t2 if t1 is None or t2 is None else t1.same_as(t2), "bool"
+)
 linq.extend(TOKEN)
 
 
@@ -326,14 +353,22 @@ OBJECT_TYPE.method("Remove", object_remove, "bool")
 OBJECT_TYPE.method("RemoveAll", lambda o: o.members.clear())
 OBJECT_TYPE.method("AddFirst", lambda run, o, content: make_first(run, o, content))
 OBJECT_TYPE.method("ContainsKey", lambda o, property_name: property_name in o.members, "bool")
-OBJECT_TYPE.method("Property", lambda o, name, comparison=None: _member(o, name, comparison), "JProperty")
+OBJECT_TYPE.method(
+    "Property", lambda o, name, comparison=None: _member(o, name, comparison), "JProperty"
+)
 OBJECT_TYPE.method("Properties", lambda o: List(o.members.values(), "JProperty"), "List<JProperty>")
-OBJECT_TYPE.method("PropertyValues", lambda o: List([p.content for p in o.members.values()], "JToken"), "List<JToken>")
+OBJECT_TYPE.method(
+    "PropertyValues",
+    lambda o: List([p.content for p in o.members.values()], "JToken"),
+    "List<JToken>",
+)
 OBJECT_TYPE.method("GetValue", get_value, "JToken")
 OBJECT_TYPE.method("TryGetValue", try_get_value, "bool", outs=1)
 OBJECT_TYPE.method("Merge", merge)
 OBJECT_TYPE.method("DeepClone", charged_copy, "JToken")
-OBJECT_TYPE.static("Parse", lambda run, json, settings=None: _parse_as(run, json, JObject, "JObject"), "JObject")
+OBJECT_TYPE.static(
+    "Parse", lambda run, json, settings=None: _parse_as(run, json, JObject, "JObject"), "JObject"
+)
 OBJECT_TYPE.static("FromObject", lambda run, o: made_of(run, o), "JObject")
 
 
@@ -375,7 +410,7 @@ def array_remove(target: JArray, item: Any = None) -> bool:
     if item is None:
         target.remove()
         return True
-    at = next((i for i, x in enumerate(target.items) if linq.same_value(x, as_jtoken(item))), -1)
+    at = target.index(item)
     if at >= 0:
         del target.items[at]
     return at >= 0
@@ -391,17 +426,23 @@ def array_remove_at(target: JArray, index: int) -> None:
 ARRAY_TYPE.constructed_by(make_array)
 ARRAY_TYPE.property("Count", lambda a: len(a.items), "int")
 ARRAY_TYPE.method("Add", array_add)
-ARRAY_TYPE.method("AddFirst", lambda run, a, content: (run.budget.allocate(128), a.insert(0, content))[1])
-ARRAY_TYPE.method("Insert", lambda run, a, index, item: (run.budget.allocate(128), a.insert(index, item))[1])
+ARRAY_TYPE.method(
+    "AddFirst", lambda run, a, content: (run.budget.allocate(128), a.insert(0, content))[1]
+)
+ARRAY_TYPE.method(
+    "Insert", lambda run, a, index, item: (run.budget.allocate(128), a.insert(index, item))[1]
+)
 ARRAY_TYPE.method("Remove", array_remove, "bool")
 ARRAY_TYPE.method("RemoveAt", array_remove_at)
 ARRAY_TYPE.method("RemoveAll", lambda a: a.items.clear())
 ARRAY_TYPE.method("Clear", lambda a: a.items.clear())
-ARRAY_TYPE.method("Contains", lambda run, a, item: linq.contains(run, a, as_jtoken(item)), "bool")
-ARRAY_TYPE.method("IndexOf", lambda a, item: next((i for i, x in enumerate(a.items) if linq.same_value(x, as_jtoken(item))), -1), "int")
+ARRAY_TYPE.method("Contains", lambda array, item: array.index(item) >= 0, "bool")
+ARRAY_TYPE.method("IndexOf", lambda array, item: array.index(item), "int")
 ARRAY_TYPE.method("Merge", merge)
 ARRAY_TYPE.method("DeepClone", charged_copy, "JToken")
-ARRAY_TYPE.static("Parse", lambda run, json, settings=None: _parse_as(run, json, JArray, "JArray"), "JArray")
+ARRAY_TYPE.static(
+    "Parse", lambda run, json, settings=None: _parse_as(run, json, JArray, "JArray"), "JArray"
+)
 ARRAY_TYPE.static("FromObject", lambda run, o: made_of(run, o), "JArray")
 
 
@@ -475,7 +516,9 @@ def _drop_nulls(token: JToken) -> None:
                 del item.members[name]
 
 
-def deserialize_text(run: Run, value: Any, *options: Any, types: tuple[str, ...] = ("object",)) -> Any:
+def deserialize_text(
+    run: Run, value: Any, *options: Any, types: tuple[str, ...] = ("object",)
+) -> Any:
     """``JsonConvert.DeserializeObject``; without a type it gives a token."""
     if value is None:
         raise argument_null("value")

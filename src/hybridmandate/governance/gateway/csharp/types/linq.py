@@ -79,7 +79,14 @@ def where(run: Run, source: Any, predicate: Test) -> Sequence:
     return lazy(lambda: (x for x in walked(run, source) if predicate(x)))
 
 
-def select_many(run: Run, source: Any, selector: Test, result: Test | None = None, *, types: tuple[str, ...] = ()) -> Sequence:
+def select_many(
+    run: Run,
+    source: Any,
+    selector: Test,
+    result: Test | None = None,
+    *,
+    types: tuple[str, ...] = (),
+) -> Sequence:
     """``SelectMany``."""
 
     def make() -> Iterator[Any]:
@@ -361,7 +368,11 @@ def concat(run: Run, source: Any, other: Any) -> Sequence:
 
 def except_(run: Run, source: Any, other: Any, comparer: Any = None) -> Sequence:
     """``Except``."""
-    return lazy(lambda: _unique(run, walked(run, source), {_key(x, comparer) for x in walked(run, other)}, comparer))
+    return lazy(
+        lambda: _unique(
+            run, walked(run, source), {_key(x, comparer) for x in walked(run, other)}, comparer
+        )
+    )
 
 
 def intersect(run: Run, source: Any, other: Any, comparer: Any = None) -> Sequence:
@@ -375,7 +386,9 @@ def intersect(run: Run, source: Any, other: Any, comparer: Any = None) -> Sequen
     return lazy(make)
 
 
-def group_by(run: Run, source: Any, key: Test, element: Test | None = None, *, types: tuple[str, ...] = ()) -> Sequence:
+def group_by(
+    run: Run, source: Any, key: Test, element: Test | None = None, *, types: tuple[str, ...] = ()
+) -> Sequence:
     """``GroupBy``: groups in the order of their first element."""
 
     def make() -> Iterator[Any]:
@@ -390,7 +403,9 @@ def group_by(run: Run, source: Any, key: Test, element: Test | None = None, *, t
     return lazy(make)
 
 
-def join(run: Run, source: Any, inner: Any, outer_key: Test, inner_key: Test, result: Test) -> Sequence:
+def join(
+    run: Run, source: Any, inner: Any, outer_key: Test, inner_key: Test, result: Test
+) -> Sequence:
     """``Join``."""
 
     def make() -> Iterator[Any]:
@@ -432,7 +447,9 @@ def zip_(run: Run, source: Any, other: Any, result: Test | None = None) -> Seque
     )
 
 
-def to_dictionary(run: Run, source: Any, key: Test, *rest: Any, types: tuple[str, ...] = ()) -> Dictionary:
+def to_dictionary(
+    run: Run, source: Any, key: Test, *rest: Any, types: tuple[str, ...] = ()
+) -> Dictionary:
     """``ToDictionary``. :raises ExpressionFailure: ArgumentException for a key that is twice."""
     element = next((r for r in rest if isinstance(r, Delegate)), None)
     comparer = next((r for r in rest if not isinstance(r, Delegate)), None)
@@ -461,7 +478,13 @@ def _element(source: Any, items: list[Any]) -> str:
     if not items:
         return "object"
     kinds = {type(item) for item in items}
-    return {str: "string", int: "int", float: "double", Long: "long", Char: "char"}.get(kinds.pop(), "object") if len(kinds) == 1 else "object"
+    return (
+        {str: "string", int: "int", float: "double", Long: "long", Char: "char"}.get(
+            kinds.pop(), "object"
+        )
+        if len(kinds) == 1
+        else "object"
+    )
 
 
 def to_list(run: Run, source: Any) -> List:
@@ -475,7 +498,10 @@ def element_at(run: Run, source: Any, index: int) -> Any:
     for at, item in enumerate(walked(run, source)):
         if at == index:
             return item
-    raise out_of_range("index", "Index was out of range. Must be non-negative and less than the size of the collection.")
+    raise out_of_range(
+        "index",
+        "Index was out of range. Must be non-negative and less than the size of the collection.",
+    )
 
 
 def element_at_or_default(run: Run, source: Any, index: int) -> Any:

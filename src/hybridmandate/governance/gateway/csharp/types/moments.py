@@ -37,7 +37,9 @@ from hybridmandate.governance.gateway.csharp.types.table import (
 from hybridmandate.governance.gateway.csharp.types.windows_zones import WINDOWS_ZONES
 
 KIND: Final = enumeration("DateTimeKind", "System.DateTimeKind", ["Unspecified", "Utc", "Local"])
-WEEKDAY: Final = enumeration("DayOfWeek", "System.DayOfWeek", [months.day_name[(i + 6) % 7] for i in range(7)])
+WEEKDAY: Final = enumeration(
+    "DayOfWeek", "System.DayOfWeek", [months.day_name[(i + 6) % 7] for i in range(7)]
+)
 STYLES: Final = enumeration(
     "DateTimeStyles",
     "System.Globalization.DateTimeStyles",
@@ -78,7 +80,9 @@ def _component(unit: int, modulo: int) -> Callable[[Any], int]:
 def span_of(value: Any, unit: int) -> TimeSpan:
     """``TimeSpan.FromSeconds`` and its like."""
     if isinstance(value, float) and not math.isfinite(value):
-        raise ExpressionFailure("TimeSpan does not accept floating point Not-a-Number values.", "ArgumentException")
+        raise ExpressionFailure(
+            "TimeSpan does not accept floating point Not-a-Number values.", "ArgumentException"
+        )
     return TimeSpan(round(value * unit))
 
 
@@ -123,7 +127,13 @@ SPAN.constant("Zero", TimeSpan(0), "TimeSpan")
 SPAN.constant("_default", TimeSpan(0), "TimeSpan")
 SPAN.constant("MaxValue", TimeSpan(2**63 - 1), "TimeSpan")
 SPAN.constant("MinValue", TimeSpan(-(2**63)), "TimeSpan")
-for _label, _unit in (("Second", TICKS), ("Minute", _MINUTE), ("Hour", _HOUR), ("Day", DAY), ("Millisecond", _MILLISECOND)):
+for _label, _unit in (
+    ("Second", TICKS),
+    ("Minute", _MINUTE),
+    ("Hour", _HOUR),
+    ("Day", DAY),
+    ("Millisecond", _MILLISECOND),
+):
     SPAN.constant(f"TicksPer{_label}", Long(_unit), "long")
 SPAN.static("Parse", lambda s, provider=None: parse_time_span(s), "TimeSpan")
 SPAN.method("Add", lambda span, other: span + other, "TimeSpan")
@@ -190,7 +200,9 @@ def add_months(value: Any, count: int) -> Any:
     total = moment.year * 12 + moment.month - 1 + count
     year, month = divmod(total, 12)
     if not 1 <= year <= 9999:
-        raise out_of_range("months", "The added or subtracted value results in an un-representable DateTime.")
+        raise out_of_range(
+            "months", "The added or subtracted value results in an un-representable DateTime."
+        )
     day = min(moment.day, months.monthrange(year, month + 1)[1])
     return with_ticks(value, from_parts(year, month + 1, day, value.ticks % DAY))
 
@@ -271,15 +283,29 @@ DATE.method("ToShortTimeString", lambda v: v.clr_format("t"), "string")
 DATE.method("ToLongTimeString", lambda v: v.clr_format("T"), "string")
 DATE.static_property("UtcNow", lambda run: DateTime(now_ticks(run), "Utc"), "DateTime")
 DATE.static_property("Now", lambda run: DateTime(now_ticks(run), "Local"), "DateTime")
-DATE.static_property("Today", lambda run: DateTime(now_ticks(run) // DAY * DAY, "Local"), "DateTime")
+DATE.static_property(
+    "Today", lambda run: DateTime(now_ticks(run) // DAY * DAY, "Local"), "DateTime"
+)
 DATE.constant("MinValue", DateTime(0), "DateTime")
 DATE.constant("_default", DateTime(0), "DateTime")
 DATE.constant("MaxValue", DateTime(MAX_TICKS), "DateTime")
 DATE.constant("UnixEpoch", DateTime(UNIX_TICKS, "Utc"), "DateTime")
 DATE.static("Parse", parse_date, "DateTime")
 DATE.static("ParseExact", parse_date_exact, "DateTime")
-DATE.static("TryParse", lambda s, provider=None, styles=None: _attempt(parse_date, DateTime(0))(s, provider, styles), "bool", outs=1)
-DATE.static("TryParseExact", lambda s, form, provider=None, style=None: _attempt(parse_date_exact, DateTime(0))(s, form, provider, style), "bool", outs=1)
+DATE.static(
+    "TryParse",
+    lambda s, provider=None, styles=None: _attempt(parse_date, DateTime(0))(s, provider, styles),
+    "bool",
+    outs=1,
+)
+DATE.static(
+    "TryParseExact",
+    lambda s, form, provider=None, style=None: _attempt(parse_date_exact, DateTime(0))(
+        s, form, provider, style
+    ),
+    "bool",
+    outs=1,
+)
 DATE.static("SpecifyKind", lambda v, kind: DateTime(v.ticks, kind.label), "DateTime")
 DATE.static("DaysInMonth", lambda year, month: months.monthrange(year, month)[1], "int")
 DATE.static("IsLeapYear", lambda year: months.isleap(year), "bool")
@@ -308,7 +334,9 @@ def from_unix(value: int, unit: int) -> DateTimeOffset:
     """``FromUnixTimeSeconds`` and ``FromUnixTimeMilliseconds``."""
     ticks = UNIX_TICKS + int(value) * unit
     if not 0 <= ticks <= MAX_TICKS:
-        raise out_of_range("seconds", "Valid values are between -62135596800 and 253402300799, inclusive.")
+        raise out_of_range(
+            "seconds", "Valid values are between -62135596800 and 253402300799, inclusive."
+        )
     return DateTimeOffset(ticks)
 
 
@@ -320,7 +348,9 @@ OFFSET.property("Date", lambda v: DateTime(v.ticks - v.ticks % DAY), "DateTime")
 OFFSET.property("UtcDateTime", lambda v: DateTime(v.utc_ticks, "Utc"), "DateTime")
 OFFSET.property("LocalDateTime", lambda v: DateTime(v.utc_ticks, "Local"), "DateTime")
 OFFSET.method("ToUnixTimeSeconds", lambda v: Long((v.utc_ticks - UNIX_TICKS) // TICKS), "long")
-OFFSET.method("ToUnixTimeMilliseconds", lambda v: Long((v.utc_ticks - UNIX_TICKS) // _MILLISECOND), "long")
+OFFSET.method(
+    "ToUnixTimeMilliseconds", lambda v: Long((v.utc_ticks - UNIX_TICKS) // _MILLISECOND), "long"
+)
 OFFSET.method("ToUniversalTime", lambda v: DateTimeOffset(v.utc_ticks), "DateTimeOffset")
 OFFSET.method("ToLocalTime", lambda v: DateTimeOffset(v.utc_ticks), "DateTimeOffset")
 OFFSET.method("ToOffset", to_offset, "DateTimeOffset")
@@ -331,11 +361,29 @@ OFFSET.constant("_default", DateTimeOffset(0), "DateTimeOffset")
 OFFSET.constant("MaxValue", DateTimeOffset(MAX_TICKS), "DateTimeOffset")
 OFFSET.constant("UnixEpoch", DateTimeOffset(UNIX_TICKS), "DateTimeOffset")
 OFFSET.static("FromUnixTimeSeconds", lambda seconds: from_unix(seconds, TICKS), "DateTimeOffset")
-OFFSET.static("FromUnixTimeMilliseconds", lambda milliseconds: from_unix(milliseconds, _MILLISECOND), "DateTimeOffset")
+OFFSET.static(
+    "FromUnixTimeMilliseconds",
+    lambda milliseconds: from_unix(milliseconds, _MILLISECOND),
+    "DateTimeOffset",
+)
 OFFSET.static("Parse", lambda s, provider=None, styles=None: parse_offset(s), "DateTimeOffset")
-OFFSET.static("ParseExact", lambda s, form, provider=None, styles=None: parse_offset(s, form), "DateTimeOffset")
-OFFSET.static("TryParse", lambda s, provider=None, styles=None: _attempt(parse_offset, DateTimeOffset(0))(s), "bool", outs=1)
-OFFSET.static("TryParseExact", lambda s, form, provider=None, styles=None: _attempt(parse_offset, DateTimeOffset(0))(s, form), "bool", outs=1)
+OFFSET.static(
+    "ParseExact",
+    lambda s, form, provider=None, styles=None: parse_offset(s, form),
+    "DateTimeOffset",
+)
+OFFSET.static(
+    "TryParse",
+    lambda s, provider=None, styles=None: _attempt(parse_offset, DateTimeOffset(0))(s),
+    "bool",
+    outs=1,
+)
+OFFSET.static(
+    "TryParseExact",
+    lambda s, form, provider=None, styles=None: _attempt(parse_offset, DateTimeOffset(0))(s, form),
+    "bool",
+    outs=1,
+)
 OFFSET.cast = lambda value: DateTimeOffset(value.ticks) if isinstance(value, DateTime) else value
 
 
@@ -404,11 +452,17 @@ ZONE.static("FindSystemTimeZoneById", Zone, "TimeZoneInfo")
 ZONE.static("ConvertTimeFromUtc", convert_from_utc, "DateTime")
 ZONE.static("ConvertTimeToUtc", convert_to_utc, "DateTime")
 ZONE.static("ConvertTime", convert_time, "")
-ZONE.static("ConvertTimeBySystemTimeZoneId", lambda value, *ids: convert_time(value, *map(Zone, ids)), "")
+ZONE.static(
+    "ConvertTimeBySystemTimeZoneId", lambda value, *ids: convert_time(value, *map(Zone, ids)), ""
+)
 ZONE.constant("Utc", Zone("UTC"), "TimeZoneInfo")
 ZONE.constant("Local", Zone("UTC"), "TimeZoneInfo")
 ZONE.property("Id", lambda zone: zone.id, "string")
 ZONE.property("DisplayName", lambda zone: zone.id, "string")
 ZONE.property("StandardName", lambda zone: zone.id, "string")
-ZONE.method("GetUtcOffset", lambda zone, v: TimeSpan(zone.offset_at(getattr(v, "utc_ticks", v.ticks))), "TimeSpan")
+ZONE.method(
+    "GetUtcOffset",
+    lambda zone, v: TimeSpan(zone.offset_at(getattr(v, "utc_ticks", v.ticks))),
+    "TimeSpan",
+)
 ZONE.method("IsDaylightSavingTime", is_summer_time, "bool")

@@ -23,7 +23,9 @@ MAX_URI: Final = 65_519
 _PORTS: Final = {"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443}
 UNRESERVED: Final = "-._~"
 
-KINDS: Final = enumeration("UriKind", "System.UriKind", ["RelativeOrAbsolute", "Absolute", "Relative"])
+KINDS: Final = enumeration(
+    "UriKind", "System.UriKind", ["RelativeOrAbsolute", "Absolute", "Relative"]
+)
 PARTS: Final = enumeration(
     "UriPartial", "System.UriPartial", ["Scheme", "Authority", "Path", "Query"]
 )
@@ -153,7 +155,9 @@ def escaped(text: Any, safe: str) -> str:
 
 
 URI.static("EscapeDataString", lambda run, text: _paid(run, escaped(text, UNRESERVED)), "string")
-URI.static("EscapeUriString", lambda text: escaped(text, UNRESERVED + ":/?#[]@!$&'()*+,;=%"), "string")
+URI.static(
+    "EscapeUriString", lambda text: escaped(text, UNRESERVED + ":/?#[]@!$&'()*+,;=%"), "string"
+)
 URI.static("UnescapeDataString", lambda text: unquote(_given(text, "stringToUnescape")), "string")
 URI.static("TryCreate", try_create, "bool", outs=1)
 URI.static("IsWellFormedUriString", lambda text, kind: try_create(text, kind)[0], "bool")
@@ -187,9 +191,15 @@ WEB: Final = ClrType("WebUtility", "System.Net.WebUtility", base=OBJECT)
 HTTP_UTILITY: Final = ClrType("HttpUtility", "System.Web.HttpUtility", base=OBJECT)
 for _made in (WEB, HTTP_UTILITY):
     _made.static("UrlEncode", url_encode, "string")
-    _made.static("UrlDecode", lambda value: None if value is None else unquote_plus(as_text(value)), "string")
+    _made.static(
+        "UrlDecode", lambda value: None if value is None else unquote_plus(as_text(value)), "string"
+    )
     _made.static("HtmlEncode", html_encode, "string")
-    _made.static("HtmlDecode", lambda value: None if value is None else html.unescape(as_text(value)), "string")
+    _made.static(
+        "HtmlDecode",
+        lambda value: None if value is None else html.unescape(as_text(value)),
+        "string",
+    )
 
 
 # IPAddress
@@ -251,8 +261,16 @@ ADDRESS.static("Parse", parse_address, "IPAddress")
 ADDRESS.static("TryParse", try_parse_address, "bool", outs=1)
 ADDRESS.static("IsLoopback", lambda address: address.address.is_loopback, "bool")
 ADDRESS.method("GetAddressBytes", lambda a: bytearray(a.address.packed), "byte[]")
-ADDRESS.property("AddressFamily", lambda a: FAMILY.values["InterNetwork" if a.address.version == 4 else "InterNetworkV6"], "AddressFamily")
-ADDRESS.method("MapToIPv4", lambda a: IPAddress(getattr(a.address, "ipv4_mapped", None) or a.address), "IPAddress")
+ADDRESS.property(
+    "AddressFamily",
+    lambda a: FAMILY.values["InterNetwork" if a.address.version == 4 else "InterNetworkV6"],
+    "AddressFamily",
+)
+ADDRESS.method(
+    "MapToIPv4",
+    lambda a: IPAddress(getattr(a.address, "ipv4_mapped", None) or a.address),
+    "IPAddress",
+)
 
 
 def network_order(run: Run, value: Any) -> Any:
@@ -269,5 +287,6 @@ ADDRESS.static("NetworkToHostOrder", network_order, "")
 def form_encoded(content: Dictionary) -> str:
     """``application/x-www-form-urlencoded`` of a dictionary."""
     return "&".join(
-        f"{quote_plus(as_text(name))}={quote_plus(as_text(value))}" for name, value in content.items()
+        f"{quote_plus(as_text(name))}={quote_plus(as_text(value))}"
+        for name, value in content.items()
     )

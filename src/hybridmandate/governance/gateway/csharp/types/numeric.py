@@ -180,7 +180,11 @@ def rounded(value: Any, digits: Any = 0, mode: Any = None) -> Any:
     rounding = _MODES[mode.label if mode is not None else "ToEven"]
     unit = Decimal(1).scaleb(-digits)
     if isinstance(value, Decimal):
-        return value.quantize(unit, rounding=rounding, context=_WIDE) if value.as_tuple().exponent < -digits else value  # type: ignore[operator]
+        return (
+            value.quantize(unit, rounding=rounding, context=_WIDE)
+            if value.as_tuple().exponent < -digits
+            else value
+        )  # type: ignore[operator]
     number = float(value)
     if not math.isfinite(number):
         return number
@@ -322,7 +326,11 @@ def to_double(value: Any, provider: Any = None) -> float:
         return 0.0
     if isinstance(value, str):
         return parse_double(value)
-    return float(value) if isinstance(value, int | float | Decimal) else float(_converted(value, "double"))
+    return (
+        float(value)
+        if isinstance(value, int | float | Decimal)
+        else float(_converted(value, "double"))
+    )
 
 
 def to_decimal(value: Any, provider: Any = None) -> Decimal:
@@ -413,7 +421,9 @@ for _label, _name in (
     ("ToInt32", "int"), ("ToInt64", "long"), ("ToInt16", "short"), ("ToUInt32", "uint"),
     ("ToUInt64", "ulong"), ("ToUInt16", "ushort"), ("ToByte", "byte"), ("ToSByte", "sbyte"),
 ):  # fmt: skip
-    CONVERT.static(_label, lambda value, base=None, k=NUMERIC[_name]: to_integer(value, k, base), _name)
+    CONVERT.static(
+        _label, lambda value, base=None, k=NUMERIC[_name]: to_integer(value, k, base), _name
+    )
 CONVERT.static("ToDouble", to_double, "double")
 CONVERT.static("ToSingle", lambda value, provider=None: Single(to_double(value)), "float")
 CONVERT.static("ToDecimal", to_decimal, "decimal")

@@ -127,7 +127,11 @@ def replace(run: Run, regex: Regex, text: Any, by: Any, count: int = -1) -> str:
         if 0 <= count <= done:
             break
         found = Found(regex, given, spans)
-        put = str(by(found)) if isinstance(by, Delegate) else _expand(found, _input(by, "replacement"))
+        put = (
+            str(by(found))
+            if isinstance(by, Delegate)
+            else _expand(found, _input(by, "replacement"))
+        )
         run.budget.step()
         run.budget.allocate(len(put))
         out += [given[at : spans[0][0]], put]
@@ -143,7 +147,9 @@ def _expand(found: Found, template: str) -> str:
         if reference[4]:
             return found.text
         key: Any = int(reference[2]) if reference[2] else reference[3]
-        number = found.names.get(key, int(key) if key.isdigit() else -1) if isinstance(key, str) else key
+        number = (
+            found.names.get(key, int(key) if key.isdigit() else -1) if isinstance(key, str) else key
+        )
         if not 0 <= number < len(found.groups):
             return reference[0]
         return found.groups[number].text
@@ -164,9 +170,7 @@ def split(run: Run, regex: Regex, text: Any) -> Array:
     return Array([*parts, given[at:]], "string")
 
 
-REGEX: Final = ClrType(
-    "Regex", "System.Text.RegularExpressions.Regex", Regex, base=OBJECT
-)
+REGEX: Final = ClrType("Regex", "System.Text.RegularExpressions.Regex", Regex, base=OBJECT)
 REGEX.constructed_by(lambda pattern, options=None, match_timeout=None: _regex(pattern, options))
 REGEX.method("IsMatch", lambda run, r, text, start=0: match(run, r, text, start).success, "bool")
 REGEX.method("Match", match, "Match")
@@ -174,12 +178,44 @@ REGEX.method("Matches", matches, "List<Match>")
 REGEX.method("Replace", replace, "string")
 REGEX.method("Split", split, "string[]")
 REGEX.method("ToString", lambda r: r.pattern, "string")
-REGEX.static("IsMatch", lambda run, text, pattern, options=None, match_timeout=None: match(run, _regex(pattern, options), text).success, "bool")
-REGEX.static("Match", lambda run, text, pattern, options=None, match_timeout=None: match(run, _regex(pattern, options), text), "Match")
-REGEX.static("Matches", lambda run, text, pattern, options=None, match_timeout=None: matches(run, _regex(pattern, options), text), "List<Match>")
-REGEX.static("Replace", lambda run, text, pattern, by, options=None, match_timeout=None: replace(run, _regex(pattern, options), text, by), "string")
-REGEX.static("Split", lambda run, text, pattern, options=None: split(run, _regex(pattern, options), text), "string[]")
-REGEX.static("Escape", lambda text: re.sub(r"[\\*+?|{\[()^$.# ]", lambda m: "\\" + m[0], _input(text, "str")), "string")
+REGEX.static(
+    "IsMatch",
+    lambda run, text, pattern, options=None, match_timeout=None: (
+        match(run, _regex(pattern, options), text).success
+    ),
+    "bool",
+)
+REGEX.static(
+    "Match",
+    lambda run, text, pattern, options=None, match_timeout=None: match(
+        run, _regex(pattern, options), text
+    ),
+    "Match",
+)
+REGEX.static(
+    "Matches",
+    lambda run, text, pattern, options=None, match_timeout=None: matches(
+        run, _regex(pattern, options), text
+    ),
+    "List<Match>",
+)
+REGEX.static(
+    "Replace",
+    lambda run, text, pattern, by, options=None, match_timeout=None: replace(
+        run, _regex(pattern, options), text, by
+    ),
+    "string",
+)
+REGEX.static(
+    "Split",
+    lambda run, text, pattern, options=None: split(run, _regex(pattern, options), text),
+    "string[]",
+)
+REGEX.static(
+    "Escape",
+    lambda text: re.sub(r"[\\*+?|{\[()^$.# ]", lambda m: "\\" + m[0], _input(text, "str")),
+    "string",
+)
 
 GROUP: Final = ClrType("Group", "System.Text.RegularExpressions.Group", Capture, base=OBJECT)
 GROUP.property("Value", lambda g: g.text, "string")

@@ -60,9 +60,7 @@ class Culture:
     """System.Globalization.CultureInfo: only the invariant one."""
 
 
-CULTURE: Final = ClrType(
-    "CultureInfo", "System.Globalization.CultureInfo", Culture, base=OBJECT
-)
+CULTURE: Final = ClrType("CultureInfo", "System.Globalization.CultureInfo", Culture, base=OBJECT)
 for _label in ("InvariantCulture", "CurrentCulture"):
     CULTURE.constant(_label, Culture(), "CultureInfo")
 NUMBER_STYLES: Final = enumeration(
@@ -367,8 +365,16 @@ STRING.method("ToUpper", lambda text, culture=None: text.upper(), "string")
 STRING.method("ToLowerInvariant", lambda text: text.lower(), "string")
 STRING.method("ToUpperInvariant", lambda text: text.upper(), "string")
 STRING.method("ToString", lambda text, culture=None: str(text), "string")
-STRING.method("PadLeft", lambda run, t, total_width, padding_char=" ": pad(run, t, total_width, padding_char, True), "string")
-STRING.method("PadRight", lambda run, t, total_width, padding_char=" ": pad(run, t, total_width, padding_char, False), "string")
+STRING.method(
+    "PadLeft",
+    lambda run, t, total_width, padding_char=" ": pad(run, t, total_width, padding_char, True),
+    "string",
+)
+STRING.method(
+    "PadRight",
+    lambda run, t, total_width, padding_char=" ": pad(run, t, total_width, padding_char, False),
+    "string",
+)
 STRING.method("Insert", insert, "string")
 STRING.method("Remove", remove, "string")
 STRING.method("CompareTo", lambda text, other: compare_culture(text, other), "int")
@@ -460,12 +466,28 @@ def append(run: Run, builder: Builder, value: Any, count: int | None = None) -> 
 BUILDER: Final = ClrType("StringBuilder", "System.Text.StringBuilder", Builder, base=OBJECT)
 BUILDER.constructed_by(Builder)
 BUILDER.method("Append", append, "StringBuilder")
-BUILDER.method("AppendLine", lambda run, b, value="": b.put(run, as_text(value) + "\n"), "StringBuilder")
-BUILDER.method("AppendFormat", lambda run, b, form, *v: b.put(run, format_text(run, form, *v)), "StringBuilder")
-BUILDER.method("AppendJoin", lambda run, b, between, *v: b.put(run, join(run, between, *v)), "StringBuilder")
-BUILDER.method("Insert", lambda run, b, at, value: b.put(run, "").become(insert(b.clr_text(), at, as_text(value))), "StringBuilder")
-BUILDER.method("Remove", lambda b, start, count: b.become(remove(b.clr_text(), start, count)), "StringBuilder")
-BUILDER.method("Replace", lambda run, b, old, new: b.become(replace(run, b.clr_text(), old, new)), "StringBuilder")
+BUILDER.method(
+    "AppendLine", lambda run, b, value="": b.put(run, as_text(value) + "\n"), "StringBuilder"
+)
+BUILDER.method(
+    "AppendFormat", lambda run, b, form, *v: b.put(run, format_text(run, form, *v)), "StringBuilder"
+)
+BUILDER.method(
+    "AppendJoin", lambda run, b, between, *v: b.put(run, join(run, between, *v)), "StringBuilder"
+)
+BUILDER.method(
+    "Insert",
+    lambda run, b, at, value: b.put(run, "").become(insert(b.clr_text(), at, as_text(value))),
+    "StringBuilder",
+)
+BUILDER.method(
+    "Remove", lambda b, start, count: b.become(remove(b.clr_text(), start, count)), "StringBuilder"
+)
+BUILDER.method(
+    "Replace",
+    lambda run, b, old, new: b.become(replace(run, b.clr_text(), old, new)),
+    "StringBuilder",
+)
 BUILDER.method("Clear", lambda b: b.become(""), "StringBuilder")
 BUILDER.property("Length", lambda b: len(b.clr_text()), "int")
 BUILDER.indexed_by(lambda b, at: element(b.clr_text(), at), "char")

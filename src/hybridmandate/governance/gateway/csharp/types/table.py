@@ -39,7 +39,15 @@ class Member:
     """A property, method, constructor or indexer."""
 
     __slots__ = (
-        "call", "declaring", "generic", "most", "least", "name", "outs", "parameters", "returns",
+        "call",
+        "declaring",
+        "generic",
+        "least",
+        "most",
+        "name",
+        "outs",
+        "parameters",
+        "returns",
         "wants_run",
     )  # fmt: skip
 
@@ -50,7 +58,9 @@ class Member:
         self.outs = outs
         parameters = _parameters(call)
         self.wants_run = bool(parameters) and parameters[0].name == "run"
-        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        positional = [
+            p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
         positional = positional[receivers + self.wants_run :]
         self.parameters = [p.name for p in positional]
         self.least = sum(p.default is p.empty for p in positional) + outs
@@ -105,9 +115,7 @@ class ClrType:
         """What ``new`` does."""
         self.constructor = Member("new", call, self.name, 0, 0)
 
-    def indexed_by(
-        self, get: Function, returns: str = "", put: Function | None = None
-    ) -> None:
+    def indexed_by(self, get: Function, returns: str = "", put: Function | None = None) -> None:
         """What ``[…]`` does, and what assigning to it does."""
         self.indexer = Member("[]", get, returns, 0, 1)
         self.set_index = put

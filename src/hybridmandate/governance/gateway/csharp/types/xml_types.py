@@ -80,7 +80,8 @@ class Space:
         """The URI."""
         return self.uri
 
-    def __add__(self, other: Any) -> Any:
+    def clr_add(self, other: Any) -> Name:
+        """The name in this namespace."""
         return Name(f"{{{self.uri}}}{other}" if self.uri else str(other))
 
     def __eq__(self, other: object) -> bool:
@@ -148,7 +149,9 @@ class Attribute:
 
     def clr_cast(self, target: str) -> Any:
         """The explicit conversion operators of XAttribute."""
-        return self.value if head_of(target) == "string" else cast_value(self.value, "String", target)
+        return (
+            self.value if head_of(target) == "string" else cast_value(self.value, "String", target)
+        )
 
 
 def parse(run: Run, text: Any) -> Any:
@@ -262,7 +265,9 @@ def _copy(run: Run, raw: Any) -> Any:
 def _append(node: Node, raw: Any) -> None:
     if isinstance(node, Document):
         if node.raw is not None:
-            raise invalid_operation("This operation would create an incorrectly structured document.")
+            raise invalid_operation(
+                "This operation would create an incorrectly structured document."
+            )
         node.raw = raw
     else:
         node.raw.append(raw)
@@ -360,7 +365,9 @@ def select_nodes(run: Run, node: Node, path: str, *_: Any) -> List:
     try:
         found = node.raw.xpath(path, smart_strings=False)
     except etree.XPathError as error:
-        raise ExpressionFailure(f"'{path}' has an invalid token: {error}.", "XPathException") from None
+        raise ExpressionFailure(
+            f"'{path}' has an invalid token: {error}.", "XPathException"
+        ) from None
     items = found if isinstance(found, list) else []
     return List([Element(x) for x in items if not isinstance(x, str)], "XElement")
 
@@ -398,21 +405,37 @@ ELEMENT.constructed_by(make_element)
 ELEMENT.property("Name", lambda e: Name(e.raw.tag), "XName")
 ELEMENT.property("Value", lambda e: e.text, "string")
 ELEMENT.setters["Value"] = set_text
-ELEMENT.property("Parent", lambda e: None if e.raw.getparent() is None else Element(e.raw.getparent()), "XElement")
+ELEMENT.property(
+    "Parent",
+    lambda e: None if e.raw.getparent() is None else Element(e.raw.getparent()),
+    "XElement",
+)
 ELEMENT.property("HasElements", lambda e: any(True for _ in _elements(e.raw)), "bool")
 ELEMENT.property("HasAttributes", lambda e: bool(e.raw.attrib), "bool")
 ELEMENT.property("IsEmpty", lambda e: not len(e.raw) and not e.raw.text, "bool")
 ELEMENT.property("FirstAttribute", lambda e: next(iter(attributes(e)), None), "XAttribute")
 ELEMENT.property("FirstNode", lambda e: next(iter(children(e)), None), "XElement")
 ELEMENT.method("Attribute", attribute, "XAttribute")
-ELEMENT.method("Attributes", lambda e, name=None: attributes(e) if name is None else List([a for a in attributes(e) if a.name == _tag(name)], "XAttribute"), "List<XAttribute>")
+ELEMENT.method(
+    "Attributes",
+    lambda e, name=None: (
+        attributes(e)
+        if name is None
+        else List([a for a in attributes(e) if a.name == _tag(name)], "XAttribute")
+    ),
+    "List<XAttribute>",
+)
 ELEMENT.method("SetAttributeValue", set_attribute)
 ELEMENT.method("SetValue", set_text)
 ELEMENT.method("AddFirst", add_first)
 ELEMENT.method("AddAfterSelf", lambda run, e, content: add_beside(run, e, content, after=True))
 ELEMENT.method("AddBeforeSelf", lambda run, e, content: add_beside(run, e, content, after=False))
 ELEMENT.method("Remove", remove)
-ELEMENT.method("DescendantsAndSelf", lambda run, e, name=None: descendants(run, Document(e.raw), name), "IEnumerable<XElement>")
+ELEMENT.method(
+    "DescendantsAndSelf",
+    lambda run, e, name=None: descendants(run, Document(e.raw), name),
+    "IEnumerable<XElement>",
+)
 ELEMENT.method("GetDefaultNamespace", lambda e: Space(e.raw.nsmap.get(None, "")), "XNamespace")
 ELEMENT.static("Parse", lambda run, text, options=None: Element(parse(run, text)), "XElement")
 DOCUMENT: Final = ClrType("XDocument", "System.Xml.Linq.XDocument", Document, base=CONTAINER)
