@@ -176,11 +176,19 @@ def test_repeated_header_and_totals_are_left_out_and_said() -> None:
         '[columns.name]\ntype="text"\nrequired=true\n[columns.amount]\ntype="decimal"\nrequired=true\n'
     )
     result = normalize(b"name,amount\na,1\nname,amount\nb,2\n,\nTotal,3\n", wanted)
-    assert result.accepted["name"].to_list() == ["a", "b", "Total"]
+    assert result.accepted["name"].to_list() == ["a", "b"]
     assert {d.rule: d.lines for d in result.decisions} == {
         "rows.repeated_header": (3,),
         "rows.blank": (5,),
+        "rows.total": (6,),
     }
+
+
+def test_label_of_a_total_without_the_sum_is_judged_as_data_and_said() -> None:
+    wanted = profile('[columns.name]\ntype="text"\n[columns.amount]\ntype="decimal"\n')
+    result = normalize(b"name,amount\na,1\nb,2\nTotal,4\n", wanted)
+    assert result.accepted["name"].to_list() == ["a", "b", "Total"]
+    assert {d.rule: d.lines for d in result.decisions} == {"rows.total_unconfirmed": (4,)}
 
 
 def test_rejected_workbook_marks_cells_gives_reasons_and_runs_no_formula() -> None:

@@ -8,7 +8,6 @@ I/O; `operation` is the thin shell that stores files and answers.
 from hybridmandate.execution.services.spreadsheets.normalization import (
     Normalization,
     normalize,
-    read_file,
 )
 from hybridmandate.execution.services.spreadsheets.operation import spreadsheet_operations
 from hybridmandate.execution.services.spreadsheets.profile import (
@@ -17,6 +16,7 @@ from hybridmandate.execution.services.spreadsheets.profile import (
     ProfileLibrary,
     read_profile,
 )
+from hybridmandate.execution.services.spreadsheets.reading import read_file
 from hybridmandate.execution.services.spreadsheets.table import Unreadable
 
 __all__ = [

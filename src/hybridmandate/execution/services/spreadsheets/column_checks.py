@@ -6,6 +6,7 @@ only if it is written in the declared notation; nothing is guessed cell by cell.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -13,9 +14,10 @@ from decimal import Decimal
 
 import polars as pl
 
+from hybridmandate.execution.services.spreadsheets.identifiers import parsed_identifier
 from hybridmandate.execution.services.spreadsheets.profile import Column
-from hybridmandate.execution.services.spreadsheets.structure import INVISIBLE
 from hybridmandate.execution.services.spreadsheets.table import (
+    INVISIBLE,
     CellKind,
     kind_column,
     text_column,
@@ -24,7 +26,7 @@ from hybridmandate.execution.services.spreadsheets.table import (
 MAX_DIGITS = 15
 """Digits that a JSON number carries exactly."""
 
-_PLAIN_NUMBER = r"^[+-]?\d+(?:\.\d+)?$"
+_PLAIN_NUMBER = r"^[+-]?[0-9]+(?:\.[0-9]+)?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,18 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class ParsedColumn:
-    """Expressions of one column: its value (null where it is empty or wrong) and its checks."""
+    """Expressions of one column: its value (null where it is empty or wrong) and its checks.
+
+    ``checks`` look at the raw cell, ``value_checks`` at the column of values, named as the column.
+    ``simple`` is true for cells whose value is ``simple_value`` and that no check of the raw cell
+    can fail: they are the many, and are found with one expression instead of ten.
+    """
 
     value: pl.Expr
     checks: tuple[Check, ...]
+    value_checks: tuple[Check, ...] = ()
+    simple: pl.Expr | None = None
+    simple_value: pl.Expr | None = None
 
 
 def parsed_column(
@@ -50,16 +60,51 @@ def parsed_column(
 ) -> ParsedColumn:
     """The expressions of a column that stands at a position of the sheet, or is missing (None)."""
     if position is None:
-        return ParsedColumn(pl.lit(None, dtype=_dtype(column)).alias(name), ())
+        return ParsedColumn(pl.lit(None, dtype=value_type(column)).alias(name), ())
     cell = _Cell(position, has_kinds)
     value, checks = _TYPES[column.type](name, column, cell)
-    checks = [*_cell_checks(name, column, cell), *checks]
+    simple = None if has_kinds else _simple(column, pl.col(text_column(position)))
+    return ParsedColumn(
+        value=value.alias(name),
+        checks=(*_cell_checks(name, column, cell), *checks),
+        value_checks=tuple(_value_checks(name, column)),
+        simple=simple[0] if simple else None,
+        simple_value=simple[1].alias(name) if simple else None,
+    )
+
+
+def _simple(column: Column, raw: pl.Expr) -> tuple[pl.Expr, pl.Expr] | None:
+    """Test and value of a column's most frequent way of writing, for text files."""
+    if column.type == "text":
+        stripped = raw.str.strip_chars()
+        plain = raw.str.len_bytes() == raw.str.len_chars()
+        return plain & (stripped == raw) & (raw != ""), raw
+    if column.type == "date":
+        first = column.date_formats[0]
+        parsed = raw.str.to_date(first.strptime, strict=False)
+        return raw.str.contains(first.pattern) & parsed.is_not_null(), parsed
+    if column.type == "decimal" and column.scale and column.number.point == ".":
+        form = rf"^[0-9]{{1,{MAX_DIGITS - column.scale}}}(?:\.[0-9]{{1,{column.scale}}})?$"
+        return raw.str.contains(form), raw.cast(pl.Decimal(38, column.scale), strict=False)
+    if column.type == "integer":
+        return raw.str.contains(r"^[0-9]{1,15}$"), raw.cast(pl.Int64, strict=False)
+    if column.type == "enum":
+        return raw.is_in(list(column.values)), raw
+    return None
+
+
+def _value_checks(name: str, column: Column) -> Iterator[Check]:
+    value = pl.col(name)
+    if column.type == "text" and column.min_length is not None:
+        short = value.str.len_chars() < column.min_length
+        yield Check("length.short", name, f"needs at least {column.min_length} characters", short)
+    if column.type == "text" and column.max_length is not None:
+        long = value.str.len_chars() > column.max_length
+        yield Check("length.long", name, f"may have {column.max_length} characters", long)
+    yield from _bounds(name, column, value, _READ.get(column.type, str))
     if column.pattern is not None:
         matches = value.cast(pl.String).str.contains(f"^(?:{column.pattern})$")
-        checks.append(
-            Check("pattern", name, f"must match {column.pattern}", value.is_not_null() & ~matches)
-        )
-    return ParsedColumn(value.alias(name), tuple(checks))
+        yield Check("pattern", name, f"must match {column.pattern}", ~matches)
 
 
 class _Cell:
@@ -69,6 +114,14 @@ class _Cell:
         trimmed = pl.col(text_column(position)).str.strip_chars(INVISIBLE)
         self.text = pl.when(trimmed != "").then(trimmed)
         self._kind = pl.col(kind_column(position)) if has_kinds else None
+
+    @classmethod
+    def of_text(cls, cell: _Cell, text: pl.Expr) -> _Cell:
+        """The same cell with another text."""
+        copy = cls.__new__(cls)
+        copy.text = text
+        copy._kind = cell._kind
+        return copy
 
     def is_kind(self, kind: CellKind) -> pl.Expr:
         if self._kind is None:
@@ -94,17 +147,7 @@ def _cell_checks(name: str, column: Column, cell: _Cell) -> Iterator[Check]:
 
 
 def _text(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]]:
-    value = cell.usable
-    checks = []
-    if column.min_length is not None:
-        short = value.str.len_chars() < column.min_length
-        checks.append(
-            Check("length.short", name, f"needs at least {column.min_length} characters", short)
-        )
-    if column.max_length is not None:
-        long = value.str.len_chars() > column.max_length
-        checks.append(Check("length.long", name, f"may have {column.max_length} characters", long))
-    return value, checks
+    return cell.usable, []
 
 
 def _date(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]]:
@@ -119,7 +162,6 @@ def _date(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]]
     checks = [
         Check("date.format", name, f"is not a date written {formats}", _unparsed(text, value))
     ]
-    checks.extend(_bounds(name, column, value, date.fromisoformat))
     return value, checks
 
 
@@ -127,7 +169,7 @@ def _integer(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Chec
     text = cell.usable
     plain = _plain_number(column, cell)
     whole = plain.str.replace(r"\.0+$", "")
-    value = pl.when(whole.str.contains(rf"^[+-]?\d{{1,{MAX_DIGITS}}}$")).then(
+    value = pl.when(whole.str.contains(rf"^[+-]?[0-9]{{1,{MAX_DIGITS}}}$")).then(
         whole.str.strip_prefix("+").cast(pl.Int64, strict=False)
     )
     checks = [
@@ -138,15 +180,14 @@ def _integer(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Chec
             _unparsed(text, value),
         )
     ]
-    checks.extend(_bounds(name, column, value, int))
     return value, checks
 
 
 def _decimal(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]]:
     text = cell.usable
     plain = _plain_number(column, cell)
-    fraction = plain.str.extract(r"\.(\d*?)0*$").fill_null("").str.len_chars()
-    digits = plain.str.replace_all(r"[^\d]", "").str.strip_chars_start("0").str.len_chars()
+    fraction = plain.str.extract(r"\.([0-9]*?)0*$").fill_null("").str.len_chars()
+    digits = plain.str.replace_all(r"[^0-9]", "").str.strip_chars_start("0").str.len_chars()
     precise = (fraction <= column.scale) & (digits <= MAX_DIGITS)
     value = (
         pl.when(precise)
@@ -168,7 +209,6 @@ def _decimal(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Chec
             plain.is_not_null() & ~precise,
         ),
     ]
-    checks.extend(_bounds(name, column, value, Decimal))
     return value, checks
 
 
@@ -191,6 +231,71 @@ def _enum(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]]
     return value, [Check("enum.value", name, f"is none of {listed}", _unparsed(text, value))]
 
 
+def _datetime(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]]:
+    """Local times of the declared zone become UTC; one that the clock skips or repeats is wrong."""
+    text = cell.usable
+    own = pl.when(cell.is_kind(CellKind.DATE)).then(
+        pl.coalesce(
+            text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us"),
+            text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
+        )
+    )
+    parsed = []
+    for each in column.date_formats:
+        matching = pl.when(text.str.contains(each.pattern)).then(text)
+        if "%H" in each.strptime:
+            minutes = "%M" if "%M" in each.strptime else "%H"
+            clock = each.strptime if minutes == "%M" else f"{each.strptime}:%M"
+            written = matching if minutes == "%M" else matching + ":00"
+            parsed.append(written.str.to_datetime(clock, strict=False, time_unit="us"))
+        else:
+            day = matching.str.to_date(each.strptime, strict=False)
+            parsed.append(day.cast(pl.Datetime("us")))
+    local = pl.coalesce([own, *parsed])
+    value = local.dt.replace_time_zone(
+        column.time_zone, ambiguous="null", non_existent="null"
+    ).dt.convert_time_zone("UTC")
+    formats = " or ".join(column.formats)
+    return value, [
+        Check("datetime.format", name, f"is not written {formats}", _unparsed(text, local)),
+        Check(
+            "datetime.zone",
+            name,
+            f"does not exist or exists twice in {column.time_zone}",
+            local.is_not_null() & value.is_null(),
+        ),
+    ]
+
+
+def _money(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]]:
+    """An amount with one of the declared currencies before or behind it, or none."""
+    words = "|".join(re.escape(each) for each in sorted(column.currencies, key=len, reverse=True))
+    bare = cell.usable.str.replace(rf"^(?:{words})[ \u00a0]?|[ \u00a0]?(?:{words})$", "")
+    inner = _Cell.of_text(cell, bare)
+    value, checks = _decimal(name, column, inner)
+    written = f"{column.number_format} with {' or '.join(column.currencies)}"
+    renamed = {"decimal.format": f"is not an amount written like {written}"}
+    return value, [
+        Check(c.code.replace("decimal", "money"), name, renamed.get(c.code, c.message), c.failed)
+        for c in checks
+    ]
+
+
+def _identifier(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]]:
+    text = cell.usable
+    kind = column.type
+    value = text.map_batches(lambda series: parsed_identifier(kind, series), return_dtype=pl.String)
+    message = f"is not a valid {kind} (form or check digits)"
+    return value, [Check(f"{kind}.format", name, message, _unparsed(text, value))]
+
+
+_READ: dict[str, Callable[[str], date | int | Decimal]] = {
+    "date": date.fromisoformat,
+    "integer": int,
+    "decimal": Decimal,
+    "money": Decimal,
+}
+
 _TYPES: dict[str, Callable[[str, Column, _Cell], tuple[pl.Expr, list[Check]]]] = {
     "text": _text,
     "date": _date,
@@ -198,19 +303,23 @@ _TYPES: dict[str, Callable[[str, Column, _Cell], tuple[pl.Expr, list[Check]]]] =
     "decimal": _decimal,
     "boolean": _boolean,
     "enum": _enum,
+    "datetime": _datetime,
+    "money": _money,
+    **dict.fromkeys(("email", "iban", "vat", "bic", "lei", "isin"), _identifier),
 }
 
 
-def _dtype(column: Column) -> pl.DataType:
+def value_type(column: Column) -> pl.DataType:
     types: dict[str, pl.DataType] = {
         "text": pl.String(),
         "date": pl.Date(),
         "integer": pl.Int64(),
         "decimal": pl.Decimal(38, column.scale),
         "boolean": pl.Boolean(),
-        "enum": pl.String(),
+        "datetime": pl.Datetime("us", "UTC"),
+        "money": pl.Decimal(38, column.scale),
     }
-    return types[column.type]
+    return types.get(column.type, pl.String())
 
 
 def _plain_number(column: Column, cell: _Cell) -> pl.Expr:
@@ -231,7 +340,7 @@ def _unparsed(text: pl.Expr, value: pl.Expr) -> pl.Expr:
 
 
 def _bounds(
-    name: str, column: Column, value: pl.Expr, read: Callable[[str], date | int | Decimal]
+    name: str, column: Column, value: pl.Expr, read: Callable[[str], date | int | Decimal | str]
 ) -> Iterator[Check]:
     if column.minimum is not None:
         low = value < pl.lit(read(column.minimum))

@@ -165,7 +165,7 @@ async def _answer(
         _lines(rows), content_type="application/x-ndjson", file_name="accepted.jsonl"
     )
     rejected_handle = None
-    if result.rejected.height:
+    if result.rejected_count:
         workbook = await asyncio.to_thread(rejected_workbook, result)
         stored = await call.files.store(
             _once(workbook), content_type=MEDIA_TYPE, file_name="rejected-rows.xlsx"
@@ -180,7 +180,7 @@ async def _answer(
         rejected_share=round(result.rejected_share, 6),
         review_needed=result.rejected_share > profile.thresholds.review_share,
         summary=summary(result),
-        source=dict(result.sheet.source),
+        source=dict(result.source),
         headers=[
             HeaderFound(column=m.column, header=m.header, how=m.how) for m in result.table.matches
         ],
@@ -195,8 +195,8 @@ async def _answer(
         status=status,
         counts={
             "rowsIn": result.rows_in,
-            "accepted": result.accepted.height,
-            "rejected": result.rejected.height,
+            "accepted": result.accepted_count,
+            "rejected": result.rejected_count,
         },
         errors=result.errors[:MAX_ERRORS_LISTED],
         versions=Versions(profile=profile.label),
@@ -205,9 +205,9 @@ async def _answer(
 
 
 def _status(result: Normalization) -> Status:
-    if not result.accepted.height:
+    if not result.accepted_count:
         return Status.REJECTED
-    return Status.PARTIALLY_SUCCEEDED if result.rejected.height else Status.SUCCEEDED
+    return Status.PARTIALLY_SUCCEEDED if result.rejected_count else Status.SUCCEEDED
 
 
 def accepted_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -220,8 +220,8 @@ def accepted_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 def summary(result: Normalization) -> str:
     """One paragraph for a mail: what came in, what was accepted, what was wrong and how often."""
     parts = [
-        f"{result.rows_in} rows were read, {result.accepted.height} accepted, "
-        f"{result.rejected.height} rejected."
+        f"{result.rows_in} rows were read, {result.accepted_count} accepted, "
+        f"{result.rejected_count} rejected."
     ]
     if result.errors:
         counted = Counter((e.field or "row", e.message) for e in result.errors)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import (
     BaseModel,
@@ -22,9 +24,32 @@ from pydantic import (
 from hybridmandate.execution.services.spreadsheets.row_rule import RowRule, RuleError, compile_rule
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9]*$", max_length=60)]
+Severity = Literal["error", "warning"]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
-_DATE_PARTS = {"YYYY": (r"\d{4}", "%Y"), "MM": (r"\d{2}", "%m"), "DD": (r"\d{2}", "%d")}
+_DATE_PARTS = {
+    "YYYY": (r"[0-9]{4}", "%Y"),
+    "MM": (r"[0-9]{2}", "%m"),
+    "DD": (r"[0-9]{2}", "%d"),
+    "hh": (r"[0-9]{2}", "%H"),
+    "mm": (r"[0-9]{2}", "%M"),
+    "ss": (r"[0-9]{2}", "%S"),
+}
+STRUCTURE_RULES = (
+    "rows.title",
+    "header.two_rows",
+    "header.similar",
+    "rows.units",
+    "rows.repeated_header",
+    "rows.blank",
+    "rows.hidden",
+    "rows.total",
+    "rows.subtotal",
+    "rows.footer",
+    "rows.second_table",
+    "columns.second_table",
+)
+"""Rules by which a structure is read; a profile may switch each of them off."""
 _NUMBER_EXAMPLE = re.compile(r"1(?P<group>[,. '\u00a0]?)234(?P<point>[.,])56")
 
 
@@ -54,12 +79,12 @@ class DateFormat(BaseModel):
 
     @classmethod
     def parse(cls, text: str) -> DateFormat:
-        """:raises ValueError: when the text is not made of YYYY, MM, DD and separators."""
+        """:raises ValueError: when the text is not made of YYYY, MM, DD, hh, mm, ss, separators."""
         pattern, strptime, rest = "", "", text
         while rest:
             part = next((p for p in _DATE_PARTS if rest.startswith(p)), None)
             if part is None and rest[0].isalnum():
-                raise ValueError(f"'{text}': write YYYY, MM, DD and separators")
+                raise ValueError(f"'{text}': write YYYY, MM, DD (hh, mm, ss) and separators")
             taken = part or rest[0]
             expression, code = _DATE_PARTS.get(taken, (re.escape(taken), taken))
             pattern, strptime, rest = pattern + expression, strptime + code, rest[len(taken) :]
@@ -86,14 +111,38 @@ class NumberFormat(BaseModel):
     @cached_property
     def pattern(self) -> str:
         """A regular expression of the numbers that are written so, sign included."""
-        grouped = rf"\d{{1,3}}(?:{re.escape(self.group)}\d{{3}})+|" if self.group else ""
-        return rf"^[+-]?(?:{grouped}\d+)(?:{re.escape(self.point)}\d+)?$"
+        group = re.escape(self.group)
+        grouped = rf"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|" if self.group else ""
+        return rf"^[+-]?(?:{grouped}[0-9]+)(?:{re.escape(self.point)}[0-9]+)?$"
+
+
+class Reference(_Declared):
+    """A declared view of the data gateway and its column that must hold the value."""
+
+    view: str
+    column: str
+    parameters: dict[str, str] = Field(default_factory=dict)
 
 
 class Column(_Declared):
     """One column of the result: type, where it may come from, what it must satisfy."""
 
-    type: Literal["text", "integer", "decimal", "date", "boolean", "enum"]
+    type: Literal[
+        "text",
+        "integer",
+        "decimal",
+        "money",
+        "date",
+        "datetime",
+        "boolean",
+        "enum",
+        "email",
+        "iban",
+        "vat",
+        "bic",
+        "lei",
+        "isin",
+    ]
     required: bool = False
     aliases: tuple[str, ...] = ()
     pattern: str | None = None
@@ -108,6 +157,9 @@ class Column(_Declared):
     synonyms: dict[str, str] = Field(default_factory=dict)
     true_words: tuple[str, ...] = ("true", "yes", "1", "x")
     false_words: tuple[str, ...] = ("false", "no", "0")
+    time_zone: str = "UTC"
+    currencies: tuple[str, ...] = ()
+    reference: Reference | None = None
 
     @field_validator("pattern")
     @classmethod
@@ -123,17 +175,30 @@ class Column(_Declared):
         for each in self.formats:
             DateFormat.parse(each)
         NumberFormat.parse(self.number_format)
+        if self.time_zone not in available_timezones():
+            raise ValueError(f"there is no time zone '{self.time_zone}'")
+        if self.type == "money" and not self.currencies:
+            raise ValueError("money needs its currencies, as they are written: EUR, €")
         if self.type == "enum" and not self.values:
             raise ValueError("an enum needs its values")
         unknown = [v for v in self.synonyms.values() if v not in self.values]
         if self.type == "enum" and unknown:
             raise ValueError(f"synonyms lead to {unknown}, which are not among the values")
         for bound in (self.minimum, self.maximum):
-            if bound is not None and self.type in ("integer", "decimal"):
+            if bound is None:
+                continue
+            if self.type in ("integer", "decimal", "money"):
                 try:
                     Decimal(bound)
                 except ArithmeticError:
                     raise ValueError(f"'{bound}' is not a number") from None
+            elif self.type == "date":
+                try:
+                    date.fromisoformat(bound)
+                except ValueError:
+                    raise ValueError(f"'{bound}' is not a date YYYY-MM-DD") from None
+            else:
+                raise ValueError(f"a {self.type} has no minimum or maximum")
         return self
 
     @cached_property
@@ -147,26 +212,90 @@ class Column(_Declared):
         return NumberFormat.parse(self.number_format)
 
 
+class Committed(_Declared):
+    """The view that shows what was committed before; ``columns`` are its columns, as the key's."""
+
+    view: str
+    columns: tuple[str, ...] = Field(min_length=1)
+    parameters: dict[str, str] = Field(default_factory=dict)
+
+
 class Duplicates(_Declared):
     """Which rows are the same record, and what happens to them."""
 
     key: tuple[Name, ...] = Field(min_length=1)
     policy: Literal["reject_all", "keep_first", "keep_last"] = "reject_all"
+    committed: Committed | None = None
 
 
 class DeclaredRule(_Declared):
-    """A rule between columns of one row; ``when`` names a column that must be filled for it."""
+    """A rule between columns of one row.
+
+    ``when`` is a column that must be filled for it, or a condition written like ``check``.
+    """
 
     code: Code
     message: str
     check: str
-    when: Name | None = None
+    when: str | None = None
+    severity: Severity = "error"
+
+
+class FileRule(_Declared):
+    """A rule about all rows together.
+
+    ``sum``: the column adds up to ``equals``, or to the file's own total line without it.
+    ``count``: between ``minimum`` and ``maximum`` rows. ``one_month``: all dates in one month.
+    ``no_gaps``: the numbers at the end of the column's values follow each other.
+    An error rejects the whole file, a warning is reported.
+    """
+
+    code: Code
+    kind: Literal["sum", "count", "one_month", "no_gaps"]
+    column: Name | None = None
+    equals: str | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    severity: Severity = "error"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind != "count" and self.column is None:
+            raise ValueError(f"file rule '{self.code}' needs its column")
+        return self
+
+
+class ReaderOptions(_Declared):
+    """What is declared about the file instead of found out: dialect, encoding, worksheet."""
+
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+    quote: Literal['"', "'"] | None = None
+    fallback_encoding: Literal["cp1252", "cp1250", "cp1251", "iso8859-15", "cp437", "cp850"] = (
+        "cp1252"
+    )
+    sheet: str | None = None
+
+
+class StructureOptions(_Declared):
+    """Which structure rules are off (see :data:`STRUCTURE_RULES`)."""
+
+    off: tuple[str, ...] = ()
+
+    @field_validator("off")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(value) - set(STRUCTURE_RULES))
+        if unknown:
+            raise ValueError(f"no such rules: {unknown}; there are: {list(STRUCTURE_RULES)}")
+        return value
 
 
 class Thresholds(_Declared):
     """Shares of rejected rows above which a person decides."""
 
     review_share: float = Field(default=0.2, ge=0, le=1)
+    partial_share: float = Field(default=1.0, ge=0, le=1)
+    """Above this share the whole file is rejected, nothing of it is accepted."""
 
 
 class Profile(_Declared):
@@ -176,7 +305,12 @@ class Profile(_Declared):
     columns: dict[Name, Column] = Field(min_length=1)
     duplicates: Duplicates | None = None
     rules: tuple[DeclaredRule, ...] = ()
+    file_rules: tuple[FileRule, ...] = ()
     thresholds: Thresholds = Thresholds()
+    reader: ReaderOptions = ReaderOptions()
+    structure: StructureOptions = StructureOptions()
+    severities: dict[str, Severity] = Field(default_factory=dict)
+    """Severity of a reason code, or of ``column:code``, where it is not an error."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -189,9 +323,12 @@ class Profile(_Declared):
                 other = taken.setdefault(alias.casefold(), name)
                 if other != name:
                     raise ValueError(f"'{alias}' names both '{other}' and '{name}'")
-        for rule in self.rules:
-            if rule.when is not None and rule.when not in self.columns:
-                raise ValueError(f"rule '{rule.code}': there is no column '{rule.when}'")
+        for each in self.file_rules:
+            if each.column is not None and each.column not in self.columns:
+                raise ValueError(f"file rule '{each.code}': there is no column '{each.column}'")
+        committed = self.duplicates.committed if self.duplicates else None
+        if self.duplicates and committed and len(committed.columns) != len(self.duplicates.key):
+            raise ValueError("duplicates.committed.columns must be as many as duplicates.key")
         _ = self.row_rules
         return self
 
@@ -205,6 +342,13 @@ class Profile(_Declared):
             ]
         except RuleError as error:
             raise ValueError(str(error)) from None
+
+    def severity(self, code: str, field: str) -> str:
+        """``error`` or ``warning`` for a reason code in a column."""
+        for rule in self.rules:
+            if code == f"rule.{rule.code}":
+                return rule.severity
+        return self.severities.get(f"{field}:{code}", self.severities.get(code, "error"))
 
     @property
     def label(self) -> str:

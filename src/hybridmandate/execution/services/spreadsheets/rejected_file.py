@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 
+import polars as pl
 import xlsxwriter
 
 from hybridmandate.execution.services.spreadsheets.normalization import Normalization, raw_rows
@@ -54,7 +55,9 @@ def _fill(book: xlsxwriter.Workbook, result: Normalization) -> None:
             name = f"{error.field}: " if error.field else ""
             reasons[error.line].append(f"{name}{error.message}")
             wrong[error.line].add(error.field or "")
-    for row, (line, _, texts) in enumerate(raw_rows(result.rejected, result.sheet.width), start=1):
+    for row, (line, _, texts) in enumerate(
+        raw_rows(result.rejected, _width(result.rejected)), start=1
+    ):
         sheet.write_number(row, 0, line)
         for column, match in enumerate(matches, start=1):
             style = marked if match.column in wrong[line] else plain
@@ -64,3 +67,7 @@ def _fill(book: xlsxwriter.Workbook, result: Normalization) -> None:
     sheet.autofilter(0, 0, max(1, result.rejected.height), len(matches) + 1)
     sheet.set_column(0, len(matches), 18)
     sheet.set_column(len(matches) + 1, len(matches) + 1, 60)
+
+
+def _width(frame: pl.DataFrame) -> int:
+    return sum(1 for name in frame.columns if name[:1] == "t" and name[1:].isdigit())

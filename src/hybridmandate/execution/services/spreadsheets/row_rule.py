@@ -41,7 +41,8 @@ class RowRule:
     message: str
     holds: pl.Expr
     columns: frozenset[str]
-    when: str | None
+    when: pl.Expr
+    field: str
 
 
 def compile_rule(
@@ -56,7 +57,13 @@ def compile_rule(
         raise RuleError(f"rule '{code}' is not an expression: {error}") from None
     used: set[str] = set()
     holds = _Translator(code, columns, used).translate(tree.body)
-    return RowRule(code, message, holds, frozenset(used), when)
+    if when is None:
+        return RowRule(code, message, holds, frozenset(used), pl.lit(True), min(used, default=""))
+    if when in columns:
+        return RowRule(code, message, holds, frozenset(used), pl.col(when).is_not_null(), when)
+    condition = compile_rule(code, message, when, None, columns)
+    both = frozenset(used) | condition.columns
+    return RowRule(code, message, holds, both, condition.holds, min(used, default=""))
 
 
 class _Translator:
@@ -80,9 +87,21 @@ class _Translator:
             case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _ARITHMETIC:
                 combine = _ARITHMETIC[type(operation)]
                 return combine(self.translate(left), self.translate(right))
+            case ast.Call(func=ast.Name(id="filled"), args=[ast.Name(id=name)], keywords=[]):
+                return self._column(name).is_not_null()
+            case ast.Call(func=ast.Name(id="length"), args=[ast.Name(id=name)], keywords=[]):
+                return self._column(name).str.len_chars()
+            case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.Tuple(elts=members)]):
+                return self.translate(left).is_in(self._members(members))
             case ast.Compare(left=left, ops=operators, comparators=others):
                 return self._compared(left, operators, others)
         raise RuleError(f"rule '{self._code}' uses '{ast.unparse(node)}', which is not supported")
+
+    def _members(self, nodes: list[ast.expr]) -> list[object]:
+        values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+        if len(values) != len(nodes):
+            raise RuleError(f"rule '{self._code}': a list may hold texts and numbers only")
+        return list(values)
 
     def _column(self, name: str) -> pl.Expr:
         if name not in self._columns:

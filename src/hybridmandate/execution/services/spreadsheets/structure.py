@@ -1,38 +1,37 @@
-"""Finding the table in a sheet: titles, header, repeated headers, blanks, totals, footers.
+"""Finding the table in a sheet: titles, header in one or two rows, unit row, neighbours.
 
-Every row that is left out is left out by a named rule that reports its lines; a sheet in which no
-header can be found is refused with what was seen, never guessed (requirement S1).
+Everything is decided by a named rule that a profile can switch off; a sheet that allows two
+readings is refused with both, never guessed (requirement S1).
 """
 
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import polars as pl
-
 from hybridmandate.execution.services.spreadsheets.profile import Profile
 from hybridmandate.execution.services.spreadsheets.table import (
-    FIRST_LINE,
+    INVISIBLE,
     Decision,
-    Sheet,
     Unreadable,
-    text_column,
+    visible,
 )
 
 HEADER_SEARCH_ROWS = 50
 FUZZY_SHARE = 0.86
 
-INVISIBLE = "\u00a0\u200b\u200c\u200d\u2060\ufeff \t\r\n\v\f\u2007\u202f"
-"""Characters that make a cell look empty."""
-
-_TOTAL = re.compile(
-    r"(?:grand\s+|sub[\s-]?)?totals?|sum|summe|gesamt(?:summe)?|zwischensumme|total\s+g[ée]n[ée]ral",
+_UNIT = re.compile(
+    r"[\[(<].{1,20}[\])>]|%|‰|[A-Z]{3}|[€$£¥]|k?g|t|m[²³23]?|c?m|km|pcs\.?|st(?:k|ück)?\.?|h|min|s"
+    r"|(?:YYYY|DD|MM|TT|JJJJ)(?:[-./](?:YYYY|DD|MM|TT|JJJJ)){1,2}|text|number|date",
     re.IGNORECASE,
 )
+_NUMERIC = frozenset({"integer", "decimal", "money", "date", "datetime"})
+
+Texts = Sequence[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,59 +49,90 @@ class HeaderMatch:
 
 @dataclass(frozen=True, slots=True)
 class FoundTable:
-    """The data rows of a sheet and where each column of the profile stands in them."""
+    """Where the table stands: header, columns, first row of data (0-based row of the first batch).
 
-    rows: pl.DataFrame
+    ``span`` are the first and last position of the table itself; what stands beside it is another.
+    """
+
     header_line: int
+    header: tuple[str | None, ...]
+    first_row: int
     matches: tuple[HeaderMatch, ...]
     ignored_headers: tuple[str, ...]
     missing: tuple[str, ...]
+    span: tuple[int, int]
     decisions: tuple[Decision, ...]
 
 
-def find_table(sheet: Sheet, profile: Profile) -> FoundTable:
-    """The table that a profile describes.
+def find_table(rows: Sequence[Texts], lines: Sequence[int], profile: Profile) -> FoundTable:
+    """The table that a profile describes, from the first rows of a sheet and their lines.
 
-    :raises Unreadable: ``table.no_header`` when no row names the profile's columns.
+    :raises Unreadable: ``table.no_header``, ``table.ambiguous_header``,
+        ``table.ambiguous_column`` or ``table.missing_columns``.
     """
-    decisions = list(sheet.notes)
-    header_row, matches = _find_header(sheet, profile)
-    header = sheet.texts(header_row)
-    lines = sheet.frame[FIRST_LINE]
-    titles = [
-        int(lines[row]) for row in range(header_row) if any(_visible(t) for t in sheet.texts(row))
-    ]
+    off = set(profile.structure.off)
+    row, height, header, matches = _find_header(rows, lines, profile)
+    decisions: list[Decision] = []
+    titles = [lines[r] for r in range(row) if any(visible(t) for t in rows[r])]
+    if titles and "rows.title" in off:
+        raise Unreadable(
+            "table.no_header", f"the header must stand first, not on line {lines[row]}"
+        )
     if titles:
         decisions.append(Decision.of("rows.title", "title rows above the header", titles))
-    decisions.extend(
-        Decision.of(
-            "header.similar",
-            f"'{m.header}' was read as column '{m.column}'",
-            [int(lines[header_row])],
-        )
+    if height == 2:
+        both = [lines[row], lines[row + 1]]
+        decisions.append(Decision.of("header.two_rows", "the header stands in two rows", both))
+    decisions += [
+        Decision.of("header.similar", f"'{m.header}' was read as column '{m.column}'", [lines[row]])
         for m in matches
         if m.how == "similar"
-    )
-    rows, left_out = _data_rows(sheet, header_row, matches)
-    decisions.extend(left_out)
+    ]
+    first = row + height
+    if (
+        "rows.units" not in off
+        and first < len(rows)
+        and _is_unit_row(rows[first], matches, profile)
+    ):
+        decisions.append(Decision.of("rows.units", "units below the header", [lines[first]]))
+        first += 1
+    span = _span(header, rows[first:], matches)
+    beside = [
+        t.strip(INVISIBLE)
+        for p, t in enumerate(header)
+        if t and visible(t) and not span[0] <= p <= span[1]
+    ]
+    if beside and "columns.second_table" not in off:
+        message = f"another table beside it, behind an empty column: {', '.join(beside)}"
+        decisions.append(Decision.of("columns.second_table", message, [lines[row]]))
+    else:
+        span = (0, max(len(header) - 1, 0))
     taken = {m.position for m in matches}
-    ignored = tuple(
-        text.strip(INVISIBLE)
-        for position, text in enumerate(header)
-        if position not in taken and text is not None and _visible(text)
-    )
     found = {m.column for m in matches}
+    missing = tuple(name for name in profile.columns if name not in found)
+    needed = [name for name in missing if profile.columns[name].required]
+    if needed:
+        raise Unreadable(
+            "table.missing_columns",
+            f"the table (header on line {lines[row]}) has no column for {', '.join(needed)}",
+        )
     return FoundTable(
-        rows=rows,
-        header_line=int(lines[header_row]),
+        header_line=lines[row],
+        header=tuple(header),
+        first_row=first,
         matches=tuple(matches),
-        ignored_headers=ignored,
-        missing=tuple(name for name in profile.columns if name not in found),
+        ignored_headers=tuple(
+            t.strip(INVISIBLE)
+            for p, t in enumerate(header)
+            if p not in taken and t is not None and visible(t)
+        ),
+        missing=missing,
+        span=span,
         decisions=tuple(decisions),
     )
 
 
-def match_headers(header: Sequence[str | None], profile: Profile) -> list[HeaderMatch]:
+def match_headers(header: Texts, profile: Profile) -> list[HeaderMatch]:
     """Columns of a profile found in a row of texts: by name, by alias, or by likeness."""
     known: dict[str, tuple[str, str]] = {}
     for name, column in profile.columns.items():
@@ -112,18 +142,19 @@ def match_headers(header: Sequence[str | None], profile: Profile) -> list[Header
     matches: dict[str, HeaderMatch] = {}
     undecided: list[tuple[int, str]] = []
     for position, text in enumerate(header):
-        if text is None or not _visible(text):
+        if text is None or not visible(text):
             continue
         found = known.get(normal(text))
         if found is None:
             undecided.append((position, text))
         elif found[0] not in matches:
             matches[found[0]] = HeaderMatch(found[0], text.strip(INVISIBLE), position, found[1])
-    for position, written in undecided:
-        near = difflib.get_close_matches(normal(written), known, n=1, cutoff=FUZZY_SHARE)
-        likely = known[near[0]][0] if near else None
-        if likely is not None and likely not in matches:
-            matches[likely] = HeaderMatch(likely, written.strip(INVISIBLE), position, "similar")
+    if "header.similar" not in profile.structure.off:
+        for position, written in undecided:
+            near = difflib.get_close_matches(normal(written), known, n=1, cutoff=FUZZY_SHARE)
+            likely = known[near[0]][0] if near else None
+            if likely is not None and likely not in matches:
+                matches[likely] = HeaderMatch(likely, written.strip(INVISIBLE), position, "similar")
     return [matches[name] for name in profile.columns if name in matches]
 
 
@@ -133,23 +164,88 @@ def normal(text: str) -> str:
     return "".join(c for c in plain.casefold() if c.isalnum())
 
 
-def _find_header(sheet: Sheet, profile: Profile) -> tuple[int, list[HeaderMatch]]:
-    best: tuple[int, list[HeaderMatch]] | None = None
-    for row in range(min(sheet.height, HEADER_SEARCH_ROWS)):
-        matches = match_headers(sheet.texts(row), profile)
-        if best is None or _header_score(matches) > _header_score(best[1]):
-            best = (row, matches)
-    needed = min(2, len(profile.columns))
-    if best is None or len(best[1]) < needed:
+Candidate = tuple[int, int, list[str | None], list[HeaderMatch]]
+
+
+def _find_header(rows: Sequence[Texts], lines: Sequence[int], profile: Profile) -> Candidate:
+    candidates: list[Candidate] = []
+    for row in range(min(len(rows), HEADER_SEARCH_ROWS)):
+        texts = [t if t is None else t[:200] for t in rows[row]]
+        candidates.append((row, 1, texts, match_headers(texts, profile)))
+    if "header.two_rows" not in profile.structure.off:
+        candidates += _two_rows(candidates, profile)
+    best = max(candidates, key=lambda c: (_score(c[3]), -c[1], -c[0]), default=None)
+    if best is None or len(best[3]) < min(2, len(profile.columns)):
         raise Unreadable(
             "table.no_header",
             f"no row in the first {HEADER_SEARCH_ROWS} names the columns of profile "
             f"'{profile.label}'; it needs {', '.join(_required(profile))}",
         )
+    rivals = [
+        c
+        for c in candidates
+        if c[1] == 1 and _score(c[3]) == _score(best[3]) and _places(c) != _places(best)
+    ]
+    if rivals:
+        shown = [f"header on line {lines[c[0]]}: {_shown(c[2])}" for c in (best, *rivals)]
+        raise Unreadable("table.ambiguous_header", "more than one row can be the header", shown)
+    _refuse_twin_columns(best, lines)
     return best
 
 
-def _header_score(matches: Sequence[HeaderMatch]) -> float:
+def _two_rows(singles: Sequence[Candidate], profile: Profile) -> list[Candidate]:
+    """Pairs of rows that together name more columns than either of them does."""
+    found = []
+    for above, below in itertools.pairwise(singles):
+        # Numbers do not stand in headers: such a row below is data.
+        if not any(visible(t) for t in above[2]) or any(
+            t and any(c.isdigit() for c in t) for t in below[2]
+        ):
+            continue
+        group: str | None = None
+        joined: list[str | None] = []
+        for top, bottom in zip(above[2], below[2], strict=False):
+            group = top if visible(top) else group
+            if visible(top) and visible(bottom):
+                joined.append(f"{top} {bottom}")
+            elif visible(bottom):
+                joined.append(f"{group} {bottom}" if group else bottom)
+            else:
+                joined.append(top)
+        own = match_headers(joined, profile)
+        names = {m.column for m in own}
+        own += [m for m in below[3] if m.column not in names and m.how != "similar"]
+        ordered = [m for name in profile.columns for m in own if m.column == name]
+        if _score(ordered) > max(_score(above[3]), _score(below[3])) and above[3] is not below[3]:
+            found.append((above[0], 2, joined, ordered))
+    return found
+
+
+def _refuse_twin_columns(best: Candidate, lines: Sequence[int]) -> None:
+    for match in best[3]:
+        twins = [
+            position
+            for position, text in enumerate(best[2])
+            if text and normal(text) == normal(match.header)
+        ]
+        if len(twins) > 1 and match.how != "similar":
+            shown = [f"column {p + 1} of line {lines[best[0]]}: '{match.header}'" for p in twins]
+            raise Unreadable(
+                "table.ambiguous_column",
+                f"{len(twins)} columns are headed '{match.header}': which one is it?",
+                shown,
+            )
+
+
+def _places(candidate: Candidate) -> tuple[tuple[str, int], ...]:
+    return tuple((m.column, m.position) for m in candidate[3])
+
+
+def _shown(texts: Texts) -> str:
+    return " | ".join(t for t in texts if t and visible(t))[:200]
+
+
+def _score(matches: Sequence[HeaderMatch]) -> float:
     return sum(1.0 if m.how != "similar" else 0.5 for m in matches)
 
 
@@ -158,59 +254,29 @@ def _required(profile: Profile) -> list[str]:
     return names or list(profile.columns)
 
 
-def _data_rows(
-    sheet: Sheet, header_row: int, matches: Sequence[HeaderMatch]
-) -> tuple[pl.DataFrame, list[Decision]]:
-    body = sheet.frame.slice(header_row + 1)
-    every = [text_column(position) for position in range(sheet.width)]
-    own = [text_column(m.position) for m in matches]
-    visible = [pl.col(name).str.strip_chars(INVISIBLE).fill_null("") != "" for name in every]
-    header = [sheet.texts(header_row)[m.position] for m in matches]
-    flags = body.select(
-        blank=~pl.any_horizontal(visible),
-        repeated=pl.all_horizontal(
-            [pl.col(n).eq_missing(pl.lit(h)) for n, h in zip(own, header, strict=True)]
-        ),
-        total=_is_total(every, own),
-        footer=~pl.any_horizontal(
-            [pl.col(n).str.strip_chars(INVISIBLE).fill_null("") != "" for n in own[1:] or own]
-        )
-        & (pl.sum_horizontal(visible) == 1),
+def _is_unit_row(row: Texts, matches: Sequence[HeaderMatch], profile: Profile) -> bool:
+    """Every filled cell is a unit, one of them in a column of numbers or dates."""
+    filled = [t.strip(INVISIBLE) for t in row if t is not None and visible(t)]
+    if not filled or not all(_UNIT.fullmatch(text) for text in filled):
+        return False
+    return any(
+        profile.columns[m.column].type in _NUMERIC and visible(row[m.position])
+        for m in matches
+        if m.position < len(row)
     )
-    blank = flags["blank"]
-    repeated = flags["repeated"] & ~blank
-    total = flags["total"] & ~blank & ~repeated
-    footer = _trailing(flags["footer"] & ~total, blank | total) & ~repeated
-    decisions = [
-        Decision.of(rule, message, [int(x) for x in body[FIRST_LINE].filter(mask)])
-        for rule, message, mask in (
-            ("rows.blank", "rows that hold nothing visible", blank),
-            ("rows.repeated_header", "the header repeated among the rows", repeated),
-            ("rows.total", "total lines: a total's label in a row without its own key", total),
-            ("rows.footer", "remarks below the last row", footer),
-        )
-        if mask.any()
-    ]
-    return body.filter(~(blank | repeated | total | footer)), decisions
 
 
-def _is_total(every: Sequence[str], own: Sequence[str]) -> pl.Expr:
-    """A row labelled as a total, in which at least half of the profile's columns are empty."""
-    label = rf"(?i)^\s*(?:{_TOTAL.pattern})\s*[:=]?\s*$"
-    labelled = pl.any_horizontal(
-        [pl.col(n).str.strip_chars(INVISIBLE).str.contains(label).fill_null(False) for n in every]
-    )
-    filled = pl.sum_horizontal(
-        [pl.col(n).str.strip_chars(INVISIBLE).fill_null("") != "" for n in own]
-    )
-    return labelled & (filled * 2 <= len(own))
+def _span(header: Texts, body: Sequence[Texts], matches: Sequence[HeaderMatch]) -> tuple[int, int]:
+    """The positions around the matched columns up to a column that is empty from top to bottom."""
 
+    def empty(position: int) -> bool:
+        if visible(header[position]):
+            return False
+        return not any(visible(row[position]) for row in body if position < len(row))
 
-def _trailing(candidates: pl.Series, neutral: pl.Series) -> pl.Series:
-    """The candidates that have only candidates and neutral rows below them."""
-    from_below = (candidates | neutral).reverse().cast(pl.Int8).cum_min().reverse()
-    return candidates & (from_below == 1)
-
-
-def _visible(text: str | None) -> bool:
-    return text is not None and text.strip(INVISIBLE) != ""
+    first, last = min(m.position for m in matches), max(m.position for m in matches)
+    while first > 0 and not empty(first - 1):
+        first -= 1
+    while last < len(header) - 1 and not empty(last + 1):
+        last += 1
+    return first, last

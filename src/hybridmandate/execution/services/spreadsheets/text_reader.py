@@ -1,290 +1,269 @@
-"""Reading delimited text as people send it: encodings, dialects, quotes, ragged rows.
+"""Reading delimited text as people send it, in chunks: dialects, quotes, ragged rows.
 
-Every choice is deterministic and explained: encoding by byte order mark, then strict UTF-8, then a
-declared fallback; delimiter by a score over the file's own rows.
+Well-formed lines go to polars together; the malformed minority is read one by one and flagged.
+Memory is bounded by the chunk (8 MiB), whatever the size of the file.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
 import io
-import math
-import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from hybridmandate.execution.services.spreadsheets.dialect import (
+    CLOSE,
+    SAMPLE_LINES,
+    Dialect,
+    FieldTooLong,
+    Record,
+    likely_quote,
+    score_dialects,
+)
+from hybridmandate.execution.services.spreadsheets.record_scan import (
+    ScannedChunk,
+    delimiters_per_line,
+    scan_chunk,
+)
 from hybridmandate.execution.services.spreadsheets.table import (
+    END,
     FIRST_LINE,
     LAST_LINE,
+    START,
+    Batch,
     Decision,
-    Sheet,
+    Reading,
     Unreadable,
     text_column,
 )
-
-DELIMITERS = (",", ";", "\t", "|")
-FALLBACK_ENCODING = "cp1252"
-MAX_FIELD = 1 << 20
-MAX_COLUMNS = 2_000
-MAX_RECORD_LINES = 200
-SAMPLE_RECORDS = 400
-
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+from hybridmandate.execution.services.spreadsheets.text_content import (
+    FALLBACK_ENCODING,
+    Buffer,
+    TextContent,
+    text_content,
 )
-_LOOKS_HTML = re.compile(r"\s*<(?:!doctype|html|table|\?xml)", re.IGNORECASE)
+
+CHUNK = 8 << 20
+MAX_LINE = 16 << 20
+MAX_COLUMNS = 2_000
+
+_FLAWS = {
+    "unclosed": ("quote.unclosed", "a quote that is never closed was read as a character"),
+    "stray": ("quote.stray", "quotes that do not stand around a whole field were kept as written"),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class DelimiterScore:
-    """How well a delimiter explains the file: share of rows with the usual width, and the width."""
+class TextOptions:
+    """What a profile may declare about text files instead of leaving it to the score."""
 
-    delimiter: str
-    score: float
-    width: int
-    share: float
+    delimiter: str | None = None
+    quote: str | None = None
+    fallback_encoding: str = FALLBACK_ENCODING
 
 
-def read_text(content: bytes) -> Sheet:
-    """Read delimited text.
+def read_text(
+    content: Buffer, options: TextOptions | None = None, *, chunk: int = CHUNK
+) -> Reading:
+    """Read delimited text; ``chunk`` are the bytes that one batch is made of.
 
-    Well-formed lines are parsed at once by polars; the others one by one, each flaw reported.
-    :raises Unreadable: for empty, binary or HTML content, or text without any table in it.
+    :raises Unreadable: for content that is no text table, or beyond the limits of this module.
     """
-    text, encoding = decode(content)
-    if not text.strip("\ufeff \t\r\n\x00"):
-        raise Unreadable("file.empty", "the file holds no text")
-    if _LOOKS_HTML.match(text):
-        raise Unreadable("file.markup", "the file is a web page or XML, not a table")
-    lines, ending = split_lines(text)
-    scores = score_delimiters(lines[: SAMPLE_RECORDS * 2], ending)
-    frame, width, unclosed = _read_records(lines, ending, scores[0].delimiter)
-    return Sheet(
-        frame=frame,
-        width=width,
+    options = options or TextOptions()
+    text = text_content(content, options.fallback_encoding)
+    sample = _sample(text)
+    dialect, evidence = _dialect(sample, options)
+    notes = list(text.notes)
+    candidates = evidence["candidates"]
+    if dialect.chosen_by == "score" and len(candidates) > 1 and candidates[0]["score"]:
+        close = candidates[1]["score"] / candidates[0]["score"]
+        if close > CLOSE:
+            message = (
+                f"{candidates[0]['delimiter']!r} was chosen, {candidates[1]['delimiter']!r} "
+                "explains the file nearly as well: declare it in the profile"
+            )
+            notes.append(Decision.of("dialect.close", message, []))
+    source: dict[str, Any] = {
+        "format": "text",
+        "encoding": text.encoding,
+        "delimiter": dialect.delimiter,
+        "quote": dialect.quote,
+        "chosenBy": dialect.chosen_by,
+        "candidates": candidates,
+    }
+    rows = len(text.buffer) // max(1, len("\n".join(sample).encode()) // max(1, len(sample)) + 1)
+    return Reading(
+        source=source,
+        notes=tuple(notes),
         has_kinds=False,
-        source={
-            "format": "text",
-            "encoding": encoding,
-            "delimiter": scores[0].delimiter,
-            "candidates": [
-                {"delimiter": s.delimiter, "score": round(s.score, 4), "width": s.width}
-                for s in scores
-            ],
-        },
-        notes=tuple(_notes(unclosed)),
+        batches=_batches(text, dialect, chunk),
+        raw=text.raw,
+        rows_hint=rows,
     )
 
 
-def split_lines(text: str) -> tuple[list[str], str]:
-    """Physical lines without their ends, and the end that they had (``\\n`` where it is mixed)."""
-    text = text.replace("\x00", "")
-    pairs, returns, feeds = text.count("\r\n"), text.count("\r"), text.count("\n")
-    if returns == 0:
-        ending = "\n"
-    elif returns == feeds == pairs:
-        ending = "\r\n"
-    elif feeds == 0:
-        ending = "\r"
-    else:
-        text, ending = text.replace("\r\n", "\n").replace("\r", "\n"), "\n"
-    lines = text.split(ending)
-    if lines[-1] == "":
-        lines.pop()
-    return lines, ending
+def _sample(text: TextContent) -> list[str]:
+    head = bytes(text.buffer[: 1 << 18]).decode("utf-8", errors="replace").splitlines()
+    lines = head[:SAMPLE_LINES]
+    middle = len(text.buffer) // 2
+    if middle > 1 << 19:
+        piece = bytes(text.buffer[middle : middle + (1 << 17)]).decode("utf-8", errors="replace")
+        lines += piece.splitlines()[1 : SAMPLE_LINES // 2]
+    return [line[: 1 << 16] for line in lines]
 
 
-def decode(content: bytes) -> tuple[str, str]:
-    """Text and the name of its encoding.
-
-    :raises Unreadable: when the bytes are not text.
-    """
-    for mark, encoding in _MARKS:
-        if content.startswith(mark):
-            try:
-                return content.decode(encoding).removeprefix("\ufeff"), encoding
-            except UnicodeDecodeError as error:
-                raise Unreadable(
-                    "file.encoding", f"the file says it is {encoding} but is not: {error.reason}"
-                ) from None
-    if content.count(0) > len(content) // 1000:
-        raise Unreadable("file.binary", "the file is binary, not a table")
+def _dialect(sample: Sequence[str], options: TextOptions) -> tuple[Dialect, dict[str, Any]]:
+    quote = options.quote or likely_quote(sample)
     try:
-        return content.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        return content.decode(FALLBACK_ENCODING, errors="replace"), FALLBACK_ENCODING
+        scores = score_dialects(sample, quote)
+    except FieldTooLong as error:
+        raise Unreadable("file.field_too_long", f"a field cannot be read: {error}") from None
+    chosen = options.delimiter or scores[0].delimiter
+    by = "profile" if options.delimiter else "score"
+    return Dialect(chosen, quote, by), {"candidates": [each.to_json() for each in scores]}
 
 
-def score_delimiters(lines: Sequence[str], ending: str) -> list[DelimiterScore]:
-    """Delimiters, best first: many rows of one width, and a width above one, explain a table."""
-    scores = [_score(lines, ending, delimiter) for delimiter in DELIMITERS]
-    return sorted(scores, key=lambda s: (-s.score, DELIMITERS.index(s.delimiter)))
-
-
-def _score(lines: Sequence[str], ending: str, delimiter: str) -> DelimiterScore:
-    filled = [
-        len(record.cells)
-        for record in _records(lines, ending, delimiter)
-        if any(cell.strip() for cell in record.cells)
-    ]
-    wide = Counter(width for width in filled if width > 1)
-    if not wide:
-        return DelimiterScore(delimiter, 0.0, 1, 0.0)
-    width, count = max(wide.items(), key=lambda item: (item[1] * math.log2(item[0]), item[0]))
-    share = count / len(filled)
-    return DelimiterScore(delimiter, share * math.log2(width + 1), width, share)
+def _batches(text: TextContent, dialect: Dialect, chunk: int) -> Iterator[Callable[[], Batch]]:
+    position, line, size = 0, 0, chunk
+    total = len(text.buffer)
+    while position < total:
+        # The last chunk takes what would be left over, so that a footer never stands alone in it.
+        final = position + size * 3 // 2 >= total
+        data = bytes(
+            text.buffer[position:total] if final else text.buffer[position : position + size]
+        )
+        scanned = scan_chunk(data, dialect, final=final)
+        if not len(scanned.starts) or scanned.used == 0:
+            if size >= MAX_LINE:
+                raise Unreadable("file.line_too_long", f"a line is longer than {MAX_LINE} bytes")
+            size *= 2
+            continue
+        if int((scanned.ends - scanned.starts).max()) > MAX_LINE:
+            raise Unreadable("file.line_too_long", f"a line is longer than {MAX_LINE} bytes")
+        yield _Maker(scanned, dialect, position, line)
+        position += scanned.used_bytes
+        line += scanned.used
+        size = chunk
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
-    """A record read by itself; ``start`` and ``end`` are 0-based, ``end`` exclusive."""
+class _Maker:
+    """Makes the batch of a scanned chunk; ``offset`` and ``line`` are those of its beginning."""
 
-    start: int
-    end: int
-    cells: list[str]
-    unclosed: bool = False
+    scanned: ScannedChunk
+    dialect: Dialect
+    offset: int
+    line: int
 
-
-def _records(lines: Sequence[str], ending: str, delimiter: str) -> Iterator[_Record]:
-    position = 0
-    while position < len(lines):
-        record = _one_record(lines, position, ending, delimiter)
-        yield record
-        position = record.end
-
-
-def _one_record(lines: Sequence[str], start: int, ending: str, delimiter: str) -> _Record:
-    line = lines[start]
-    if '"' not in line:
-        return _Record(start, start + 1, line.split(delimiter))
-    stop = min(start + MAX_RECORD_LINES, len(lines))
-    raw = line
-    for end in range(start + 1, stop + 1):
-        if _quotes_closed(raw, delimiter):
-            return _Record(start, end, _parse(raw, delimiter))
-        if end < stop:
-            raw = f"{raw}{ending}{lines[end]}"
-    # The quote is never closed: it is a character of this line, not the start of a long field.
-    return _Record(start, start + 1, line.split(delimiter), unclosed=True)
-
-
-def _quotes_closed(raw: str, delimiter: str) -> bool:
-    """Whether no quoted field is left open at the end of the raw text of a record."""
-    inside = False
-    at_start = True
-    position = 0
-    while position < len(raw):
-        char = raw[position]
-        if inside:
-            if char == '"':
-                if raw[position + 1 : position + 2] == '"':
-                    position += 1
-                else:
-                    inside = False
-        elif char == '"' and at_start:
-            inside = True
-        at_start = not inside and (char == delimiter or (at_start and char == " "))
-        position += 1
-    return not inside
-
-
-def _parse(raw: str, delimiter: str) -> list[str]:
-    csv.field_size_limit(MAX_FIELD)
-    reader = csv.reader(
-        io.StringIO(raw, newline=""), delimiter=delimiter, skipinitialspace=True, strict=False
-    )
-    try:
-        return next(reader, [""])
-    except csv.Error as error:
-        raise Unreadable("file.field_too_long", f"a field cannot be read: {error}") from None
-
-
-def _read_records(
-    lines: list[str], ending: str, delimiter: str
-) -> tuple[pl.DataFrame, int, list[int]]:
-    """The frame of all records, its width, and the lines with a quote that is never closed."""
-    texts = pl.Series("line", lines, dtype=pl.String)
-    plain = texts.str.contains(_well_formed(delimiter)) & (texts != "")
-    single: list[_Record] = []
-    inside = np.zeros(len(lines), dtype=bool)
-    taken = 0
-    for start in (~plain).arg_true().to_list():
-        if start < taken:
-            continue
-        record = _one_record(lines, start, ending, delimiter)
-        single.append(record)
-        inside[record.start : record.end] = True
-        taken = record.end
-    together = texts.filter(~pl.Series(inside))
-    numbers = np.flatnonzero(~inside) + 1
-    delimiters = together.str.count_matches(delimiter, literal=True).max()
-    width = max(
-        [len(record.cells) for record in single]
-        + ([int(delimiters) + 1] if isinstance(delimiters, int) else [])
-    )
-    if width > MAX_COLUMNS:
-        raise Unreadable(
-            "file.too_wide", f"the file has {width} columns; {MAX_COLUMNS} may be read"
+    def __call__(self) -> Batch:
+        scanned = self.scanned
+        together = scanned.together.copy()
+        together[scanned.used :] = False
+        blank = scanned.blank.copy()
+        blank[scanned.used :] = False
+        numbers = np.flatnonzero(together)
+        data = _joined(scanned, together)
+        width = max([1, *(len(record.cells) for record in scanned.single)])
+        frames: list[pl.DataFrame] = []
+        if len(numbers):
+            texts = _parse_together(data, len(numbers), self.dialect)
+            width = max(width, texts.width)
+            frames.append(pl.concat([self._places(numbers, numbers), texts], how="horizontal"))
+        if scanned.single:
+            frames.append(self._singles(scanned.single))
+        if blank.any():
+            frames.append(self._places(np.flatnonzero(blank), np.flatnonzero(blank)))
+        if width > MAX_COLUMNS:
+            raise _too_wide(width)
+        frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
+        missing = [text_column(p) for p in range(width) if text_column(p) not in frame.columns]
+        frame = frame.with_columns([pl.lit(None, dtype=pl.String).alias(n) for n in missing])
+        frame = frame.select(
+            [FIRST_LINE, LAST_LINE, START, END, *(text_column(p) for p in range(width))]
         )
-    frames = []
-    if together.len():
-        frames.append(_parse_together(together, numbers, delimiter, width))
-    if single:
-        frames.append(_frame(single, width))
-    frame = pl.concat(frames).sort(FIRST_LINE) if len(frames) > 1 else frames[0]
-    return frame, width, [record.start + 1 for record in single if record.unclosed]
+        if len(frames) > 1:
+            frame = frame.sort(FIRST_LINE)
+        return Batch(frame, width, tuple(_flaws(scanned.single, self.line)))
+
+    def _places(self, first: Any, last: Any) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                FIRST_LINE: first + (self.line + 1),
+                LAST_LINE: last + (self.line + 1),
+                START: self.scanned.starts[first] + self.offset,
+                END: self.scanned.ends[last] + self.offset,
+            },
+            schema=dict.fromkeys((FIRST_LINE, LAST_LINE, START, END), pl.Int64),
+        )
+
+    def _singles(self, records: Sequence[Record]) -> pl.DataFrame:
+        first = np.array([record.start for record in records])
+        last = np.array([record.end - 1 for record in records])
+        width = max(len(record.cells) for record in records)
+        texts = {
+            text_column(p): pl.Series(
+                [r.cells[p] if p < len(r.cells) else None for r in records], dtype=pl.String
+            )
+            for p in range(width)
+        }
+        return pl.concat([self._places(first, last), pl.DataFrame(texts)], how="horizontal")
 
 
-def _well_formed(delimiter: str) -> str:
-    """Matches a line that is a whole record by itself, quotes as the standard has them."""
-    mark = re.escape(delimiter)
-    field = rf'(?:[^"{mark}]*|"(?:[^"]|"")*")'
-    return f"^{field}(?:{mark}{field})*$"
+def _joined(scanned: ScannedChunk, together: Any) -> bytes:
+    """The lines that are read together, line ends included."""
+    if together.all():
+        return scanned.data if scanned.data.endswith(b"\n") else scanned.data + b"\n"
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], together.astype(np.int8), [0]])))
+    pieces = []
+    limit = np.append(scanned.starts[1:], len(scanned.data))
+    for start, end in zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=True):
+        pieces.append(scanned.data[scanned.starts[start] : limit[end - 1]])
+    data = b"".join(pieces)
+    return data if data.endswith(b"\n") else data + b"\n"
 
 
-def _parse_together(
-    lines: pl.Series, numbers: np.ndarray[Any, np.dtype[np.int64]], delimiter: str, width: int
-) -> pl.DataFrame:
-    names = [text_column(position) for position in range(width)]
-    frame = pl.read_csv(
-        "\n".join(lines.to_list()).encode(),
+def _parse_together(data: bytes, count: int, dialect: Dialect) -> pl.DataFrame:
+    first = data[: data.index(b"\n")]
+    width = int(delimiters_per_line(first + b"\n", dialect)[0]) + 1
+    if width > MAX_COLUMNS:
+        raise _too_wide(width)
+    try:
+        frame = _polars(data, width, dialect)
+        if frame.height != count:
+            raise pl.exceptions.ComputeError("another number of records")
+    except pl.exceptions.PolarsError:
+        width = int(delimiters_per_line(data, dialect).max()) + 1
+        if width > MAX_COLUMNS:
+            raise _too_wide(width) from None
+        frame = _polars(data, width, dialect)
+    if frame.height != count:
+        raise Unreadable(
+            "file.unreadable", f"{count} lines of the file gave {frame.height} records"
+        )
+    return frame
+
+
+def _polars(data: bytes, width: int, dialect: Dialect) -> pl.DataFrame:
+    return pl.read_csv(
+        io.BytesIO(data),
         has_header=False,
-        separator=delimiter,
-        quote_char='"',
-        schema=dict.fromkeys(names, pl.String),
+        separator=dialect.delimiter,
+        quote_char=dialect.quote,
+        schema={text_column(position): pl.String for position in range(width)},
         infer_schema=False,
         missing_columns="insert",
     )
-    line = pl.Series(FIRST_LINE, numbers, dtype=pl.Int64)
-    if frame.height != line.len():
-        raise RuntimeError(f"{line.len()} well-formed lines gave {frame.height} records")
-    return frame.select(line, line.alias(LAST_LINE), *names)
 
 
-def _frame(records: Sequence[_Record], width: int) -> pl.DataFrame:
-    columns: dict[str, pl.Series] = {
-        FIRST_LINE: pl.Series(FIRST_LINE, [r.start + 1 for r in records], dtype=pl.Int64),
-        LAST_LINE: pl.Series(LAST_LINE, [r.end for r in records], dtype=pl.Int64),
-    }
-    for position in range(width):
-        name = text_column(position)
-        values = [r.cells[position] if position < len(r.cells) else None for r in records]
-        columns[name] = pl.Series(name, values, dtype=pl.String)
-    return pl.DataFrame(columns)
+def _too_wide(width: int) -> Unreadable:
+    return Unreadable("file.too_wide", f"the file has {width} columns; {MAX_COLUMNS} may be read")
 
 
-def _notes(unclosed: Sequence[int]) -> Iterator[Decision]:
-    if unclosed:
-        yield Decision.of(
-            "quote.unclosed", "a quote that is never closed was read as a character", unclosed
-        )
+def _flaws(records: Sequence[Record], line: int) -> Iterator[Decision]:
+    for flaw, (rule, message) in _FLAWS.items():
+        lines = [record.start + line + 1 for record in records if record.flaw == flaw]
+        if lines:
+            yield Decision.of(rule, message, lines)

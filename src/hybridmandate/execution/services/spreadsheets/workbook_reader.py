@@ -53,8 +53,8 @@ def looks_like_workbook(content: bytes) -> bool:
     return content[:4] == b"PK\x03\x04" or content.startswith(_OLE)
 
 
-def read_workbook(content: bytes) -> Sheet:
-    """Read the first visible sheet that holds anything.
+def read_workbook(content: bytes, wanted: str | None = None) -> Sheet:
+    """Read the wanted sheet, or the first visible one that holds anything.
 
     :raises Unreadable: for encrypted, oversize, broken or empty workbooks.
     """
@@ -72,7 +72,11 @@ def read_workbook(content: bytes) -> Sheet:
     hidden = [s.name for s in workbook.sheets_metadata if s not in visible]
     if hidden:
         notes.append(Decision.of("sheet.hidden", f"hidden sheets left out: {hidden}", []))
-    for each in visible:
+    if wanted is not None and wanted not in [s.name for s in workbook.sheets_metadata]:
+        raise Unreadable("sheet.missing", f"the workbook has no sheet '{wanted}'")
+    for each in workbook.sheets_metadata if wanted is not None else visible:
+        if wanted not in (None, each.name):
+            continue
         if each.typ != calamine.SheetTypeEnum.WorkSheet:
             continue
         sheet = workbook.get_sheet_by_name(each.name)

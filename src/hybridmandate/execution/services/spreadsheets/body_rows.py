@@ -1,0 +1,254 @@
+"""Which rows below the header are data, and which rule left out the others.
+
+Rows are classified on whole columns; a total needs its label *and* the sum of the rows above.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hybridmandate.execution.services.spreadsheets.profile import Profile
+from hybridmandate.execution.services.spreadsheets.structure import FoundTable, match_headers
+from hybridmandate.execution.services.spreadsheets.table import (
+    FIRST_LINE,
+    INVISIBLE,
+    Decision,
+    text_column,
+    visible,
+)
+
+Indices = np.ndarray[Any, np.dtype[Any]]
+
+_TOTAL = (
+    r"(?:grand\s+|sub[\s-]?)?totals?|sum|summe|gesamt(?:summe|betrag)?|zwischensumme|endsumme"
+    r"|total\s+g[ée]n[ée]ral|sous-total|subtotal|totale|somma|suma"
+)
+_LABEL = rf"(?i)^(?:{_TOTAL})(?:\s+\S{{1,20}}){{0,2}}\s*[:=]?$"
+_MESSAGES = {
+    "rows.blank": "rows that hold nothing visible",
+    "rows.repeated_header": "the header repeated among the rows",
+    "rows.footer": "remarks below the last row",
+    "rows.total": "total lines: the label of a total, and the sum of all rows above",
+    "rows.subtotal": "sub-total lines: a total's label, and the sum of the rows since the last",
+    "rows.second_table": "another table below, behind a blank row, with a header of its own",
+    "rows.hidden": "hidden rows were read like the others",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RowMarks:
+    """Masks over the rows of a batch, before sums are known."""
+
+    blank: pl.Series
+    repeated: pl.Series
+    labelled: pl.Series
+    footer: pl.Series
+
+
+def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowMarks:
+    """Blank rows, repeated headers, rows labelled as totals, single remarks."""
+    every = [
+        text_column(p)
+        for p in range(table.span[0], table.span[1] + 1)
+        if text_column(p) in rows.columns
+    ]
+    own = [text_column(m.position) for m in table.matches]
+    first = own[0]
+    height = rows.height
+    no = pl.repeat(False, height, dtype=pl.Boolean, eager=True)
+    header = [(text_column(m.position), table.header[m.position]) for m in table.matches]
+    seldom = _rare_rows(rows, every, header)
+    if not len(seldom):
+        return RowMarks(no, no, no, no)
+    few = rows[seldom]
+    seen = [pl.col(name).str.strip_chars(INVISIBLE).fill_null("") != "" for name in every]
+    flags = few.select(
+        blank=~pl.any_horizontal(seen),
+        repeated=pl.all_horizontal([pl.col(n).eq_missing(pl.lit(h)) for n, h in header]),
+        labelled=pl.any_horizontal(
+            [
+                pl.col(n).str.strip_chars(INVISIBLE).str.contains(_LABEL).fill_null(False)
+                for n in every
+            ]
+        ),
+        footer=(pl.sum_horizontal([s.cast(pl.UInt16) for s in seen]) == 1)
+        & ~pl.any_horizontal([pl.col(n).fill_null("") != "" for n in own[1:] or [first]]),
+    )
+
+    def spread(rule: str, name: str) -> pl.Series:
+        if rule in off:
+            return no
+        mask = np.zeros(height, dtype=bool)
+        mask[seldom[flags[name].fill_null(False).to_numpy()]] = True
+        return pl.Series(mask)
+
+    return RowMarks(
+        spread("rows.blank", "blank"),
+        spread("rows.repeated_header", "repeated"),
+        spread("rows.total", "labelled"),
+        spread("rows.footer", "footer"),
+    )
+
+
+def _rare_rows(
+    rows: pl.DataFrame, every: Sequence[str], header: Sequence[tuple[str, str | None]]
+) -> Indices:
+    """Rows that may be something else than data: a cell is missing, or the first ones hint at it.
+
+    A total or a remark leaves cells empty or begins with its word; the rest need no closer look.
+    """
+    hint = rf"(?i)^[{re.escape(INVISIBLE)}]*(?:{_TOTAL}|$)"
+    looked_at = dict.fromkeys([every[0], header[0][0]])
+    hints = [pl.col(name).str.contains(hint).fill_null(True) for name in looked_at]
+    again = [pl.col(header[0][0]).eq_missing(pl.lit(header[0][1]))]
+    holes = [pl.col(name).is_null() for name in every if rows[name].null_count()]
+    mask = rows.select(pl.any_horizontal([*hints, *again, *holes]))[:, 0]
+    return np.flatnonzero(mask.to_numpy())
+
+
+@dataclass(slots=True)
+class RowSorter:
+    """Decides batch after batch which rows are data; keeps the running sums for total lines."""
+
+    profile: Profile
+    table: FoundTable
+    sums: dict[str, Decimal] = field(default_factory=dict)
+    since: dict[str, Decimal] = field(default_factory=dict)
+    declared_totals: dict[str, Decimal] = field(default_factory=dict)
+    ended: bool = False
+
+    def data_rows(
+        self, rows: pl.DataFrame, values: pl.DataFrame, marks: RowMarks, *, final: bool
+    ) -> tuple[pl.Series, list[Decision]]:
+        """The mask of the data rows, and what was left out by which rule."""
+        out: dict[str, Indices] = {}
+        blank = marks.blank.to_numpy().copy()
+        repeated = marks.repeated.to_numpy() & ~blank
+        labelled = marks.labelled.to_numpy() & ~blank & ~repeated
+        below = self._second_table(rows, blank, repeated)
+        footer = np.zeros(rows.height, dtype=bool)
+        if final or below.any():
+            stop = int(np.argmax(below)) if below.any() else rows.height
+            candidates = (marks.footer.to_numpy() & ~labelled & ~repeated)[:stop]
+            neutral = (blank | labelled)[:stop]
+            run = np.minimum.accumulate((candidates | neutral)[::-1])[::-1]
+            footer[:stop] = candidates & run
+        total, sub, unconfirmed = self._totals(
+            rows, values, labelled & ~below, ~(blank | repeated | footer | below)
+        )
+        out |= {
+            "rows.blank": blank & ~below,
+            "rows.repeated_header": repeated & ~below,
+            "rows.subtotal": sub,
+            "rows.total": total,
+            "rows.footer": footer,
+            "rows.second_table": below,
+        }
+        lines = rows[FIRST_LINE]
+        decisions = [
+            Decision.of(rule, _MESSAGES[rule], lines.filter(pl.Series(mask)).to_list())
+            for rule, mask in out.items()
+            if mask.any()
+        ]
+        if unconfirmed:
+            message = "labelled like a total, but not the sum of the rows above: judged as data"
+            decisions.append(
+                Decision.of("rows.total_unconfirmed", message, [int(lines[r]) for r in unconfirmed])
+            )
+        left_out = np.logical_or.reduce(list(out.values()))
+        return pl.Series(~left_out), decisions
+
+    def _second_table(self, rows: pl.DataFrame, blank: Indices, repeated: Indices) -> Indices:
+        """Rows from another header on that stands behind a blank row, to the end of the sheet."""
+        mask = np.zeros(rows.height, dtype=bool)
+        if self.ended:
+            mask[:] = True
+            return mask
+        if "rows.second_table" in self.profile.structure.off or not blank.any():
+            return mask
+        width = self.table.span
+        names = [
+            text_column(p) for p in range(width[0], width[1] + 1) if text_column(p) in rows.columns
+        ]
+        starts = np.flatnonzero(blank[:-1] & ~blank[1:]) + 1
+        for start in starts[:1000].tolist():
+            if start + 1 >= rows.height or repeated[start] or blank[start + 1]:
+                continue
+            texts = [rows[n][start] for n in names]
+            if self._is_other_header(texts):
+                mask[start:] = True
+                self.ended = True
+                break
+        return mask
+
+    def _is_other_header(self, texts: Sequence[str | None]) -> bool:
+        filled = [t for t in texts if visible(t)]
+        if len(filled) < 2 or any(c.isdigit() for t in filled for c in t or ""):
+            return False
+        words = all(len((t or "").split()) <= 4 for t in filled)
+        keys = [m.position for m in self.table.matches]
+        required = [
+            m.position for m in self.table.matches if self.profile.columns[m.column].required
+        ]
+        offset = self.table.span[0]
+        known = match_headers(texts, self.profile)
+        # A data row would have numbers or dates; a header's words stand where those belong.
+        numeric = [
+            m.position
+            for m in self.table.matches
+            if self.profile.columns[m.column].type in ("decimal", "integer", "money", "date")
+        ]
+        at = [p for p in numeric if 0 <= p - offset < len(texts) and visible(texts[p - offset])]
+        return words and bool(keys) and (bool(at) or len(filled) < len(required) or bool(known))
+
+    def _totals(
+        self, rows: pl.DataFrame, values: pl.DataFrame, labelled: Indices, data: Indices
+    ) -> tuple[Indices, Indices, list[int]]:
+        numeric = [
+            name
+            for name, dtype in values.schema.items()
+            if dtype.is_decimal() or dtype.is_integer()
+        ]
+        total = np.zeros(rows.height, dtype=bool)
+        sub = np.zeros(rows.height, dtype=bool)
+        unconfirmed: list[int] = []
+        taken = 0
+        for row in np.flatnonzero(labelled).tolist():
+            self._add(values, numeric, data & ~labelled, taken, row)
+            taken = row
+            given = {n: Decimal(str(values[n][row])) for n in numeric if values[n][row] is not None}
+            if given and all(self.since.get(n, Decimal(0)) == v for n, v in given.items()):
+                whole = all(self.sums.get(n) == v for n, v in given.items())
+                (total if whole else sub)[row] = True
+                self.since = {}
+                self.declared_totals |= given if whole else {}
+            elif given and all(self.sums.get(n) == v for n, v in given.items()):
+                total[row] = True
+                self.declared_totals |= given
+            else:
+                unconfirmed.append(row)
+        rest = data & ~labelled
+        rest[unconfirmed] = True
+        self._add(values, numeric, rest, taken, rows.height)
+        return total, sub, unconfirmed
+
+    def _add(
+        self, values: pl.DataFrame, numeric: Sequence[str], data: Indices, start: int, stop: int
+    ) -> None:
+        if not numeric or stop <= start:
+            return
+        piece = values.select(numeric).slice(start, stop - start)
+        added: Mapping[str, object] = (
+            piece.filter(pl.Series(data[start:stop])).sum().row(0, named=True)
+        )
+        for name, value in added.items():
+            amount = Decimal(str(value or 0))
+            self.sums[name] = self.sums.get(name, Decimal(0)) + amount
+            self.since[name] = self.since.get(name, Decimal(0)) + amount
