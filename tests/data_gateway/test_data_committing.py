@@ -4,6 +4,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,11 +84,40 @@ async def test_many_bad_records_do_not_cost_one_good_one(names_the_change: bool)
     )
 
 
-async def test_many_bad_records_over_http_do_not_cost_one_good_one(tmp_path: Any) -> None:
+async def test_many_bad_records_over_http_do_not_cost_one_good_one(tmp_path: Path) -> None:
     house = House(tmp_path)
     answer = await house.commit(some(30, bad=range(0, 30, 3)))
     assert Counter(statuses(answer)) == {"created": 20, "rejected": 10}
     assert len(house.rows("hm_invoices")) == len(house.rows("hm_jobrecords")) == 20
+
+
+@pytest.mark.parametrize(
+    "key", [{"hm_vendornumber": 5}, {"hm_invoicenumber": True}, {"hm_invoicenumber": "x" * 30_000}]
+)
+async def test_key_that_cannot_be_looked_for_is_that_records_fault_alone(
+    tmp_path: Path, key: dict[str, Any]
+) -> None:
+    house = House(tmp_path)
+    answer = await house.commit([*some(9), invoice(9, **key)])
+    assert answer.status_code == 200
+    assert Counter(statuses(answer)) == {"created": 9, "rejected": 1}
+    (error,) = answer.json()["errors"]
+    assert error["record"] == "V-10001|9"
+    assert error["message"].startswith("key.value: ")
+    assert len(house.rows("hm_invoices")) == len(house.rows("hm_jobrecords")) == 9
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a&b#c+d%'e", " X ", "HTTP/1.1 404 Not Found", "\r\n--changeset_1--\r\n", "\u00c4\u4e2d"],
+)
+async def test_text_that_looks_like_protocol_is_only_text(tmp_path: Path, text: str) -> None:
+    house = House(tmp_path)
+    record = invoice(1, hm_invoicenumber=text, hm_description=text)
+    assert statuses(await house.commit([record])) == ["created"]
+    assert statuses(await house.commit([record], job="job-0002")) == ["alreadyCompliant"]
+    (row,) = house.rows("hm_invoices")
+    assert (row["hm_invoicenumber"], row["hm_description"]) == (text, text)
 
 
 async def test_one_bad_record_without_content_id_is_found_by_halving() -> None:

@@ -34,13 +34,15 @@ from hybridmandate.evidence.record import Record, Recorder, Tier
 from hybridmandate.governance.data.committing import Authority, Committer, Pace, RecordResult
 from hybridmandate.governance.data.planner import RecordStatus, candidates, violations
 from hybridmandate.governance.data.requests import CommitRequest, ViewRequest
-from hybridmandate.governance.data.tables import DataverseTables
+from hybridmandate.governance.data.tables import DataverseTables, ValuesRefused
 from hybridmandate.identity.gateway_door import GatewayDoor, Visit
 from hybridmandate.identity.principal import TokenVerifier
 from hybridmandate.manifest import Commit, View
 
 INVOKE_ROLE = "DataGateway.Invoke"
 MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_VIEW_VALUES = 200
+"""Values of all filters of a view together; Dataverse takes 500 conditions a query."""
 
 TablesOf = Callable[[str], DataverseTables]
 """Dataverse for one transaction, by its correlation id."""
@@ -170,11 +172,15 @@ class _Service:
         tables = self._tables(visit.correlation_id)
         entity = await tables.describe(view.table)
         limit = min(asked.top or view.max_rows, view.max_rows)
-        equal = {
-            column: value if isinstance(value, list) else [value]
-            for column, value in asked.parameters.items()
-        }
-        found = await tables.rows_where(entity, equal, view.columns, limit + 1)
+        equal = _looked_for(asked)
+        try:
+            found = await tables.rows_where(entity, equal, view.columns, limit + 1)
+        except ValuesRefused as refused:
+            raise Refused(
+                FailureType.VALIDATION_ERROR,
+                f"the view cannot be filtered by these values: {refused}",
+                reason="view.value",
+            ) from None
         rows = [{column: row.get(column) for column in view.columns} for row in found[:limit]]
         self._note(
             "view.read",
@@ -323,6 +329,29 @@ def _declared(declared: Mapping[str, D], name: str, version: int, what: str) -> 
             reason=f"{what}.unknown",
         )
     return found
+
+
+def _looked_for(asked: ViewRequest) -> dict[str, list[Any]]:
+    """The values of each filter. :raises Refused: ``validation_error`` for none or too many."""
+    equal = {
+        column: list(value) if isinstance(value, list) else [value]
+        for column, value in asked.parameters.items()
+    }
+    empty = [column for column, values in equal.items() if not values]
+    if empty:
+        raise Refused(
+            FailureType.VALIDATION_ERROR,
+            f"give {', '.join(empty)} a value, or leave it out for all rows",
+            reason="view.value",
+        )
+    count = sum(map(len, equal.values()))
+    if count > MAX_VIEW_VALUES:
+        raise Refused(
+            FailureType.VALIDATION_ERROR,
+            f"{count} values were sent; one call takes {MAX_VIEW_VALUES}: send them in parts",
+            reason="view.values",
+        )
+    return equal
 
 
 def _require_role(visit: Visit, role: str) -> None:

@@ -3,10 +3,10 @@
 The ledger row of (job, record) has a fixed id. A replay, or a second call at the same time, meets
 that id and is answered 'already processed'; a lost answer is resolved by reading the ledger.
 
-A change set that Dataverse undoes never costs a good record: the record that it names is taken out;
-when it names none (the Dataverse guide to batch operations does not show the answer to a change set
-that fails, so a Content-ID in it is hoped for, not relied on), or when other writers keep getting in
-between, the batch is halved until the record stands alone.
+A change set that Dataverse undoes never costs a good record: the record that it names is taken
+out; when it names none, or when other writers keep getting in between, the batch is halved until
+the record stands alone. (The Dataverse guide to batch operations does not show the answer to a
+change set that fails, so a Content-ID in it is used, but not relied on.)
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from hybridmandate.governance.data.tables import (
     ChangeSetFailed,
     DataverseTables,
     EntitySet,
+    ValuesRefused,
 )
 from hybridmandate.manifest import Commit
 
@@ -155,7 +156,11 @@ class Committer:
         left = _without(group.candidates, known)
         if not left:
             return _Step(known)
-        changes = await self._planned(left, business)
+        try:
+            changes = await self._planned(left, business)
+        except ValuesRefused as unusable:
+            step = _fault_of_one(f"key.value: {unusable}", replace(group, candidates=left))
+            return _Step([*known, *step.results], step.left)
         known += self._not_allowed(changes)
         refused = {each.record for each in known}
         wanted = [each for each in changes if each.candidate.record not in refused]
@@ -283,6 +288,11 @@ def _after_failure(
     reason = f"{failed.code}: {failed.message}".strip(": ")
     if failed.position is not None:
         return _rejected(owners[failed.position].candidate, reason, group)
+    return _fault_of_one(reason, group)
+
+
+def _fault_of_one(reason: str, group: _Group) -> _Step:
+    """Some record of the group is at fault: reject it when it stands alone, else halve."""
     if len(group.candidates) == 1:
         return _rejected(group.candidates[0], reason, group)
     return _Step(left=group.halves())

@@ -23,6 +23,9 @@ _ABOUT_THE_CHANGE = frozenset({400, 404, 412})
 """Statuses of a change set that say something about one of its changes. 401 and 403 say something
 about the data gateway itself; 429 and 5xx about the service: both are no record's fault."""
 
+MAX_QUERY_CHARS = 24_000
+"""Longest query that is sent; the address of a GET may have 32 KB (Dataverse guide, Web API)."""
+
 KEYS_A_QUERY = 25
 """Alternate keys asked for in one request: keeps the address short of its limit of 32 KB."""
 
@@ -58,6 +61,10 @@ class ChangeSetFailed(Exception):
         self.message = message
 
 
+class ValuesRefused(Exception):
+    """Dataverse cannot look for these values: of another type than their column, or too long."""
+
+
 class DataverseTables(Protocol):
     """What the data gateway needs of Dataverse."""
 
@@ -67,7 +74,10 @@ class DataverseTables(Protocol):
     async def rows_by_key(
         self, entity: EntitySet, keys: Sequence[Mapping[str, Any]], select: Sequence[str]
     ) -> list[dict[str, Any]]:
-        """The rows that have one of these alternate keys, with their ETags."""
+        """The rows that have one of these alternate keys, with their ETags.
+
+        :raises ValuesRefused: when one of the keys, not said which, cannot be looked for.
+        """
 
     async def rows_by_id(
         self, entity: EntitySet, ids: Sequence[str], select: Sequence[str]
@@ -77,7 +87,10 @@ class DataverseTables(Protocol):
     async def rows_where(
         self, entity: EntitySet, equal: Mapping[str, Sequence[Any]], select: Sequence[str], top: int
     ) -> list[dict[str, Any]]:
-        """Up to ``top`` rows whose columns have one of the given values, in the order of ids."""
+        """Up to ``top`` rows whose columns have one of the given values, in the order of ids.
+
+        :raises ValuesRefused: when they cannot be looked for.
+        """
 
     async def change(self, changes: Sequence[Change]) -> None:
         """Do all changes together or none.
@@ -155,6 +168,8 @@ class WebApiTables:
         query = f"$select={columns}&$orderby={entity.primary_id}"
         query += f"&$filter={quote(condition)}" if condition else ""
         query += f"&$top={top}" if top is not None else ""
+        if len(query) > MAX_QUERY_CHARS:
+            raise ValuesRefused("the values to look for are too long for one query")
         page = await self._get(f"{entity.name}?{query}")
         rows = list(page["value"])
         while top is None and "@odata.nextLink" in page:
@@ -164,6 +179,9 @@ class WebApiTables:
 
     async def _get(self, path: str) -> dict[str, Any]:
         response = await self._send("GET", path, {}, None)
+        if response.status_code == 400:
+            # A value, as a rule; or a declared column that the table lacks, which is then named.
+            raise ValuesRefused(_error(response.content)[1])
         if response.status_code != 200:
             raise _refused(response)
         value: dict[str, Any] = response.json()
