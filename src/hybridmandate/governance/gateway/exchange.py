@@ -117,7 +117,10 @@ class Exchange:
     @staticmethod
     def jwt(token: CompactToken) -> Jwt:
         """A verified token as expressions read it."""
-        return Jwt(dict(token.header), dict(token.claims), token.raw)
+        if token.shown is None:
+            token.shown = Jwt(dict(token.header), dict(token.claims), token.raw)
+        shown: Jwt = token.shown
+        return shown
 
     def answer_header(self, name: str, value: str) -> None:
         """A header for whatever response the call ends with."""

@@ -102,16 +102,16 @@ def new_context(exchange: Exchange) -> csharp.PolicyContext:
 def refresh(context: csharp.PolicyContext, exchange: Exchange) -> None:
     """Bring what policies may have changed into the context."""
     request, seen = exchange.request, context.request
-    seen.method = request.method
     url, shown = request.url, seen.url
-    shown.path = url.path
-    if shown.host is not url.host or shown.port != url.port:
-        shown.scheme, shown.host, shown.port = url.scheme, url.host, url.port
-    shown.query_string = f"?{url.raw_query}" if url.raw_query else ""
+    seen.method = request.method
+    if shown.path is not url.path:
+        shown.path = url.path
+    if url.raw_query or shown.query_string:
+        shown.query_string = f"?{url.raw_query}" if url.raw_query else ""
     body = request.body
-    seen.body = LiveBody(body) if body.content or body.stream is not None else None
-    response = exchange.response
-    told = context.response
+    if seen.body is None or not (body.content or body.stream):
+        seen.body = _shown_body(body)
+    response, told = exchange.response, context.response
     if told is None or told.headers is not response.headers:
         context.response = shown_response(response)
     else:

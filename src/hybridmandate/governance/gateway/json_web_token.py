@@ -30,14 +30,18 @@ _ALL_ALGORITHMS = [each for group in ALGORITHMS.values() for each in group]
 MAX_TOKEN_CHARACTERS = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CompactToken:
-    """The parts of a token, read but not believed."""
+    """The parts of a token, read but not believed.
+
+    ``shown`` is how expressions see it, made when the first one asks.
+    """
 
     raw: str
     header: Mapping[str, Any]
     claims: Mapping[str, Any]
     signature: bytes
+    shown: Any = None
 
 
 @dataclass(frozen=True, slots=True)

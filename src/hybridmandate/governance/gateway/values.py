@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hybridmandate.governance.gateway.csharp import (
+    Expression,
     ExpressionFailure,
     ExpressionSyntaxError,
     as_text,
@@ -47,6 +49,15 @@ class Constant:
         return self.value
 
 
+@lru_cache(maxsize=4096)
+def _compiled(text: str, line: int, column: int) -> Expression:
+    """Compile once what stands at one place of a fragment that many operations include.
+
+    A compiled expression holds no state of a call, so one serves all of them.
+    """
+    return compile_expression(text, line=line, column=column)
+
+
 class Evaluated:
     """An expression; a failure in it becomes ``ExpressionValueEvaluationFailure``."""
 
@@ -54,7 +65,7 @@ class Evaluated:
 
     def __init__(self, text: Text, file: str) -> None:
         try:
-            self._expression = compile_expression(text.value, line=text.line, column=text.column)
+            self._expression = _compiled(text.value, text.line, text.column)
         except ExpressionSyntaxError as error:
             raise PolicyDocumentError(file, error.line, error.column, error.reason) from error
         self.reads_request_body = self._expression.reads_request_body
