@@ -214,6 +214,19 @@ def test_approval_of_all_waits_for_all_and_ends_with_one_rejection(graph: TestCl
     assert state(graph, one) == ("completed", "Reject")
 
 
+def test_request_that_is_repeated_makes_no_second_approval(graph: TestClient) -> None:
+    body = {
+        "displayName": "Commit?",
+        "approvers": [{"user": {"id": "controller@contoso.example"}}],
+    }
+    headers = {**as_("flow"), "client-request-id": "request-of-a-run"}
+    first = graph.post(APPROVALS, json=body, headers=headers)
+    again = graph.post(APPROVALS, json=body, headers=headers)
+    assert first.json() == again.json()
+    other = graph.post(APPROVALS, json=body, headers={**headers, "client-request-id": "another"})
+    assert other.json()["id"] != first.json()["id"]
+
+
 def test_only_the_named_person_may_answer(graph: TestClient) -> None:
     approval = ask(graph, "controller")
     assert respond(graph, approval, "flow", "Approve") == 403

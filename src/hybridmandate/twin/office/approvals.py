@@ -45,14 +45,25 @@ class Approvals:
         kind: str,
         approvers: Sequence[str],
         owner: Mapping[str, Any],
+        *,
+        request: str | None,
     ) -> Row:
-        """Ask people for a decision; ``approvers`` are mail addresses."""
+        """Ask people for a decision; ``approvers`` are mail addresses.
+
+        ``request`` names the request: one that is repeated gives the approval that it made.
+        """
         with self._lock, self._engine.begin() as db:
+            if request is not None:
+                known = select(APPROVALS).where(APPROVALS.c.request == request)
+                found = db.execute(known).mappings().first()
+                if found is not None:
+                    return found
             approval_id = self._new_id()
             db.execute(
                 insert(APPROVALS).values(
                     id=approval_id,
                     number=next_number(db, APPROVALS),
+                    request=request,
                     title=title,
                     details=details,
                     kind=kind,

@@ -42,6 +42,7 @@ class ApprovalsSurface:
             raise not_supported(f"approval type '{kind}'")
         if not approvers:
             raise GraphError(400, "BadRequest", "At least one approver is required.")
+        # A flow that was killed while it asked repeats the same request: no second approval.
         added = await run_in_threadpool(
             self._approvals.add,
             title,
@@ -49,6 +50,7 @@ class ApprovalsSurface:
             kind,
             approvers,
             caller.to_graph(),
+            request=request.headers.get("client-request-id"),
         )
         return JSONResponse(_approval(added), status_code=201)
 

@@ -75,6 +75,7 @@ APPROVALS = Table(
     METADATA,
     Column("id", String(64), primary_key=True),
     Column("number", Integer, nullable=False),
+    Column("request", String(64), unique=True),
     Column("title", Text, nullable=False),
     Column("details", Text, nullable=False),
     Column("kind", String(40), nullable=False),
