@@ -5,6 +5,7 @@ Readers (text, workbook) give a sheet of texts with lines; `structure` finds the
 I/O; `operation` is the thin shell that stores files and answers.
 """
 
+from hybridmandate.execution.services.spreadsheets.inspection import InspectedTable, inspect_file
 from hybridmandate.execution.services.spreadsheets.normalization import (
     Normalization,
     normalize,
@@ -16,15 +17,23 @@ from hybridmandate.execution.services.spreadsheets.profile import (
     ProfileLibrary,
     read_profile,
 )
+from hybridmandate.execution.services.spreadsheets.profile_draft import (
+    describe_profile,
+    draft_profile,
+)
 from hybridmandate.execution.services.spreadsheets.reading import read_file
 from hybridmandate.execution.services.spreadsheets.table import Unreadable
 
 __all__ = [
+    "InspectedTable",
     "Normalization",
     "Profile",
     "ProfileError",
     "ProfileLibrary",
     "Unreadable",
+    "describe_profile",
+    "draft_profile",
+    "inspect_file",
     "normalize",
     "read_file",
     "read_profile",

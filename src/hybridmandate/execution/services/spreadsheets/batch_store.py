@@ -9,7 +9,7 @@ import polars as pl
 
 
 class BatchStore:
-    """Frames by number. With a folder they are written there as Arrow files and mapped back."""
+    """Frames by number. With a folder they are written there as Arrow files and read back."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -31,7 +31,5 @@ class BatchStore:
         if self._folder is None:
             frame = self._frames[number]
             return frame if columns is None else frame.select(columns)
-        path = self._folder / f"batch-{number}.arrow"
-        return pl.read_ipc(
-            path, columns=None if columns is None else list(columns), memory_map=True
-        )
+        lazy = pl.scan_ipc(self._folder / f"batch-{number}.arrow")
+        return (lazy if columns is None else lazy.select(columns)).collect()

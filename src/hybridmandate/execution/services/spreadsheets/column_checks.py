@@ -112,7 +112,7 @@ class _Cell:
 
     def __init__(self, position: int, has_kinds: bool) -> None:
         trimmed = pl.col(text_column(position)).str.strip_chars(INVISIBLE)
-        self.text = pl.when(trimmed != "").then(trimmed)
+        self.text: pl.Expr = pl.when(trimmed != "").then(trimmed)
         self._kind = pl.col(kind_column(position)) if has_kinds else None
 
     @classmethod

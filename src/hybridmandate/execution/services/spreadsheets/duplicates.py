@@ -57,3 +57,19 @@ def committed_rows(values: pl.DataFrame, duplicates: Duplicates, known: pl.DataF
     mask = np.zeros(values.height, dtype=bool)
     mask[there["row"].to_numpy()] = True
     return mask
+
+
+def rows_among(values: pl.DataFrame, known: pl.DataFrame) -> Mask:
+    """The rows that are equal in every column to one of the known rows (as texts)."""
+    names = [name for name in values.columns if name in known.columns]
+    left = values.select([as_text(values[n]).fill_null("").alias(n) for n in names])
+    right = known.select([pl.col(n).cast(pl.String).fill_null("") for n in names]).unique()
+    there = left.with_row_index("row").join(right, on=names, how="semi")
+    mask = np.zeros(values.height, dtype=bool)
+    mask[there["row"].to_numpy()] = True
+    return mask
+
+
+def as_text(column: pl.Series) -> pl.Series:
+    """Values as the accepted file writes them, for comparing across submissions."""
+    return column.cast(pl.String)

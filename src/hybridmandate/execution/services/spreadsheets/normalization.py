@@ -27,6 +27,7 @@ from hybridmandate.execution.services.spreadsheets.duplicates import (
     committed_rows,
     key_hashes,
     repeated_rows,
+    rows_among,
 )
 from hybridmandate.execution.services.spreadsheets.file_rules import FileFinding, file_findings
 from hybridmandate.execution.services.spreadsheets.judging import Judge, Judged, References, Rows
@@ -180,14 +181,16 @@ def normalize(
     profile: Profile,
     *,
     references: References | None = None,
+    accepted_before: pl.DataFrame | None = None,
     spill: Path | None = None,
     progress: Progress | None = None,
 ) -> Normalization:
     """Bring a file into the shape that a profile declares.
 
-    ``references`` are the rows of the views that the profile names. With ``spill``, an existing
-    folder, rows wait there instead of in memory until the result is used. ``progress`` is told rows
-    read and an estimate of all.
+    ``references`` are the rows of the views that the profile names, ``accepted_before`` the rows
+    (texts by column) that an earlier submission of the same file got accepted. With
+    ``spill``, an existing folder, rows wait there instead of in memory until the result is used.
+    ``progress`` is told rows read and an estimate of all.
 
     :raises Unreadable: when the file holds no table with the profile's columns.
     """
@@ -201,7 +204,9 @@ def normalize(
     log = DecisionLog([*reading.notes, *table.decisions])
     judge = Judge(profile, table, reading.has_kinds, references or {})
     body = Batch(first.frame.slice(table.first_row), first.width, first.notes)
-    collector = _Collector(profile, table, log, BatchStore(spill), references or {})
+    collector = _Collector(
+        profile, table, log, BatchStore(spill), references or {}, accepted_before
+    )
     batches: Iterable[Callable[[], Batch]] = _with_first(body, makers)
     for judged, final in _judged(batches, judge):
         collector.take(judged, final=final)
@@ -220,11 +225,15 @@ def _judged(batches: Iterable[Callable[[], Batch]], judge: Judge) -> Iterator[tu
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="judge") as pool:
         waiting: deque[Future[Judged]] = deque()
         for make in batches:
-            waiting.append(pool.submit(lambda make=make: judge(make())))
+            waiting.append(pool.submit(_made_and_judged, make, judge))
             if len(waiting) > WORKERS + 1:
                 yield waiting.popleft().result(), False
         while waiting:
             yield waiting.popleft().result(), not waiting
+
+
+def _made_and_judged(make: Callable[[], Batch], judge: Judge) -> Judged:
+    return judge(make())
 
 
 def _text_columns(width: int) -> list[str]:
@@ -250,12 +259,14 @@ class _Collector:
         log: DecisionLog,
         store: BatchStore,
         references: References,
+        accepted_before: pl.DataFrame | None,
     ) -> None:
         self._profile = profile
         self._table = table
         self._log = log
         self._store = store
         self._references = references
+        self._accepted_before = accepted_before
         self._sorter = RowSorter(profile, table)
         self._kept: list[_Kept] = []
         self._hashes: list[pl.DataFrame] = []
@@ -287,6 +298,12 @@ class _Collector:
                     message = f"{names} was committed before"
                     check = Check("duplicate.committed", duplicates.key[-1], message, pl.lit(False))
                     hits.append((check, np.flatnonzero(there)))
+        if self._accepted_before is not None:
+            again = rows_among(values, self._accepted_before)
+            if again.any():
+                message = "was accepted in the submission before"
+                check = Check("duplicate.accepted_before", "", message, pl.lit(False))
+                hits.append((check, np.flatnonzero(again)))
         place_ = self._store.put(pl.concat([rows, values], how="horizontal"))
         self._kept.append(_Kept(place_, rows.height, hits))
         self.rows_read += rows.height

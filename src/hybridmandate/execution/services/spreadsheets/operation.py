@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -27,6 +28,7 @@ from hybridmandate.contracts import (
     operation,
 )
 from hybridmandate.contracts.declaration import declared_operation
+from hybridmandate.execution.services.spreadsheets.accepted_file import PARQUET
 from hybridmandate.execution.services.spreadsheets.normalization import Normalization, normalize
 from hybridmandate.execution.services.spreadsheets.profile import Profile, ProfileLibrary
 from hybridmandate.execution.services.spreadsheets.rejected_file import (
@@ -50,6 +52,10 @@ class NormalizeRequest(WireModel):
     handle: Annotated[str, Field(min_length=1, max_length=200)]
     profile: Annotated[str, Field(min_length=1, max_length=100, examples=["invoice"])]
     inline_rows: Annotated[int, Field(ge=0, le=MAX_ROWS_INLINE)] = MAX_ROWS_INLINE
+    resubmission_of: Annotated[str | None, Field(max_length=64)] = None
+    """Correlation id of the first submission, when this file corrects it."""
+    accepted_before: Annotated[str | None, Field(max_length=200)] = None
+    """Its ``acceptedParquetHandle``: rows in there are not accepted again."""
 
 
 class DecisionTaken(WireModel):
@@ -69,12 +75,23 @@ class HeaderFound(WireModel):
     how: str
 
 
+class FileRuleBroken(WireModel):
+    """A rule about the whole file that does not hold; ``severity`` is error or warning."""
+
+    code: str
+    message: str
+    severity: str
+    field: str | None
+
+
 class Normalized(WireModel):
     """The file as the profile wants it.
 
     ``accepted`` holds the accepted rows when there are at most ``inlineRows`` of them
     (``acceptedInline``); all of them are in the file ``acceptedHandle`` (JSON lines).
     ``rejectedHandle`` is a workbook to correct and send back, null when no row was rejected.
+    ``errorsHandle`` holds every broken
+    (row, rule) as JSON lines, ``acceptedParquetHandle`` the accepted rows as Parquet.
     ``rejectedShare`` is 0 to 1; ``reviewNeeded`` says that it is above the profile's threshold.
     """
 
@@ -91,6 +108,10 @@ class Normalized(WireModel):
     decisions: list[DecisionTaken]
     errors_by_rule: dict[str, int]
     digest: str
+    accepted_parquet_handle: str | None = None
+    errors_handle: str | None = None
+    file_findings: list[FileRuleBroken] = Field(default_factory=list)
+    resubmission_of: str | None = None
 
 
 def spreadsheet_operations(profiles: ProfileLibrary) -> list[Operation]:
@@ -111,11 +132,24 @@ def spreadsheet_operations(profiles: ProfileLibrary) -> list[Operation]:
         """
         profile = _profile(profiles, request.profile)
         content = await _content(call, request.handle)
+        references = await _references(call, profile)
+        before = await _accepted_before(call, request.accepted_before)
         try:
-            result = await asyncio.to_thread(normalize, content, profile)
+            result = await _with_progress(
+                call,
+                lambda progress: normalize(
+                    content,
+                    profile,
+                    references=references,
+                    accepted_before=before,
+                    progress=progress,
+                ),
+            )
         except Unreadable as unreadable:
             call.note("decision", "file.unreadable", reason=unreadable.reason)
             raise _refused(unreadable) from None
+        if request.resubmission_of is not None:
+            call.note("decision", "file.resubmitted", first=request.resubmission_of)
         for decision in result.decisions:
             call.note("decision", decision.rule, lines=decision.count)
         return await _answer(request, profile, result, call)
@@ -148,12 +182,66 @@ async def _content(call: Call, handle: str) -> bytes:
     return b"".join([chunk async for chunk in call.files.read(handle)])
 
 
+async def _references(call: Call, profile: Profile) -> dict[str, pl.DataFrame]:
+    """The rows of the views that the profile names. :raises Refused: as the data gateway does."""
+    found = {}
+    for view, parameters in profile.views().items():
+        outcome = await call.data.view(view, parameters)
+        rows = outcome.data.get("rows") if isinstance(outcome.data, dict) else outcome.data
+        if outcome.failure is not None or not isinstance(rows, list):
+            raise Refused(
+                FailureType.INTERNAL_ERROR,
+                f"the view '{view}' that the profile names gave no rows",
+                reason="profile.view",
+            )
+        if isinstance(outcome.data, dict) and outcome.data.get("more"):
+            raise Refused(
+                FailureType.INTERNAL_ERROR,
+                f"the view '{view}' has more rows than it may give: it cannot decide on membership",
+                reason="profile.view_cut",
+            )
+        found[view] = pl.DataFrame(rows, infer_schema_length=None)
+    return found
+
+
+async def _accepted_before(call: Call, handle: str | None) -> pl.DataFrame | None:
+    if handle is None:
+        return None
+    content = b"".join([chunk async for chunk in call.files.read(handle)])
+    try:
+        return pl.read_parquet(io.BytesIO(content))
+    except pl.exceptions.PolarsError:
+        raise Refused(
+            FailureType.VALIDATION_ERROR,
+            "acceptedBefore is not an acceptedParquetHandle of this operation",
+            reason="resubmission.not_parquet",
+        ) from None
+
+
+async def _with_progress(
+    call: Call, work: Callable[[Callable[[int, int | None], None]], Normalization]
+) -> Normalization:
+    """Run the work in a thread and pass on how many rows are read, at most ten times a second."""
+    latest: list[tuple[int, int | None]] = []
+    task = asyncio.create_task(
+        asyncio.to_thread(work, lambda done, total: latest.append((done, total)))
+    )
+    while not task.done():
+        await asyncio.wait([task], timeout=0.1)
+        if latest and not task.done():
+            await call.progress(*latest[-1], "rows")
+    return await task
+
+
 def _refused(unreadable: Unreadable) -> Refused:
     return Refused(
         FailureType.VALIDATION_ERROR,
         unreadable.message,
         reason=unreadable.reason,
-        errors=[RowError(code=unreadable.reason, message=unreadable.message)],
+        errors=[
+            RowError(code=unreadable.reason, message=unreadable.message),
+            *(RowError(code="candidate", message=each) for each in unreadable.candidates),
+        ],
     )
 
 
@@ -164,7 +252,17 @@ async def _answer(
     accepted = await call.files.store(
         _lines(rows), content_type="application/x-ndjson", file_name="accepted.jsonl"
     )
-    rejected_handle = None
+    parquet = io.BytesIO()
+    result.accepted.write_parquet(parquet)
+    columns = await call.files.store(
+        _once(parquet.getvalue()), content_type=PARQUET, file_name="accepted.parquet"
+    )
+    errors_handle = rejected_handle = None
+    if result.errors:
+        listed = await call.files.store(
+            _error_lines(result), content_type="application/x-ndjson", file_name="errors.jsonl"
+        )
+        errors_handle = listed.handle
     if result.rejected_count:
         workbook = await asyncio.to_thread(rejected_workbook, result)
         stored = await call.files.store(
@@ -188,6 +286,13 @@ async def _answer(
         decisions=[_taken(d) for d in result.decisions],
         errors_by_rule=dict(sorted(Counter(e.code for e in result.errors).items())),
         digest=result.digest,
+        accepted_parquet_handle=columns.handle,
+        errors_handle=errors_handle,
+        file_findings=[
+            FileRuleBroken(code=f.code, message=f.message, severity=f.severity, field=f.field)
+            for f in result.file_findings
+        ],
+        resubmission_of=request.resubmission_of,
     )
     status = _status(result)
     return Answer(
@@ -198,10 +303,25 @@ async def _answer(
             "accepted": result.accepted_count,
             "rejected": result.rejected_count,
         },
-        errors=result.errors[:MAX_ERRORS_LISTED],
+        errors=[*_file_errors(result, "error"), *result.errors[:MAX_ERRORS_LISTED]],
+        warnings=[*_file_errors(result, "warning"), *result.warnings[:MAX_ERRORS_LISTED]],
         versions=Versions(profile=profile.label),
         message=data.summary if status is Status.REJECTED else None,
     )
+
+
+def _file_errors(result: Normalization, severity: str) -> list[RowError]:
+    return [
+        RowError(code=f.code, message=f.message, field=f.field)
+        for f in result.file_findings
+        if f.severity == severity
+    ]
+
+
+async def _error_lines(result: Normalization) -> AsyncIterator[bytes]:
+    for start in range(0, len(result.errors), 1000):
+        chunk = result.errors[start : start + 1000]
+        yield b"".join(orjson.dumps(error.model_dump()) + b"\n" for error in chunk)
 
 
 def _status(result: Normalization) -> Status:
@@ -223,10 +343,16 @@ def summary(result: Normalization) -> str:
         f"{result.rows_in} rows were read, {result.accepted_count} accepted, "
         f"{result.rejected_count} rejected."
     ]
-    if result.errors:
-        counted = Counter((e.field or "row", e.message) for e in result.errors)
+    if result.count_by_rule():
+        counted = Counter(
+            {(field or "row", text): n for (_, field, text), n in result.count_by_rule().items()}
+        )
         reasons = [f"{field} {message} ({n}×)" for (field, message), n in counted.most_common(5)]
         parts.append(f"Reasons: {'; '.join(reasons)}.")
+    for finding in result.file_findings:
+        parts.append(f"The whole file: {finding.message}.")
+    if result.file_rejected:
+        parts.append("Because of that no row of the file was accepted.")
     left_out = [d for d in result.decisions if d.rule.startswith("rows.") and d.count]
     if left_out:
         listed = "; ".join(f"{d.message} ({d.count})" for d in left_out)
@@ -246,7 +372,7 @@ def _taken(decision: Decision) -> DecisionTaken:
 def _json(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)  # at most 15 digits, so the number is carried exactly
-    if isinstance(value, date):
+    if isinstance(value, date):  # datetime too: ISO 8601 in UTC
         return value.isoformat()
     return value
 

@@ -350,6 +350,17 @@ class Profile(_Declared):
                 return rule.severity
         return self.severities.get(f"{field}:{code}", self.severities.get(code, "error"))
 
+    def views(self) -> dict[str, dict[str, str]]:
+        """The views of the data gateway that the profile needs, with their parameters."""
+        needed = {
+            column.reference.view: column.reference.parameters
+            for column in self.columns.values()
+            if column.reference is not None
+        }
+        if self.duplicates is not None and self.duplicates.committed is not None:
+            needed[self.duplicates.committed.view] = self.duplicates.committed.parameters
+        return needed
+
     @property
     def label(self) -> str:
         """Name and version, as results name it: ``invoice/3``."""
