@@ -59,7 +59,7 @@ def run(*arguments: str | Path, code: int = 0) -> str:
 def test_a_trace_is_readable(state: Path) -> None:
     said = run("trace", "corr-0001", "--state", state)
     assert "flow → gateway" in said
-    assert "▶ gateway.call POST /x[y]" in said
+    assert "▶ call POST /x[y]" in said
     assert "refused (throttled)" in said
     assert "2.9 KiB" in said
     assert "1. How long was it in the flow before the first call left? 40 ms" in said

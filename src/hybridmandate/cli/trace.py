@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hybridmandate.cli.terminal import DEFAULT_STATE, JsonOption, StateOption, fail, print_json
+
+WIDE = 120
+"""Columns of a terminal from which sizes, attempts and principals are shown as well."""
+
+MANY = ("commit.record", "file.read", "token.issued")
+SHOWN_ALIKE = 3
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,7 +69,13 @@ def show(found: Trace) -> None:
         f"{totals['gatewayCalls']} gateway calls, {totals['failed']} failed, "
         f"{totals['retries']} retries\n"
     )
-    console.print(_timeline(found))
+    shown = _shown(found.steps)
+    console.print(_timeline(shown, found.first_failing, wide=console.width >= WIDE))
+    left_out = len(found.steps) - len(shown)
+    if left_out:
+        console.print(
+            f"[dim]{left_out} skipped or repeated steps are left out; --json has all[/dim]"
+        )
     failing = found.first_failing
     if failing is not None:
         console.print(
@@ -74,33 +88,47 @@ def show(found: Trace) -> None:
         console.print(f"{number}. {escape(answer.question)} [bold]{escape(answer.answer)}[/bold]")
 
 
-def _timeline(found: Trace) -> Table:
+def _shown(steps: Sequence[Step]) -> list[Step]:
+    """The steps that tell the story: without skipped ones, and few of many that are alike."""
+    shown: list[Step] = []
+    alike: Counter[tuple[str, str, str]] = Counter()
+    for step in steps:
+        key = (step.tier, step.kind, step.outcome)
+        alike[key] += step.kind in MANY
+        if step.outcome != "skipped" and alike[key] <= SHOWN_ALIKE:
+            shown.append(step)
+    return shown
+
+
+def _timeline(steps: Sequence[Step], failing: Step | None, *, wide: bool) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("at ms", "tier"):
-        table.add_column(title, justify="right" if title == "at ms" else "left", no_wrap=True)
-    table.add_column("step", overflow="fold")
-    table.add_column("outcome", overflow="fold")
-    for title in ("took ms", "in", "out", "try"):
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    table.add_column("at ms", justify="right", no_wrap=True)
+    table.add_column("tier", no_wrap=True)
+    table.add_column("step", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("outcome", no_wrap=True)
+    for title in ("took ms", "in", "out", "try") if wide else ("took ms", "out"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("principal", overflow="fold")
-    failing = found.first_failing
-    for step in found.steps:
+    if wide:
+        table.add_column("principal", no_wrap=True, overflow="ellipsis")
+    for step in steps:
         mark = "▶ " if step is failing else ""
-        table.add_row(
+        kind = step.kind.removeprefix(f"{step.tier}.")
+        cells = [
             f"{step.offset_ms:,.0f}",
             escape(step.tier),
-            escape(f"{'  ' * step.depth}{mark}{step.kind} {step.subject}"),
+            escape(f"{'  ' * step.depth}{mark}{kind} {step.subject}"),
             escape(_outcome(step)),
             f"{step.duration_ms:,.1f}" if step.duration_ms else "",
-            _size(step.bytes_in),
-            _size(step.bytes_out),
-            str(step.attempt) if step.attempt > 1 else "",
-            escape(step.principal or ""),
-            style="red" if step.failed else None,
-        )
+        ]
+        if wide:
+            cells += [_size(step.bytes_in), _size(step.bytes_out)]
+            cells += [str(step.attempt) if step.attempt > 1 else "", escape(step.principal or "")]
+        else:
+            cells.append(_size(step.bytes_out))
+        table.add_row(*cells, style="red" if step.failed else None)
     return table
 
 
