@@ -1,0 +1,451 @@
+"""Makes the files of `corpus/` and, from the same plan, what must be read from each.
+
+Run as a script after a change; the files are committed. The expected reading comes from the rows
+that a case was written from, never from the reader. It needs xlwt (requirements/bench.in) for .xls.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+
+FOLDER = Path(__file__).parent / "corpus"
+HEADER = ["Item code", "Item name", "Order date", "Amount"]
+ROWS = [
+    ["A-1", "Größe zwölf", "2026-03-01", "10.00"],
+    ["A-2", "Café crème", "2026-03-02", "20.50"],
+    ["A-3", "Zubehör", "2026-03-03", "30.25"],
+    ["A-4", "Naïve", "2026-03-04", "40.00"],
+]
+TOTAL = "100.75"
+ZIP_TIME = (2026, 1, 1, 0, 0, 0)
+
+
+@dataclass
+class Case:
+    """A file, the codes and lines of its accepted rows, the rejected lines, the rules used.
+
+    ``refused`` is the reason code where the file is no table that can be read.
+    """
+
+    name: str
+    content: bytes
+    accepted: list[tuple[int, str]] = field(default_factory=list)
+    rejected: list[int] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
+    refused: str | None = None
+    source: dict[str, str] = field(default_factory=dict)
+
+    def expected(self) -> dict[str, Any]:
+        """The reading as it stands beside the file."""
+        if self.refused:
+            return {"refused": self.refused}
+        return {
+            "accepted": [{"line": line, "itemCode": code} for line, code in self.accepted],
+            "rejectedLines": self.rejected,
+            "rules": sorted(self.rules),
+            "source": self.source,
+        }
+
+
+def text(rows: Sequence[Sequence[str]], delimiter: str = ",", ending: str = "\n") -> str:
+    """Rows as plain delimited text; quotes only where a cell needs them."""
+
+    def cell(value: str) -> str:
+        if any(c in value for c in (delimiter, '"', "\n", "\r")):
+            return '"' + value.replace('"', '""') + '"'
+        return value
+
+    return "".join(delimiter.join(map(cell, row)) + ending for row in rows)
+
+
+def codes(first_line: int = 2, rows: Sequence[Sequence[str]] = ROWS) -> list[tuple[int, str]]:
+    """Accepted rows that stand line after line."""
+    return [(first_line + n, row[0]) for n, row in enumerate(rows)]
+
+
+def encodings() -> Iterator[Case]:
+    """Each delimiter in each encoding."""
+    names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "~": "tilde", "^": "caret"}
+    marks = {"utf-8": "utf-8", "utf-8-sig": "utf-8-sig", "cp1252": "cp1252", "utf-16": "utf-16"}
+    for delimiter, word in names.items():
+        for encoding, read in marks.items():
+            content = text([HEADER, *ROWS], delimiter).encode(encoding)
+            source = {"encoding": read, "delimiter": delimiter}
+            yield Case(f"dialect-{word}-{encoding}.csv", content, codes(), source=source)
+    for encoding in ("utf-16-le", "utf-16-be"):
+        content = text([HEADER, *ROWS]).encode(encoding)
+        source = {"encoding": encoding}
+        yield Case(
+            f"encoding-{encoding}-no-mark.csv",
+            content,
+            codes(),
+            [],
+            ["encoding.no_mark"],
+            None,
+            source,
+        )
+    content = text([HEADER, *ROWS]).encode("utf-32")
+    yield Case("encoding-utf-32.csv", content, codes(), source={"encoding": "utf-32"})
+    lines = text([HEADER, *ROWS]).splitlines(keepends=True)
+    mixed = b"".join(line.encode("cp1252" if n == 2 else "utf-8") for n, line in enumerate(lines))
+    yield Case("encoding-mixed.csv", mixed, codes(), rules=["encoding.mixed"])
+    nul = text([HEADER, *ROWS]).encode().replace(b"A-2", b"A-\x002")
+    yield Case("encoding-nul.csv", nul, codes(), rules=["text.nul"])
+
+
+def line_ends() -> Iterator[Case]:
+    """Line ends of all kinds, with and without quotes, with and without the last one."""
+    for word, ending in (("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r")):
+        plain = text([HEADER, *ROWS], ending=ending)
+        yield Case(f"lines-{word}.csv", plain.encode(), codes())
+        yield Case(f"lines-{word}-no-last.csv", plain.rstrip("\r\n").encode(), codes())
+        every = ending.join(",".join(f'"{c}"' for c in row) for row in [HEADER, *ROWS])
+        yield Case(f"lines-{word}-all-quoted.csv", every.encode(), codes())
+        rows = [[r[0], f"first{ending}second", *r[2:]] for r in ROWS]
+        broken = text([HEADER, *rows], ending=ending)
+        two = [(2 + 2 * n, row[0]) for n, row in enumerate(ROWS)]
+        yield Case(f"lines-{word}-inside-fields.csv", broken.encode(), two)
+    lines = text([HEADER, *ROWS]).splitlines()
+    mixed = "".join(
+        line + end for line, end in zip(lines, ["\r\n", "\n", "\r", "\n", "\r\n"], strict=True)
+    )
+    yield Case("lines-mixed.csv", mixed.encode(), codes(), rules=["lines.mixed"])
+
+
+def quotes() -> Iterator[Case]:
+    """Quotes as people write them."""
+    written: list[tuple[str, str, list[str]]] = [
+        ("inch", 'Screen 27"', ["quote.stray"]),
+        ("inside", 'the "big" one', ["quote.stray"]),
+        ("doubled", '"the ""big"" one"', []),
+        ("delimiter", '"one, two"', []),
+        ("empty", '""', []),
+        ("only-quotes", '""""', []),
+        ("after", '"one" two', ["quote.stray"]),
+        ("spaced", ' "one, two"', ["quote.stray"]),
+        ("unclosed", '"one', ["quote.unclosed"]),
+        ("backslash", '"say \\""', ["quote.unclosed"]),
+    ]
+    for name, cell, rules in written:
+        rows = [[*r] for r in ROWS]
+        lines = [",".join(HEADER)]
+        for number, row in enumerate(rows):
+            row[1] = cell if number == 1 else row[1]
+            lines.append(",".join(row))
+        yield Case(f"quotes-{name}.csv", ("\n".join(lines) + "\n").encode(), codes(), rules=rules)
+    single = "\n".join(",".join(f"'{c}'" for c in row) for row in [HEADER, *ROWS])
+    yield Case("quotes-single.csv", single.encode(), codes(), source={"quote": "'"})
+
+
+def ragged() -> Iterator[Case]:
+    """Rows with too few or too many cells."""
+    short = [*ROWS[:2], ROWS[2][:2], ROWS[3]]
+    left = [(2, "A-1"), (3, "A-2"), (5, "A-4")]
+    yield Case("ragged-short.csv", text([HEADER, *short]).encode(), left, [4])
+    long = [*ROWS[:2], [*ROWS[2], "extra"], ROWS[3]]
+    yield Case("ragged-long.csv", text([HEADER, *long]).encode(), left, [4])
+    trailing = [[*row, "", ""] for row in ROWS]
+    yield Case("ragged-trailing-commas.csv", text([HEADER, *trailing]).encode(), codes())
+    once = [*ROWS[:3], [*ROWS[3], ""]]
+    yield Case("ragged-one-trailing-comma.csv", text([HEADER, *once]).encode(), codes())
+    both = [ROWS[0][:1], [*ROWS[1], "x", "y"], *ROWS[2:]]
+    yield Case("ragged-both.csv", text([HEADER, *both]).encode(), codes(4, ROWS[2:]), [2, 3])
+
+
+def archives() -> Iterator[Case]:
+    """Compressed text."""
+    plain = text([HEADER, *ROWS]).encode()
+    packed = gzip.compress(plain, mtime=0)
+    yield Case("archive.csv.gz", packed, codes(), rules=["file.unpacked"])
+    yield Case("archive-cut.csv.gz", packed[:-20], refused="file.broken_archive")
+    yield Case("archive.zip", zipped({"a.csv": plain}), codes(), rules=["file.unpacked"])
+    mac = zipped({"a.csv": plain, "__MACOSX/._a.csv": b"x"})
+    yield Case("archive-from-a-mac.zip", mac, codes(), rules=["file.unpacked"])
+    two = zipped({"a.csv": plain, "b.csv": plain})
+    yield Case("archive-two-files.zip", two, refused="file.many_members")
+    bomb = gzip.compress(bytes(40 << 20), mtime=0)
+    yield Case("archive-bomb.csv.gz", bomb, refused="file.zip_bomb")
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip whose bytes are the same every time."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, ZIP_TIME), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def structure() -> Iterator[Case]:
+    """Titles, headers, units, blanks, totals, footers, other tables."""
+    for count in (1, 2, 3):
+        titles = [[f"Orders of team {'ABC'[n]}"] for n in range(count)]
+        body = text([*titles, HEADER, *ROWS]).encode()
+        yield Case(f"title-{count}.csv", body, codes(count + 2), rules=["rows.title"])
+        gap = text([*titles, [], HEADER, *ROWS]).encode()
+        yield Case(f"title-{count}-and-gap.csv", gap, codes(count + 3), rules=["rows.title"])
+    split = [["Item", "", "Order", "Amount"], ["code", "name", "date", ""]]
+    yield Case(
+        "header-two-rows.csv", text([*split, *ROWS]).encode(), codes(3), rules=["header.two_rows"]
+    )
+    under = [["Item", "Item", "Order", ""], ["code", "name", "date", "Amount"]]
+    yield Case(
+        "header-two-rows-repeated-group.csv",
+        text([*under, *ROWS]).encode(),
+        codes(3),
+        rules=["header.two_rows"],
+    )
+    both = text([["Orders"], *split, *ROWS]).encode()
+    yield Case(
+        "header-two-rows-below-title.csv", both, codes(4), rules=["header.two_rows", "rows.title"]
+    )
+    for name, header, rules in (
+        ("case", ["ITEM CODE", "item name", "ORDER DATE", "AMOUNT"], []),
+        ("punctuation", ["Item-code:", "Item_name", "Order  date", "Amount."], []),
+        ("typing-error", ["Item codde", "Item name", "Order date", "Amount"], ["header.similar"]),
+        ("language", ["Artikel", "Bezeichnung", "Datum", "Betrag"], []),
+    ):
+        yield Case(f"header-{name}.csv", text([header, *ROWS]).encode(), codes(), rules=rules)
+    order = [[r[3], r[0], "x", r[2], r[1]] for r in [HEADER, *ROWS]]
+    order[0][2] = "Remark"
+    yield Case("header-reordered-and-extra.csv", text(order).encode(), codes())
+    again = text([HEADER, *ROWS[:2], HEADER, *ROWS[2:]]).encode()
+    split_codes = codes(2, ROWS[:2]) + codes(5, ROWS[2:])
+    yield Case("header-repeated.csv", again, split_codes, rules=["rows.repeated_header"])
+    for name, units in (
+        ("brackets", ["", "", "[YYYY-MM-DD]", "[EUR]"]),
+        ("code", ["", "", "", "EUR"]),
+        ("round", ["(text)", "(text)", "(date)", "(EUR)"]),
+        ("sign", ["", "", "", "€"]),
+    ):
+        yield Case(
+            f"units-{name}.csv",
+            text([HEADER, units, *ROWS]).encode(),
+            codes(3),
+            rules=["rows.units"],
+        )
+    for name, cell in (
+        ("empty", ""), ("spaces", "  "), ("no-break", "\u00a0"), ("zero-width", "\u200b"),
+        ("tab", "\t"), ("mark", "\ufeff"),
+    ):  # fmt: skip
+        body = text([HEADER, *ROWS[:2], [cell] * 4, *ROWS[2:]]).encode()
+        yield Case(f"blank-{name}.csv", body, split_codes, rules=["rows.blank"])
+    for label in ("Total", "TOTAL:", "Sum", "Summe", "Gesamtsumme", "Grand total"):
+        name = label.lower().strip(":").replace(" ", "-")
+        body = text([HEADER, *ROWS, [label, "", "", TOTAL]]).encode()
+        suffix = "-colon" if label.endswith(":") else ""
+        yield Case(f"total-{name}{suffix}.csv", body, codes(), rules=["rows.total"])
+    wrong = text([HEADER, *ROWS, ["Total", "", "", "99.00"]]).encode()
+    yield Case("total-wrong.csv", wrong, codes(), [6], ["rows.total_unconfirmed"])
+    named = [*ROWS[:3], ["Total Care", "Cream", "2026-03-04", "40.00"]]
+    yield Case(
+        "total-is-a-name.csv",
+        text([HEADER, *named]).encode(),
+        codes(rows=named),
+        rules=["rows.total_unconfirmed"],
+    )
+    subs = [
+        *ROWS[:2],
+        ["Subtotal", "", "", "30.50"],
+        *ROWS[2:],
+        ["Subtotal", "", "", "70.25"],
+        ["Total", "", "", TOTAL],
+    ]
+    yield Case(
+        "total-and-sub-totals.csv",
+        text([HEADER, *subs]).encode(),
+        split_codes,
+        rules=["rows.subtotal", "rows.total"],
+    )
+    for name, remark in (
+        ("generated", "Generated on 2026-04-01"),
+        ("page", "Page 1 of 1"),
+        ("note", "Amounts in EUR"),
+    ):
+        body = text([HEADER, *ROWS, [remark]]).encode()
+        yield Case(f"footer-{name}.csv", body, codes(), rules=["rows.footer"])
+        behind = text([HEADER, *ROWS, ["Total", "", "", TOTAL], [], [remark]]).encode()
+        yield Case(
+            f"footer-{name}-behind-total.csv",
+            behind,
+            codes(),
+            rules=["rows.blank", "rows.footer", "rows.total"],
+        )
+    other = [
+        ["Team", "City", "Manager", "Phone"],
+        ["Sales", "Basel", "Ann", "12"],
+        ["Stock", "Bern", "Bob", "13"],
+    ]
+    body = text([HEADER, *ROWS, [], *other]).encode()
+    yield Case("second-table-below.csv", body, codes(), rules=["rows.blank", "rows.second_table"])
+    side = [
+        [*r, "", *o]
+        for r, o in zip([HEADER, *ROWS], [*other, ["", "", "", ""], ["", "", "", ""]], strict=True)
+    ]
+    yield Case(
+        "second-table-beside.csv", text(side).encode(), codes(), rules=["columns.second_table"]
+    )
+    moved = [["Amount", "Order date", "Item name", "Item code"], *[row[::-1] for row in ROWS[2:]]]
+    yield Case(
+        "ambiguous-two-headers.csv",
+        text([HEADER, *ROWS[:2], [], *moved]).encode(),
+        refused="table.ambiguous_header",
+    )
+    twin = [[*HEADER, "Amount"], *[[*row, "1.00"] for row in ROWS]]
+    yield Case("ambiguous-two-amounts.csv", text(twin).encode(), refused="table.ambiguous_column")
+    yield Case("no-header.csv", text(ROWS).encode(), refused="table.no_header")
+    yield Case(
+        "missing-column.csv",
+        text([r[:3] for r in [HEADER, *ROWS]]).encode(),
+        refused="table.missing_columns",
+    )
+
+
+def workbooks() -> Iterator[Case]:
+    """Workbooks of the kinds that can be written here."""
+
+    def table(sheet: Any, top: int = 0, left: int = 0, number: Any = None) -> None:
+        for row, cells in enumerate([HEADER, *ROWS]):
+            for column, cell in enumerate(cells):
+                if number is not None and row and column == 2:
+                    sheet.write_datetime(top + row, left + column, date.fromisoformat(cell), number)
+                elif row and column == 3:
+                    sheet.write_number(top + row, left + column, float(cell))
+                else:
+                    sheet.write_string(top + row, left + column, cell)
+
+    def book(fill: Callable[[Any], None], **options: Any) -> bytes:
+        buffer = io.BytesIO()
+        made = xlsxwriter.Workbook(buffer, {"in_memory": True, **options})
+        made.set_properties({"created": date(2026, 1, 1)})
+        fill(made)
+        made.close()
+        return buffer.getvalue()
+
+    def dates(made: Any) -> Any:
+        return made.add_format({"num_format": "yyyy-mm-dd"})
+
+    yield Case("book.xlsx", book(lambda b: table(b.add_worksheet(), number=dates(b))), codes())
+    moved = book(lambda b: table(b.add_worksheet(), 3, 2, dates(b)))
+    yield Case("book-not-at-the-corner.xlsx", moved, codes(5))
+    old = book(lambda b: table(b.add_worksheet(), number=dates(b)), date_1904=True)
+    yield Case("book-1904.xlsx", old, codes(), rules=["dates.1904"])
+
+    def titled(made: Any) -> None:
+        sheet = made.add_worksheet()
+        sheet.merge_range(0, 0, 0, 3, "Orders of March")
+        table(sheet, 2)
+
+    yield Case("book-merged-title.xlsx", book(titled), codes(4), rules=["rows.title"])
+
+    def flawed(made: Any) -> None:
+        sheet = made.add_worksheet()
+        table(sheet)
+        sheet.write_formula(1, 3, "=1/0", None, "#DIV/0!")
+        sheet.write_formula(2, 3, "=A1", None, "")
+
+    yield Case("book-error-and-uncalculated.xlsx", book(flawed), codes(4, ROWS[2:]), [2, 3])
+
+    def hidden(made: Any) -> None:
+        secret = made.add_worksheet("Secret")
+        secret.write_string(0, 0, "no")
+        shown = made.add_worksheet("Shown")
+        shown.activate()
+        table(shown)
+        secret.hide()
+
+    yield Case("book-hidden-sheet.xlsx", book(hidden), codes(), rules=["sheet.hidden"])
+    yield Case("book-empty.xlsx", book(lambda b: b.add_worksheet()), refused="file.empty")
+    yield from _old_books()
+
+
+def _old_books() -> Iterator[Case]:
+    import xlwt
+
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Orders")
+    for row, cells in enumerate([HEADER, *ROWS]):
+        for column, cell in enumerate(cells):
+            sheet.write(row, column, float(cell) if row and column == 3 else cell)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    yield Case("book.xls", buffer.getvalue(), codes())
+    cells = "".join(
+        "<table:table-row>"
+        + "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{c}</text:p></table:table-cell>'
+            for c in row
+        )
+        + "</table:table-row>"
+        for row in [HEADER, *ROWS]
+    )
+    names = "urn:oasis:names:tc:opendocument:xmlns:"
+    content = (
+        '<?xml version="1.0" encoding="UTF-8"?><office:document-content '
+        f'xmlns:office="{names}office:1.0" xmlns:table="{names}table:1.0" '
+        f'xmlns:text="{names}text:1.0" office:version="1.2"><office:body><office:spreadsheet>'
+        f'<table:table table:name="Orders">{cells}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    manifest = (
+        f'<manifest:manifest xmlns:manifest="{names}manifest:1.0"><manifest:file-entry '
+        f'manifest:full-path="/" manifest:media-type="{kind}"/></manifest:manifest>'
+    )
+    files = {"mimetype": kind, "content.xml": content, "META-INF/manifest.xml": manifest}
+    yield Case("book.ods", zipped({k: v.encode() for k, v in files.items()}), codes())
+
+
+def refused() -> Iterator[Case]:
+    """What is no table."""
+    for name, content, reason in (
+        ("nothing.csv", b"", "file.empty"),
+        ("one-byte.csv", b"x", "table.no_header"),
+        ("one-line-end.csv", b"\n", "file.empty"),
+        ("only-mark.csv", b"\xef\xbb\xbf", "file.empty"),
+        ("page.xls", b"<html><body><table><tr><td>1</td></tr></table>", "file.markup"),
+        ("flat.xml", b'<?xml version="1.0"?><rows/>', "file.markup"),
+        ("object.json", b'{"rows": [1, 2]}', "file.json"),
+        ("list.json", b'[{"a": 1}, {"a": 2}]', "file.json"),
+        ("document.pdf", b"%PDF-1.7\n1 0 obj", "file.not_a_spreadsheet"),
+        ("document.rtf", b"{\\rtf1 hello}", "file.not_a_spreadsheet"),
+        ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(80), "file.binary"),
+        ("zeros.csv", bytes(300), "file.binary"),
+        ("cut.xlsx", b"PK\x03\x04 cut off", "file.broken_workbook"),
+        ("wide.csv", b"," * 5000 + b"\n", "file.too_wide"),
+        ("wrong-mark.csv", b"\xff\xfea", "file.encoding"),
+        (
+            "encrypted.xlsx",
+            bytes.fromhex("D0CF11E0A1B11AE1") + "EncryptedPackage".encode("utf-16-le"),
+            "file.encrypted",
+        ),
+    ):
+        yield Case(f"refused-{name}", content, refused=reason)
+
+
+def cases() -> list[Case]:
+    """Every case of the corpus."""
+    families = (encodings, line_ends, quotes, ragged, archives, structure, workbooks, refused)
+    return [case for family in families for case in family()]
+
+
+def main() -> None:
+    """Write the files and their expected readings."""
+    for case in cases():
+        (FOLDER / case.name).write_bytes(case.content)
+        reading = json.dumps(case.expected(), indent=1, ensure_ascii=False)
+        (FOLDER / f"{case.name}.expected.json").write_text(reading + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
