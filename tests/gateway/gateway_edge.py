@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,6 @@ class Edge:
     clock: Clock
     app: GatewayApp
     client: httpx.AsyncClient
-    headers: dict[str, str] = field(default_factory=dict)
 
     async def post(self, path: str = VIEW, **options: Any) -> httpx.Response:
         """A proper call unless the options say otherwise; headers given as None are left out."""

@@ -56,9 +56,9 @@ def configuration(inbound: str, **more: Any) -> Configuration:
         ("<base/><base/>", 8, "only once"),
         ("<choose><when condition='true'><base/></when></choose>", 32, "directly in a section"),
         (
-            "<cors><allowed-origins><origin>*</origin></allowed-origins></cors>",
+            "<cors><allowed-headers><header>*</header></allowed-headers></cors>",
             1,
-            "allowed-headers",
+            "needs <allowed-o",
         ),
         ("<set-body template='razor'>x</set-body>", 21, "razor"),
         ("<set-body template='liquid'>{% if %}</set-body>", 29, "Liquid template"),

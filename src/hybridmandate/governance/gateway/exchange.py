@@ -101,7 +101,6 @@ class Exchange:
         self.bytes_out = 0
         self.started = services.clock()
         self.id = str(uuid.uuid4())
-        self.trace: Callable[[Step], None] | None = None
         self.budget = Budget()
         """What all expressions of this call may use together."""
         self._context: PolicyContext | None = None

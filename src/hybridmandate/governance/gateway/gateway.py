@@ -23,7 +23,7 @@ from hybridmandate.governance.gateway.preparation import (
     inherit,
     prepare_document,
 )
-from hybridmandate.governance.gateway.routing import ApiTable, Match, OperationTable
+from hybridmandate.governance.gateway.routing import ApiTable, OperationTable
 from hybridmandate.governance.gateway.transport import BaseUrl, parse_base_url
 
 assert _policies.__all__, "importing the policies registers them"
@@ -70,11 +70,6 @@ class Gateway:
     def find_api(self, path: str) -> tuple[ServedApi, str] | None:
         """The API of a path and the rest below it."""
         return self._apis.find(path)
-
-    @staticmethod
-    def find_operation(api: ServedApi, method: str, rest: str) -> Match[ServedOperation] | None:
-        """The operation of an API."""
-        return api.operations.find(method, rest)
 
     def subscribe(self, api: ApiEntry, key: str | None) -> Subscription | None:
         """The subscription of a key for an API.

@@ -127,6 +127,8 @@ class HttpPool:
             return HttpConnection(release, self._read_timeout)
 
         if outgoing.socket is not None:
+            if not hasattr(loop, "create_unix_connection"):
+                raise TransportFailure("this system has no Unix sockets: name the back end by port")
             _, connection = await loop.create_unix_connection(make, outgoing.socket)
             return connection
         context: ssl.SSLContext | None = None

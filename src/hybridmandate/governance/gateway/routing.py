@@ -53,14 +53,6 @@ class OperationTable(Generic[T]):
                 return Match(target, parameters)
         return None
 
-    def serves(self, path: str) -> bool:
-        """Whether any method is served on this path."""
-        parts = path.strip("/").split("/") if path.strip("/") else []
-        trimmed = path.rstrip("/") or "/"
-        return any(known == trimmed for _, known in self._literal) or any(
-            _match(segments, parts) is not None for _, _, segments, _ in self._templates
-        )
-
 
 class ApiTable(Generic[T]):
     """APIs by path prefix; the longest wins."""

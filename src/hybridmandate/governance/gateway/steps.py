@@ -88,5 +88,3 @@ class Steps:
             except PolicyError as error:
                 step.locate(error)
                 raise
-            if exchange.trace is not None:
-                exchange.trace(step)

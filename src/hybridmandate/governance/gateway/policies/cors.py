@@ -30,7 +30,7 @@ class Cors(Policy):
         if methods is not None:
             self._max_age = methods.integer("preflight-result-max-age", 0)
             self._methods = [each.literal_content() for each in methods.children("method")]
-        allowed = reader.required_child("allowed-headers").children("header")
+        allowed = reader.listed("allowed-headers", "header")
         self._headers = [each.literal_content() for each in allowed]
         exposed = reader.child("expose-headers")
         self._exposed = (
@@ -87,7 +87,7 @@ class Cors(Policy):
         )
         if asked and "*" in self._headers:
             headers.set("Access-Control-Allow-Headers", [asked])
-        elif "*" not in self._headers:
+        elif self._headers and "*" not in self._headers:
             headers.set("Access-Control-Allow-Headers", [",".join(self._headers)])
         if self._credentials:
             headers.set("Access-Control-Allow-Credentials", ["true"])
