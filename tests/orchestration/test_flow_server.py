@@ -13,12 +13,14 @@ import httpx
 import pytest
 from connector_kit import Service, Verifier
 from flow_kit import after, call, compose, document
+from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 
 from hybridmandate.durable import open_durable
 from hybridmandate.durable.database import open_engine
 from hybridmandate.evidence.record import Record
-from hybridmandate.orchestration.definition import FlowDocument
+from hybridmandate.orchestration.definition import DefinitionInvalid, FlowDocument
+from hybridmandate.orchestration.history import RunHistory
 from hybridmandate.orchestration.server import FlowsSettings, create_app
 
 OPERATOR = {"authorization": "Bearer operator"}
@@ -312,11 +314,12 @@ async def test_a_folder_that_cannot_be_read_makes_the_process_not_ready(
 async def test_a_trigger_that_is_not_simulated_is_said_in_the_evidence(
     tmp_path: Path, service: Service
 ) -> None:
-    trigger = {"Daily": {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 1}}}
+    host = {"connectionName": "c", "operationId": "OnNewForm", "apiId": "/apis/shared_forms"}
+    trigger = {"Form": {"type": "OpenApiConnectionWebhook", "inputs": {"host": host}}}
     flow = document({"A": compose(1)}, trigger=trigger, name="Daily.json")
     async with process(tmp_path, [flow], service) as flows:
         (record,) = flows.records.of("flow.trigger")
-    assert (record.subject, record.outcome) == ("Daily", "refused")
+    assert (record.subject, record.outcome) == ("Form", "refused")
 
 
 async def test_a_body_that_breaks_the_schema_is_refused_where_the_flow_asks_for_it(
@@ -380,3 +383,149 @@ async def test_a_connector_that_breaks_fails_its_action_and_never_hangs_the_run(
         started = await flows.client.post("/flows/Broken/triggers/manual", headers=CALLER)
         ended = await flows.run(started.json()["data"]["runId"], "Failed")
     assert "the connector broke: KeyError" in ended["actions"][0]["error"]["message"]
+
+
+def guarded(setting: str | None, users: str = "") -> FlowDocument:
+    inputs: dict[str, Any] = {"triggerAuthenticationType": setting} if setting else {}
+    trigger = {
+        "manual": {
+            "type": "Request",
+            "kind": "Http",
+            "inputs": {**inputs, "triggerAllowedUsers": users},
+        }
+    }
+    return document({"Say": compose("hello")}, trigger=trigger, name="Guarded.json")
+
+
+@pytest.mark.parametrize(
+    ("setting", "users", "test_environment", "status", "reason"),
+    [
+        (None, "", False, 202, None),
+        ("Tenant", "", False, 202, None),
+        ("User", "someone@contoso.example, OID-1", False, 202, None),
+        ("User", "app-1", False, 202, None),
+        ("User", "oid-2;oid-10", False, 403, "trigger.user"),
+        ("User", "", False, 403, "trigger.user"),
+        ("All", "", False, 403, "trigger.anonymous"),
+        ("All", "", True, 202, None),
+        ("Nobody", "", True, 403, "trigger.setting"),
+    ],
+)
+async def test_who_may_trigger_is_what_the_flow_says(
+    tmp_path: Path,
+    service: Service,
+    setting: str | None,
+    users: str,
+    test_environment: bool,
+    status: int,
+    reason: str | None,
+) -> None:
+    flows = [guarded(setting, users)]
+    async with process(tmp_path, flows, service, anyone_may_trigger=test_environment) as started:
+        path = "/flows/Guarded/triggers/manual"
+        answer = await started.client.post(path, json={}, headers=CALLER)
+        assert answer.status_code == status, answer.text
+        if reason:
+            assert answer.json()["failure"]["reason"] == reason
+        assert (await started.client.post(path, json={})).status_code == 401
+
+
+async def test_a_run_leaves_the_facts_that_limits_are_held_against(
+    tmp_path: Path, service: Service
+) -> None:
+    service.on("GET", "/api/data/v9.2/accounts(1)", body={"name": "A"})
+    actions = {
+        "Get": call("GetItem", parameters={"entityName": "accounts", "recordId": "1"}),
+        "Say": compose("hello", after("Get")),
+    }
+    async with process(tmp_path, [document(actions, name="Facts.json")], service) as started:
+        await started.client.post("/flows/Facts/triggers/manual", json={}, headers=CALLER)
+        await started.runs(1)
+        (ended,) = started.records.of("flow.run")
+        assert (ended.detail["actions"], ended.detail["requests"]) == (2, 1)
+
+
+async def test_a_flow_over_a_limit_is_refused_when_it_is_loaded(
+    tmp_path: Path, service: Service
+) -> None:
+    many = document({f"A{n}": compose(n) for n in range(501)}, name="Many.json")
+    with pytest.raises(DefinitionInvalid, match="501 of 500 actions"):
+        async with process(tmp_path, [many], service):
+            pass
+
+
+async def test_a_database_that_is_away_for_a_while_loses_nothing(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, failures = RunHistory.write_turn, iter([1, 2, 3])
+
+    def flaky(self: RunHistory, *arguments: Any) -> Any:
+        if next(failures, None):
+            raise OperationalError("update", {}, Exception("database is locked"))
+        return write(self, *arguments)
+
+    monkeypatch.setattr(RunHistory, "write_turn", flaky)
+    flows = [document({"Say": compose("hello")}, name="Calm.json")]
+    async with process(tmp_path, flows, service) as started:
+        await started.client.post("/flows/Calm/triggers/manual", json={}, headers=CALLER)
+        assert (await started.runs(1))[0]["status"] == "Succeeded"
+
+
+async def test_a_run_that_cannot_be_written_is_shown_as_failed(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: RunHistory, *arguments: Any) -> Any:
+        raise ValueError("no such column")
+
+    monkeypatch.setattr(RunHistory, "write_turn", broken)
+    flows = [document({"Say": compose("hello")}, name="Broken.json")]
+    async with process(tmp_path, flows, service) as started:
+        await started.client.post("/flows/Broken/triggers/manual", json={}, headers=CALLER)
+        (run,) = await started.runs(1)
+        assert (run["status"], run["code"]) == ("Failed", "RunBroken")
+        assert "no such column" in run["error"]["message"]
+
+
+async def test_a_feed_that_forgot_the_place_is_read_again_from_the_start(
+    tmp_path: Path, service: Service
+) -> None:
+    def item(number: int, created: str) -> dict[str, Any]:
+        return {
+            "id": f"i{number}",
+            "name": f"{number}.csv",
+            "eTag": f"e{number}",
+            "file": {},
+            "createdDateTime": created,
+        }
+
+    feed = f"{service.address}{DELTA}"
+    first, again = f"{feed}?token=1", f"{feed}?token=2"
+    old, new = item(1, "2020-01-01T00:00:00Z"), item(2, "2100-01-01T00:00:00Z")
+    service.on("GET", DELTA, body={"value": [], "@odata.deltaLink": first})
+    service.on("GET", DELTA, 410, {"error": {}}, location=feed)
+    service.on("GET", DELTA, body={"value": [old, new], "@odata.deltaLink": again})
+    service.on("GET", DELTA, body={"value": [], "@odata.deltaLink": again})
+    flows = [
+        document({"Name": compose("@triggerBody()?['{Name}']")}, trigger=FILES, name="In.json")
+    ]
+    async with process(tmp_path, flows, service) as started:
+        (run,) = await started.runs(1)
+        assert run["trigger"]["outputs"]["body"]["{Identifier}"] == "i2"
+
+
+async def test_a_scheduled_flow_starts_by_itself_and_a_wrong_schedule_is_told(
+    tmp_path: Path, service: Service
+) -> None:
+    def every(recurrence: dict[str, Any], name: str) -> FlowDocument:
+        trigger = {"Every": {"type": "Recurrence", "recurrence": recurrence}}
+        return document({"Say": compose("hello")}, trigger=trigger, name=name)
+
+    flows = [
+        every({"frequency": "Hour", "interval": 1}, "Hourly.json"),
+        every({"frequency": "Never", "interval": 1}, "Wrong.json"),
+    ]
+    async with process(tmp_path, flows, service) as started:
+        (run,) = await started.runs(1)
+        assert (run["flow"], run["status"]) == ("Hourly", "Succeeded")
+        ready = await started.client.get("/health/ready")
+        assert (ready.status_code, ready.json()["triggers"]) == (503, ["Wrong"])

@@ -31,6 +31,7 @@ from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.new_files import OPERATION, NewFiles, NewFilesPolling
 from hybridmandate.orchestration.triggers.request import RequestTrigger
+from hybridmandate.orchestration.triggers.schedule import Schedule
 
 Handler = Callable[[Request], Awaitable[Response]]
 MAX_RUNS = 500
@@ -43,14 +44,17 @@ class FlowsSettings:
     ``operator_token`` opens the run endpoints to the command line on this machine, ``variables``
     are the environment variables by schema name, ``poll_seconds`` how often folders are read,
     ``respond_seconds`` how long a caller waits for a flow's response (limits page: 120 s),
-    ``max_body_bytes`` the largest trigger body, ``grace_seconds`` how long a stop waits for calls
-    in flight, ``default_retry`` the policy of actions that name none (medium profile when None).
+    ``anyone_may_trigger`` that this is a test environment, where triggers open to anyone are
+    served, ``max_body_bytes`` the largest trigger body, ``grace_seconds`` how long a stop waits
+    for calls in flight, ``default_retry`` the policy of actions that name none (medium profile
+    when None).
     """
 
     operator_token: str
     variables: Mapping[str, Any] = field(default_factory=dict)
     poll_seconds: float = 1.0
     respond_seconds: float = 120.0
+    anyone_may_trigger: bool = False
     max_body_bytes: int = 8 * 1024 * 1024
     grace_seconds: float = 10.0
     default_retry: Mapping[str, Any] | None = None
@@ -94,6 +98,7 @@ def create_app(
         verifier,
         max_body_bytes=settings.max_body_bytes,
         respond_seconds=settings.respond_seconds,
+        anyone=settings.anyone_may_trigger,
     )
     return Starlette(
         routes=_routes(process, requests),
@@ -120,7 +125,7 @@ class _Process:
         self._durable = durable
         self._recorder = recorder
         self._clock = clock
-        self._pollings: dict[str, NewFilesPolling] = {}
+        self._pollings: dict[str, NewFilesPolling | Schedule] = {}
         self.launched = False
 
     @contextlib.asynccontextmanager
@@ -160,7 +165,7 @@ class _Process:
                 reason="operator.token",
             )
 
-    def _triggers(self) -> list[NewFilesPolling]:
+    def _triggers(self) -> list[NewFilesPolling | Schedule]:
         for flow in self.host.flows.all():
             if flow.trigger.type == "Request":
                 continue
@@ -171,7 +176,9 @@ class _Process:
             self._pollings[flow.name] = polling
         return list(self._pollings.values())
 
-    def _polling(self, flow: Flow) -> NewFilesPolling | None:
+    def _polling(self, flow: Flow) -> NewFilesPolling | Schedule | None:
+        if flow.trigger.type in ("Recurrence", "SlidingWindow"):
+            return Schedule(flow, self.host)
         if flow.trigger.operation_id != OPERATION:
             return None
         key = str(flow.trigger.inputs["host"].get("connectionName"))

@@ -20,11 +20,10 @@ from hybridmandate.orchestration.engine.flow_control import FlowControl
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
+from hybridmandate.orchestration.limits.catalogue import Profile, limit
 
-MAX_ITEMS = 100_000
-"""Items of a Foreach (limits page: 5,000 in the low profile, 100,000 in the others)."""
-MAX_COUNT = 5_000
-"""Iterations of an Until (limits page)."""
+MAX_ITEMS = limit("foreach.items").of(Profile.MEDIUM)
+MAX_COUNT = limit("until.count").of(Profile.MEDIUM)
 
 
 def start_foreach(work: Working, control: FlowControl, action: Action, at: At) -> None:

@@ -132,6 +132,17 @@ class RunHistory:
             connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(turn=turn, **changes))
         return TurnWritten(True, row.cancel_reason)
 
+    def end_broken(self, run_id: str, message: str, ended_at: float) -> None:
+        """Write that a run failed because it could not be carried on."""
+        running = (RUNS.c.id == run_id) & (RUNS.c.status == "Running")
+        error = {"code": "RunBroken", "message": message}
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(RUNS)
+                .where(running)
+                .values(status="Failed", code="RunBroken", error=error, ended_at=ended_at)
+            )
+
     def find(self, run_id: str) -> StoredRun | None:
         """The run of that id."""
         with self._engine.connect() as connection:

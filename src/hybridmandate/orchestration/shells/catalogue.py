@@ -5,15 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from hybridmandate.orchestration.definition import Flow, FlowDocument, load_flow
+from hybridmandate.orchestration.definition import (
+    DefinitionError,
+    DefinitionInvalid,
+    Flow,
+    FlowDocument,
+    load_flow,
+)
 from hybridmandate.orchestration.history import RunHistory
+from hybridmandate.orchestration.limits import check_limits
 
 
 class FlowCatalogue:
     """Flows as their files are now, and the definitions that runs were started with."""
 
     def __init__(self, documents: Iterable[FlowDocument], history: RunHistory) -> None:
-        """:raises DefinitionInvalid: when a document cannot be loaded.
+        """:raises DefinitionInvalid: when a document cannot be loaded, or is over a limit.
 
         :raises ValueError: when two flows have one name.
         """
@@ -23,6 +30,10 @@ class FlowCatalogue:
         self._flows: dict[str, Flow] = {}
         for document in documents:
             flow = load_flow(document)
+            over = check_limits(flow)[1]
+            if over:
+                faults = [DefinitionError(document.path, each) for each in over]
+                raise DefinitionInvalid(flow.name, faults)
             if flow.name in self._current:
                 raise ValueError(f"two flows are called '{flow.name}'")
             digest = hashlib.sha256(document.raw).hexdigest()

@@ -16,7 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hybridmandate.durable.port import Durable, DurableContext, Json
+from sqlalchemy.exc import OperationalError
+
+from hybridmandate.durable.port import Durable, DurableContext, Json, StepFailed
 from hybridmandate.evidence.record import Recorder
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine import (
@@ -36,6 +38,7 @@ from hybridmandate.orchestration.engine import (
 )
 from hybridmandate.orchestration.engine.instants import epoch_seconds
 from hybridmandate.orchestration.history import RunHistory, StoredRun
+from hybridmandate.orchestration.history.store import TurnWritten
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
 from hybridmandate.orchestration.shells.run_record import connection_values, workflow_record
@@ -43,16 +46,22 @@ from hybridmandate.orchestration.shells.tracking import RunEvidence
 
 WORKFLOW = "flow.run"
 RESPONSE_POLL_SECONDS = 1.0
+HISTORY_RETRY_SECONDS = 0.05
+MAX_HISTORY_RETRY_SECONDS = 5.0
 CHILD_SECONDS = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a run did since its log was last written: to be tracked once."""
+    """What a run did since its log was last written: to be tracked once.
+
+    ``counted`` are the actions that have ended and the attempts of calls since the run began.
+    """
 
     number: int
     commands: tuple[Command, ...]
     state: State
+    counted: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -100,6 +109,10 @@ class FlowHost:
         self._waiters = _Waiters()
         self._closing = False
         durable.register(WORKFLOW, self._run)
+
+    def now(self) -> float:
+        """Epoch seconds of the host's clock."""
+        return self._clock()
 
     async def launch(self) -> None:
         """Start again what was written down but never reached the durable engine."""
@@ -218,6 +231,11 @@ class FlowHost:
             live.close()
         try:
             return await self._turns(context, flow, live, start)
+        except StepFailed as broken:
+            # Remembered: it would fail in the same way after every restart.
+            message = f"the run cannot go on: {broken.message}"[:2000]
+            await asyncio.to_thread(self.history.end_broken, context.id, message, self._clock())
+            raise
         finally:
             self._live.pop(context.id, None)
             live.close()
@@ -229,7 +247,7 @@ class FlowHost:
         evidence = RunEvidence(self._recorder, context.id, flow.name)
         events: list[Event] = [_started(flow, start)]
         state: State | None = None
-        number = 0
+        number = actions = requests = 0
         while True:
             commands: list[Command] = []
             for event in events:
@@ -240,7 +258,10 @@ class FlowHost:
                 raise RuntimeError("a turn brought no event")
             live.settle(events)
             live.note(commands)
-            turn = Turn(number, tuple(commands), state)
+            # A replay counts the same again: every command of the run passes here once.
+            actions += sum(isinstance(each, Track) for each in commands)
+            requests += sum(isinstance(each, Call) for each in commands)
+            turn = Turn(number, tuple(commands), state, {"actions": actions, "requests": requests})
             if state["run"]["status"] != "Running":
                 await context.step("end", lambda turn=turn: self._track(turn, evidence, start))  # type: ignore[misc]
                 return {"status": state["run"]["status"]}
@@ -271,9 +292,7 @@ class FlowHost:
             for index, record in enumerate(records)
         ]
         changes = _changes(run, turn.commands)
-        written = await asyncio.to_thread(
-            self.history.write_turn, start["runId"], turn.number, numbered, changes
-        )
+        written = await self._written(start["runId"], turn.number, numbered, changes)
         if written.new:
             known = run["clientTrackingId"]
             if turn.number == 0:
@@ -282,9 +301,25 @@ class FlowHost:
             evidence.retries(known, retries)
             evidence.actions(known, records)
             if run["status"] != "Running":
-                evidence.ended(known, run)
+                evidence.ended(known, run, turn.counted)
         self._waiters.tell(start["runId"])
         return written.cancel_reason
+
+    async def _written(
+        self, run_id: str, turn: int, records: list[dict[str, Any]], changes: Mapping[str, Any]
+    ) -> TurnWritten:
+        """Write a turn; a database that does not answer now is asked again until it does."""
+        wait = HISTORY_RETRY_SECONDS
+        while True:
+            try:
+                return await asyncio.to_thread(
+                    self.history.write_turn, run_id, turn, records, changes
+                )
+            except OperationalError:
+                if self._closing:
+                    raise asyncio.CancelledError("the flow host closes") from None
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, MAX_HISTORY_RETRY_SECONDS)
 
     async def _stored(self, run_id: str) -> StoredRun:
         stored = await asyncio.to_thread(self.history.find, run_id)

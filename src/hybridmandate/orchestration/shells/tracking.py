@@ -92,8 +92,10 @@ class RunEvidence:
                 )
             )
 
-    def ended(self, correlation_id: str, run: Mapping[str, Any]) -> None:
-        """The run is over."""
+    def ended(
+        self, correlation_id: str, run: Mapping[str, Any], counted: Mapping[str, int]
+    ) -> None:
+        """The run is over; ``counted`` are its facts for the platform's limits (K4)."""
         self.recorder.record(
             Record(
                 time_ns=_ns(epoch_seconds(run["startTime"])),
@@ -104,7 +106,7 @@ class RunEvidence:
                 outcome=_OUTCOMES[run["status"]],
                 duration_ms=_duration_ms(run),
                 parent=f"run:{self.run_id}",
-                detail={"code": run["code"]},
+                detail={"code": run["code"], **counted},
             )
         )
 

@@ -1,6 +1,8 @@
 """The trigger 'When a file is created (properties only)' of SharePoint, read from a delta feed.
 
-The first reading only marks the place: files that were there before start nothing. The feed's
+The first reading only marks the place: files that were there before start nothing. When the feed
+has forgotten the place (410), the whole folder is read: files created since the first reading that
+have started no run yet start one. The feed's
 cursor moves on after every run of a reading has been started, and a run's id is made of flow, item
 and version: a reading that is repeated after a crash starts nothing twice. A file that is replaced
 is a new version and starts a run of its own, which the platform's trigger does not.
@@ -15,6 +17,7 @@ from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector, file_properties
 from hybridmandate.orchestration.definition.model import Flow
+from hybridmandate.orchestration.engine.instants import epoch_seconds
 from hybridmandate.orchestration.engine.outcomes import ActionFault
 from hybridmandate.orchestration.shells.durable import FlowHost, trigger_run_id
 from hybridmandate.orchestration.triggers.trigger_values import (
@@ -28,6 +31,17 @@ OPERATION = "GetOnNewFileItems"
 
 class ReadingFailed(Exception):
     """The folder could not be read; the next reading tries again."""
+
+
+class FeedExpired(Exception):
+    """The feed no longer knows the cursor (410); ``location`` is where to read it from the start.
+
+    Source: Microsoft Graph, 'driveItem: delta', 'Synchronization reset'.
+    """
+
+    def __init__(self, location: str | None) -> None:
+        super().__init__("the folder's feed starts again")
+        self.location = location
 
 
 class NewFiles:
@@ -45,28 +59,42 @@ class NewFiles:
         """
         cursor = await asyncio.to_thread(self._host.history.cursor, self._flow.name)
         if cursor is None:
-            _, after = await self._pages(self._first_address())
-            await asyncio.to_thread(self._host.history.keep_cursor, self._flow.name, after)
+            _, link = await self._pages(self._first_address())
+            await self._keep(link, self._host.now())
             return 0
-        items, after = await self._pages(str(cursor))
+        try:
+            items, link = await self._pages(str(cursor["link"]))
+        except FeedExpired as expired:
+            every, link = await self._pages(expired.location or self._whole_feed())
+            items = [each for each in every if _created(each) >= cursor["since"]]
         files = [each for each in items if "file" in each and "deleted" not in each]
         started = await self._start_runs(files)
-        if after != cursor:
-            await asyncio.to_thread(self._host.history.keep_cursor, self._flow.name, after)
+        if link != cursor["link"]:
+            await self._keep(link, cursor["since"])
         return started
 
+    async def _keep(self, link: str, since: float) -> None:
+        """Remember the place in the feed, and when the folder was first looked at."""
+        cursor = {"link": link, "since": since}
+        await asyncio.to_thread(self._host.history.keep_cursor, self._flow.name, cursor)
+
     def _first_address(self) -> str:
+        return f"{self._whole_feed()}?token=latest"
+
+    def _whole_feed(self) -> str:
         values = TriggerValues(self._flow, self._host.parameters(self._flow))
         inputs = values.evaluate(self._flow.trigger.inputs)
         parameters: Mapping[str, Any] = inputs.get("parameters") or {}
         folder = quote(str(parameters.get("folderPath") or "").strip("/"))
         drive = self._connector.drive(parameters.get("dataset"))
-        return f"{drive}/root:/{folder}:/delta?token=latest"
+        return f"{drive}/root:/{folder}:/delta"
 
     async def _pages(self, address: str) -> tuple[list[Mapping[str, Any]], str]:
         items: list[Mapping[str, Any]] = []
         while True:
             answer = await self._connector.session.send("GET", address)
+            if answer.status == 410:
+                raise FeedExpired(answer.headers.get("location"))
             if answer.fault is not None or answer.status != 200:
                 raise ReadingFailed(answer.message or f"the folder's feed answered {answer.status}")
             page = answer.body if isinstance(answer.body, Mapping) else {}
@@ -95,6 +123,12 @@ class NewFiles:
             _, new = await self._host.start(self._flow.name, part, run_id=run_id)
             started += new
         return started
+
+
+def _created(item: Mapping[str, Any]) -> float:
+    """When an item was created, in epoch seconds; 0 when it does not say."""
+    text = item.get("createdDateTime")
+    return epoch_seconds(str(text)) if text else 0.0
 
 
 class NewFilesPolling:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,43 @@ class RequestAnswer:
     body: Any
 
 
+def check_caller(flow: Flow, principal: Principal, anyone: bool) -> None:
+    """Hold a caller to the trigger's setting 'Who can trigger the flow?'.
+
+    ``Tenant`` (and a trigger that says nothing): every principal of the tenant that has the role.
+    ``User``: those that ``triggerAllowedUsers`` names, by object id, application id or sign-in
+    name, separated by commas or semicolons. ``All``: refused unless the environment is a test.
+    Source: learn.microsoft.com, 'Add OAuth authentication for HTTP request triggers'.
+
+    :raises Refused: for a caller that the setting does not let in.
+    """
+    inputs = flow.trigger.inputs if isinstance(flow.trigger.inputs, Mapping) else {}
+    setting = str(inputs.get("triggerAuthenticationType") or "Tenant").lower()
+    if setting == "tenant" or (setting == "all" and anyone):
+        return
+    if setting == "all":
+        raise Refused(
+            FailureType.FORBIDDEN,
+            f"flow '{flow.name}' may be triggered by anyone with its address: such a trigger is "
+            "served in a test environment only; let it say Tenant or User",
+            reason="trigger.anonymous",
+        )
+    if setting != "user":
+        raise Refused(
+            FailureType.FORBIDDEN,
+            f"flow '{flow.name}' has the unknown setting '{setting}'",
+            reason="trigger.setting",
+        )
+    allowed = re.split(r"[,;\s]+", str(inputs.get("triggerAllowedUsers") or "").lower())
+    known = {principal.object_id, principal.app_id, str(principal.claims.get("upn") or "")}
+    if not {each.lower() for each in known if each} & set(allowed):
+        raise Refused(
+            FailureType.FORBIDDEN,
+            f"flow '{flow.name}' names who may trigger it, and this principal is not among them",
+            reason="trigger.user",
+        )
+
+
 class RequestTrigger:
     """Starts runs of Request triggers and gives their responses."""
 
@@ -50,7 +88,11 @@ class RequestTrigger:
         *,
         max_body_bytes: int,
         respond_seconds: float,
+        anyone: bool = False,
     ) -> None:
+        """``anyone`` says that the environment is a test: triggers open to anyone are let through,
+        though never without a token."""
+        self._anyone = anyone
         self._host = host
         self._verifier = verifier
         self._max_body_bytes = max_body_bytes
@@ -63,6 +105,7 @@ class RequestTrigger:
         """
         principal = await self._caller(request)
         flow = self._flow(request.path_params["name"], request.path_params["trigger"])
+        check_caller(flow, principal, self._anyone)
         correlation_id = _correlation_id(request)
         outputs = {
             "headers": {k: v for k, v in request.headers.items() if k not in _KEPT_OUT},
