@@ -5,7 +5,19 @@ from __future__ import annotations
 import typer
 
 from hybridmandate import __version__
-from hybridmandate.cli import contract, develop, evidence, principal, run, solution
+from hybridmandate.cli import (
+    conformance,
+    contract,
+    develop,
+    evidence,
+    flow,
+    normalize,
+    principal,
+    profile,
+    read,
+    run,
+    solution,
+)
 from hybridmandate.cli.demo import demo
 from hybridmandate.cli.trace import trace
 from hybridmandate.cli.up import up
@@ -39,12 +51,17 @@ app.command("up")(up)
 app.command("run")(run.run)
 app.command("resubmit")(run.resubmit)
 app.command("call")(run.call)
-app.command("check")(solution.check)
 app.command("trace")(trace)
+app.command("check")(solution.check)
+app.command("read")(read.read)
+app.command("normalize")(normalize.normalize)
+app.add_typer(profile.app, name="profile")
+app.add_typer(flow.app, name="flow")
 app.add_typer(contract.app, name="contract")
-app.add_typer(evidence.app, name="evidence")
 app.add_typer(principal.app, name="principal")
+app.add_typer(evidence.app, name="evidence")
+app.add_typer(conformance.app, name="conformance")
 app.command("test")(develop.run_tests)
 app.command("bench")(develop.bench)
-app.command("lock")(develop.lock)
 app.command("docs")(develop.docs)
+app.command("lock")(develop.lock)
