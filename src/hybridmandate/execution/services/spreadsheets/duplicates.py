@@ -35,10 +35,14 @@ def repeated_rows(hashes: Sequence[pl.DataFrame], duplicates: Duplicates) -> lis
         "keep_first": ~pair.is_first_distinct(),
         "keep_last": ~pair.is_last_distinct(),
     }[duplicates.policy]
-    # Most keys occur once: one hash decides that, the pair only looks at the rest.
-    twice = every["a"].is_duplicated() & whole
+    # Most keys occur once: sorting one hash shows that, the pair only looks at the rest.
+    ordered = np.sort(every["a"].drop_nulls().to_numpy())
+    again = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     mask = np.zeros(every.height, dtype=bool)
-    places = twice.arg_true().to_numpy()
+    places = np.empty(0, dtype=np.int64)
+    if len(again):
+        twice = every["a"].is_in(pl.Series(again).implode()) & whole
+        places = twice.arg_true().to_numpy()
     if len(places):
         mask[places] = every[places].select(expression)[:, 0].to_numpy()
     return np.split(mask, np.cumsum([each.height for each in hashes])[:-1])

@@ -22,12 +22,15 @@ from hybridmandate.execution.services.spreadsheets.column_checks import (
 from hybridmandate.execution.services.spreadsheets.profile import Profile
 from hybridmandate.execution.services.spreadsheets.structure import FoundTable
 from hybridmandate.execution.services.spreadsheets.table import (
+    FIRST_LINE,
     INVISIBLE,
+    LAST_LINE,
     Batch,
     Decision,
     text_column,
     visible,
 )
+from hybridmandate.execution.services.spreadsheets.value_digest import value_digest
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 References = Mapping[str, pl.DataFrame]
@@ -42,6 +45,7 @@ class Judged:
     values: pl.DataFrame
     hits: tuple[tuple[Check, Rows], ...]
     marks: RowMarks
+    digest: bytes
     notes: tuple[Decision, ...]
 
 
@@ -65,7 +69,9 @@ class Judge:
         order = {name: n for n, name in enumerate(self.profile.columns)}
         hits.sort(key=lambda hit: order.get(hit[0].field, len(order)))
         marks = mark_rows(rows, self.table, self.profile.structure.off)
-        return Judged(rows, values, tuple(hits), marks, batch.notes)
+        lines = [rows[FIRST_LINE], rows[LAST_LINE]]
+        digest = value_digest([*values.iter_columns(), *lines])
+        return Judged(rows, values, tuple(hits), marks, digest, batch.notes)
 
     def _at_least_as_wide_as_the_header(self, frame: pl.DataFrame) -> pl.DataFrame:
         names = [text_column(p) for p in range(len(self.table.header))]

@@ -59,6 +59,7 @@ class _Kept:
     place: int
     height: int
     hits: list[tuple[Check, Rows]]
+    digest: bytes
     bad: Any = None
 
 
@@ -281,6 +282,7 @@ class _Collector:
         )
         for each in decisions:
             self._log.add(each)
+        digest = judged.digest + np.packbits(mask.to_numpy()).tobytes()
         rows, values, hits = judged.rows, judged.values, list(judged.hits)
         if not mask.all():
             kept = mask.to_numpy()
@@ -305,7 +307,7 @@ class _Collector:
                 check = Check("duplicate.accepted_before", "", message, pl.lit(False))
                 hits.append((check, np.flatnonzero(again)))
         place_ = self._store.put(pl.concat([rows, values], how="horizontal"))
-        self._kept.append(_Kept(place_, rows.height, hits))
+        self._kept.append(_Kept(place_, rows.height, hits, digest))
         self.rows_read += rows.height
 
     def result(self, reading: Reading, width: int) -> Normalization:
@@ -338,7 +340,7 @@ class _Collector:
             _store=self._store,
             _kept=self._kept,
         )
-        made.digest = _digest(made, self._kept, self._store)
+        made.digest = _digest(made, self._kept)
         return made
 
     def _mark_duplicates(self) -> None:
@@ -361,31 +363,17 @@ class _Collector:
         return file_findings(self._profile, pl.concat(frames), self._sorter.declared_totals)
 
 
-def _digest(made: Normalization, kept: Sequence[_Kept], store: BatchStore) -> str:
+def _digest(made: Normalization, kept: Sequence[_Kept]) -> str:
     """SHA-256 over profile, values, lines, broken rules, decisions: no library's own byte order."""
     digest = hashlib.sha256(made.profile.label.encode())
-    names = list(made.profile.columns)
     for each in kept:
-        frame = store.get(each.place, [*names, FIRST_LINE, LAST_LINE])
-        for column in frame.iter_columns():
-            _feed(digest, column)
+        digest.update(each.digest)
         for check, rows in each.hits:
             digest.update(f"\x1e{check.code}\x1f{check.field}".encode())
             digest.update(np.ascontiguousarray(rows, dtype="<i8").tobytes())
     digest.update(orjson.dumps([[d.rule, list(d.lines), d.count] for d in made.decisions]))
     digest.update(orjson.dumps([[f.code, f.message] for f in made.file_findings]))
     return digest.hexdigest()
-
-
-def _feed(digest: Any, column: pl.Series) -> None:
-    nulls = column.is_null()
-    digest.update(np.packbits(nulls.to_numpy()).tobytes() if nulls.any() else b"\x00")
-    if column.dtype == pl.String:
-        digest.update(str(column.fill_null("").str.join("\x1f").item()).encode())
-        return
-    # Decimals have at most 15 digits, so their scaled integers fit.
-    numbers = column.to_physical().cast(pl.Int64).fill_null(0).to_numpy()
-    digest.update(np.ascontiguousarray(numbers, dtype="<i8").tobytes())
 
 
 def raw_rows(frame: pl.DataFrame, width: int) -> Iterator[tuple[int, int, list[str | None]]]:

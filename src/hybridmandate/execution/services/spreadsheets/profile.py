@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
@@ -175,8 +175,10 @@ class Column(_Declared):
         for each in self.formats:
             DateFormat.parse(each)
         NumberFormat.parse(self.number_format)
-        if self.time_zone not in available_timezones():
-            raise ValueError(f"there is no time zone '{self.time_zone}'")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"there is no time zone '{self.time_zone}'") from None
         if self.type == "money" and not self.currencies:
             raise ValueError("money needs its currencies, as they are written: EUR, €")
         if self.type == "enum" and not self.values:

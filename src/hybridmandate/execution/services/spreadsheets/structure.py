@@ -151,6 +151,9 @@ def match_headers(header: Texts, profile: Profile) -> list[HeaderMatch]:
             matches[found[0]] = HeaderMatch(found[0], text.strip(INVISIBLE), position, found[1])
     if "header.similar" not in profile.structure.off:
         for position, written in undecided:
+            # A text with digits is data far more often than a heading written wrongly.
+            if any(c.isdigit() for c in written):
+                continue
             near = difflib.get_close_matches(normal(written), known, n=1, cutoff=FUZZY_SHARE)
             likely = known[near[0]][0] if near else None
             if likely is not None and likely not in matches:
