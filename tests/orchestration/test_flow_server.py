@@ -457,14 +457,14 @@ async def test_a_flow_over_a_limit_is_refused_when_it_is_loaded(
 async def test_a_database_that_is_away_for_a_while_loses_nothing(
     tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, failures = RunHistory.write_turn, iter([1, 2, 3])
+    write, failures = RunHistory.write_turns, iter([1, 2, 3])
 
     def flaky(self: RunHistory, *arguments: Any) -> Any:
         if next(failures, None):
             raise OperationalError("update", {}, Exception("database is locked"))
         return write(self, *arguments)
 
-    monkeypatch.setattr(RunHistory, "write_turn", flaky)
+    monkeypatch.setattr(RunHistory, "write_turns", flaky)
     flows = [document({"Say": compose("hello")}, name="Calm.json")]
     async with process(tmp_path, flows, service) as started:
         await started.client.post("/flows/Calm/triggers/manual", json={}, headers=CALLER)
@@ -477,7 +477,7 @@ async def test_a_run_that_cannot_be_written_is_shown_as_failed(
     def broken(self: RunHistory, *arguments: Any) -> Any:
         raise ValueError("no such column")
 
-    monkeypatch.setattr(RunHistory, "write_turn", broken)
+    monkeypatch.setattr(RunHistory, "write_turns", broken)
     flows = [document({"Say": compose("hello")}, name="Broken.json")]
     async with process(tmp_path, flows, service) as started:
         await started.client.post("/flows/Broken/triggers/manual", json={}, headers=CALLER)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Engine, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hybridmandate.orchestration.history.bounds import bounded
@@ -58,6 +58,16 @@ class StoredRun:
             "trigger": self.trigger,
             "resubmitOf": self.resubmit_of,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecords:
+    """What a turn of a run brought: ``records`` of actions that ended, ``changes`` of the run."""
+
+    run_id: str
+    turn: int
+    records: Sequence[Mapping[str, Any]]
+    changes: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +124,36 @@ class RunHistory:
             return False
         return True
 
-    def write_turn(
-        self,
-        run_id: str,
-        turn: int,
-        records: Sequence[Mapping[str, Any]],
-        changes: Mapping[str, Any],
-    ) -> TurnWritten:
-        """Write what a turn of a run brought, unless that turn was written before."""
+    def write_turns(self, turns: Sequence[TurnRecords]) -> list[TurnWritten]:
+        """Write what turns of different runs brought, in one transaction.
+
+        A turn that was written before is left alone.
+        """
+        known = select(RUNS.c.id, RUNS.c.turn, RUNS.c.cancel_reason)
         with self._engine.begin() as connection:
-            row = connection.execute(
-                select(RUNS.c.turn, RUNS.c.cancel_reason).where(RUNS.c.id == run_id)
-            ).first()
-            if row is None or row.turn >= turn:
-                return TurnWritten(False, row.cancel_reason if row else None)
-            self._write_actions(connection, run_id, records)
-            connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(turn=turn, **changes))
-        return TurnWritten(True, row.cancel_reason)
+            rows = connection.execute(known.where(RUNS.c.id.in_([each.run_id for each in turns])))
+            runs = {row.id: row for row in rows}
+            written = []
+            actions: list[dict[str, Any]] = []
+            changes: list[dict[str, Any]] = []
+            for each in turns:
+                row = runs.get(each.run_id)
+                new = row is not None and row.turn < each.turn
+                written.append(TurnWritten(new, row.cancel_reason if row else None))
+                if new:
+                    actions.extend(_action_rows(each.run_id, each.records))
+                    changes.append({"_id": each.run_id, "turn": each.turn, **each.changes})
+            if actions:
+                connection.execute(insert(ACTIONS), actions)
+            for keys in {tuple(sorted(each)) for each in changes}:
+                alike = [each for each in changes if tuple(sorted(each)) == keys]
+                connection.execute(
+                    update(RUNS)
+                    .where(RUNS.c.id == bindparam("_id"))
+                    .values({key: bindparam(key) for key in keys if key != "_id"}),
+                    alike,
+                )
+        return written
 
     def end_broken(self, run_id: str, message: str, ended_at: float) -> None:
         """Write that a run failed because it could not be carried on."""
@@ -186,21 +209,19 @@ class RunHistory:
             connection.execute(delete(CURSORS).where(CURSORS.c.flow == flow))
             connection.execute(insert(CURSORS).values(flow=flow, cursor=cursor))
 
-    def _write_actions(
-        self, connection: Connection, run_id: str, records: Sequence[Mapping[str, Any]]
-    ) -> None:
-        rows = {}
-        for record in records:
-            place = ".".join(map(str, record["at"]))
-            key = f"{record['name']}@{place}" if place else record["name"]
-            shown = {k: bounded(v) if k in _SHOWN else v for k, v in record.items()}
-            rows[key] = {
-                "run_id": run_id,
-                "key": key,
-                "sequence": record["sequence"],
-                "name": record["name"],
-                "status": record["status"],
-                "record": shown,
-            }
-        if rows:
-            connection.execute(insert(ACTIONS), list(rows.values()))
+
+def _action_rows(run_id: str, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    rows = {}
+    for record in records:
+        place = ".".join(map(str, record["at"]))
+        key = f"{record['name']}@{place}" if place else record["name"]
+        shown = {k: bounded(v) if k in _SHOWN else v for k, v in record.items()}
+        rows[key] = {
+            "run_id": run_id,
+            "key": key,
+            "sequence": record["sequence"],
+            "name": record["name"],
+            "status": record["status"],
+            "record": shown,
+        }
+    return list(rows.values())

@@ -38,8 +38,9 @@ from hybridmandate.orchestration.engine import (
 )
 from hybridmandate.orchestration.engine.instants import epoch_seconds
 from hybridmandate.orchestration.history import RunHistory, StoredRun
-from hybridmandate.orchestration.history.store import TurnWritten
+from hybridmandate.orchestration.history.store import TurnRecords, TurnWritten
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
+from hybridmandate.orchestration.shells.history_writer import HistoryWriter
 from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
 from hybridmandate.orchestration.shells.run_record import connection_values, workflow_record
 from hybridmandate.orchestration.shells.tracking import RunEvidence
@@ -99,6 +100,7 @@ class FlowHost:
         """``variables`` are the environment variables by schema name."""
         self.flows = flows
         self.history = history
+        self._writer = HistoryWriter(history)
         self._durable = durable
         self._services = services
         self._recorder = recorder
@@ -292,7 +294,7 @@ class FlowHost:
             for index, record in enumerate(records)
         ]
         changes = _changes(run, turn.commands)
-        written = await self._written(start["runId"], turn.number, numbered, changes)
+        written = await self._written(TurnRecords(start["runId"], turn.number, numbered, changes))
         if written.new:
             known = run["clientTrackingId"]
             if turn.number == 0:
@@ -305,16 +307,12 @@ class FlowHost:
         self._waiters.tell(start["runId"])
         return written.cancel_reason
 
-    async def _written(
-        self, run_id: str, turn: int, records: list[dict[str, Any]], changes: Mapping[str, Any]
-    ) -> TurnWritten:
+    async def _written(self, turn: TurnRecords) -> TurnWritten:
         """Write a turn; a database that does not answer now is asked again until it does."""
         wait = HISTORY_RETRY_SECONDS
         while True:
             try:
-                return await asyncio.to_thread(
-                    self.history.write_turn, run_id, turn, records, changes
-                )
+                return await self._writer.write(turn)
             except OperationalError:
                 if self._closing:
                     raise asyncio.CancelledError("the flow host closes") from None
