@@ -354,3 +354,55 @@ async def test_http_actions_send_no_token_and_no_secret_of_a_definition(service:
     assert "authorization" not in service.requests[0]["headers"]
     assert answers[1].fault == "refused"
     assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "method", "path", "body"),
+    [
+        (
+            "AssociateEntities",
+            {
+                "entityName": "accounts",
+                "recordId": "1",
+                "associationEntityRelationship": "contacts",
+                "item/@odata.id": "contacts(2)",
+            },
+            "POST",
+            f"{API}/accounts(1)/contacts/$ref",
+            "contacts(2)",
+        ),
+        (
+            "PerformUnboundAction",
+            {"actionName": "WinQuote", "item/Status": 4},
+            "POST",
+            f"{API}/WinQuote",
+            '"Status": 4',
+        ),
+        (
+            "PerformBoundAction",
+            {"entityName": "queues", "recordId": "1", "actionName": "AddToQueue", "item/a": 1},
+            "POST",
+            f"{API}/queues(1)/Microsoft.Dynamics.CRM.AddToQueue",
+            '"a": 1',
+        ),
+    ],
+)
+async def test_dataverse_relates_rows_and_runs_actions(
+    service: Service,
+    operation: str,
+    parameters: dict[str, Any],
+    method: str,
+    path: str,
+    body: str,
+) -> None:
+    service.on(method, path, 204)
+    answer = await send(service.settings(DATAVERSE), operation, parameters)
+    assert answer.status == 204
+    assert body in json.dumps(service.requests[0]["json"])
+
+
+async def test_a_person_is_read_by_sign_in_name(service: Service) -> None:
+    service.on("GET", "/v1.0/users/ada@contoso.example", body={"displayName": "Ada"})
+    settings = service.settings("shared_office365users")
+    answer = await send(settings, "UserProfile_V2", {"id": "ada@contoso.example"})
+    assert answer.body == {"displayName": "Ada"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hybridmandate.orchestration.connectors.host import CONNECTORS
 from hybridmandate.orchestration.definition import kinds
+from hybridmandate.orchestration.limits import LIMITS
 
 CONNECTOR_PAGE = Path("docs/flows/connectors.md").read_text()
 FLOW_PAGE = Path("docs/flows/flows.md").read_text()
@@ -33,3 +34,8 @@ def test_every_connector_has_its_section_and_no_other() -> None:
 def test_every_action_type_and_expression_kind_is_listed() -> None:
     for name in kinds.ACTION_TYPES | set(kinds.EXPRESSION_KINDS):
         assert re.search(rf"\b{name}\b", FLOW_PAGE), f"{name} is not in docs/flows/flows.md"
+
+
+def test_every_limit_is_listed_and_no_other() -> None:
+    page = Path("docs/flows/limits.md").read_text()
+    assert set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE)) == {each.id for each in LIMITS}

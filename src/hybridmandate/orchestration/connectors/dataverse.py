@@ -15,16 +15,18 @@ from urllib.parse import quote
 from hybridmandate.orchestration.connectors.connector import Connector, Handler
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.engine import Answer
+from hybridmandate.orchestration.limits import Profile, limit
 
 API = "/api/data/v9.2"
 _ODATA = {"accept": "application/json", "odata-version": "4.0", "odata-maxversion": "4.0"}
 _ANNOTATIONS = 'odata.include-annotations="*"'
 _QUERY = ("$select", "$filter", "$orderby", "$expand", "$top", "fetchXml")
 MAX_PAGES = 1000
+MAX_PAGED_ROWS = limit("page.items").of(Profile.MEDIUM)
 
 
 class DataverseConnector(Connector):
-    """Rows: create, update, get, list, delete."""
+    """Rows: create, update, get, list, delete, relate; bound and unbound actions."""
 
     api_name = "shared_commondataserviceforapps"
 
@@ -64,12 +66,44 @@ class DataverseConnector(Connector):
         answer = await self._send("GET", address, call, {"prefer": _ANNOTATIONS}, query=query)
         if call.pagination is None:
             return answer
-        return await self._more_pages(call, answer, call.pagination)
+        return await self._more_pages(call, answer, min(call.pagination, MAX_PAGED_ROWS))
 
     async def delete(self, call: OperationCall) -> Answer:
         """DeleteRecord: a repetition that finds the row gone has done its work."""
         address = _row(call.required("entityName"), call.required("recordId"))
         return await self._send("DELETE", address, call, {})
+
+    async def relate(self, call: OperationCall) -> Answer:
+        """AssociateEntities: a repetition adds the same reference again, which changes nothing."""
+        row = _row(call.required("entityName"), call.required("recordId"))
+        address = f"{row}/{quote(str(call.required('associationEntityRelationship')))}/$ref"
+        other = call.nested("item").get("@odata.id") or call.required("item/@odata.id")
+        return await self._send("POST", address, call, {}, {"@odata.id": self._absolute(other)})
+
+    async def unrelate(self, call: OperationCall) -> Answer:
+        """DisassociateEntities: removes a reference."""
+        row = _row(call.required("entityName"), call.required("recordId"))
+        address = f"{row}/{quote(str(call.required('associationEntityRelationship')))}/$ref"
+        query = {"$id": self._absolute(call.required("$id"))}
+        return await self._send("DELETE", address, call, {}, query=query)
+
+    async def unbound_action(self, call: OperationCall) -> Answer:
+        """PerformUnboundAction: a Web API action by its name."""
+        address = f"{API}/{quote(str(call.required('actionName')))}"
+        return await self._send("POST", address, call, {}, call.nested("item"))
+
+    async def bound_action(self, call: OperationCall) -> Answer:
+        """PerformBoundAction: an action of one row."""
+        row = _row(call.required("entityName"), call.required("recordId"))
+        name = str(call.required("actionName"))
+        full = name if "." in name else f"Microsoft.Dynamics.CRM.{name}"
+        return await self._send("POST", f"{row}/{quote(full)}", call, {}, call.nested("item"))
+
+    def _absolute(self, reference: Any) -> str:
+        """The address of a row that is named by address, or by ``set(id)``."""
+        text = str(reference)
+        base = f"{self.settings.base_address.rstrip('/')}{API}"
+        return text if "://" in text else f"{base}/{text.lstrip('/')}"
 
     async def _change(self, call: OperationCall, headers: Mapping[str, str]) -> Answer:
         address = _row(call.required("entityName"), call.required("recordId"))
@@ -113,6 +147,10 @@ class DataverseConnector(Connector):
         "GetItem": get,
         "ListRecords": list_rows,
         "DeleteRecord": delete,
+        "AssociateEntities": relate,
+        "DisassociateEntities": unrelate,
+        "PerformUnboundAction": unbound_action,
+        "PerformBoundAction": bound_action,
     }
 
 

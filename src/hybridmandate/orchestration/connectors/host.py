@@ -17,6 +17,7 @@ from hybridmandate.orchestration.connectors.session import ServiceSession
 from hybridmandate.orchestration.connectors.settings import ConnectorSettings
 from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
 from hybridmandate.orchestration.connectors.teams import TeamsConnector
+from hybridmandate.orchestration.connectors.users import UsersConnector
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine import Answer, Call, Watch
 
@@ -28,6 +29,7 @@ CONNECTORS: Mapping[str, type[Connector]] = {
         MailConnector,
         SharePointConnector,
         TeamsConnector,
+        UsersConnector,
     )
 }
 """The connectors of the platform that are simulated, by API name."""

@@ -10,6 +10,9 @@ from hybridmandate.orchestration.engine.conditions import holds
 from hybridmandate.orchestration.engine.outcomes import ActionFault
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import Working
+from hybridmandate.orchestration.limits import Profile, limit
+
+MAX_SPLIT_ITEMS = limit("split.items").of(Profile.MEDIUM)
 
 
 class TriggerValues:
@@ -46,13 +49,17 @@ def split(
 ) -> list[dict[str, Any]]:
     """The outputs of each run: one per item of ``splitOn``, or the whole.
 
-    :raises ActionFault: when ``splitOn`` is not a list.
+    :raises ActionFault: when ``splitOn`` is not a list, or a longer one than the platform takes.
     """
     if flow.trigger.split_on is None:
         return [dict(outputs)]
     items = TriggerValues(flow, parameters, outputs).evaluate(flow.trigger.split_on)
     if not isinstance(items, list):
         raise ActionFault("InvalidTemplate", "splitOn of the trigger does not give a list")
+    if len(items) > MAX_SPLIT_ITEMS:
+        raise ActionFault(
+            "SplitOnItemsLimitExceeded", f"{len(items)} items are more than {MAX_SPLIT_ITEMS}"
+        )
     return [{**outputs, "body": item} for item in items]
 
 
