@@ -30,7 +30,13 @@ def _part(value: dict[str, object]) -> str:
 
 def token() -> str:
     """An unsigned token with the usual claims."""
-    claims = {"sub": "sub-1", "iss": "iss-1", "aud": "aud-1", "exp": NOW + 60, "roles": ["r1", "r2"]}
+    claims = {
+        "sub": "sub-1",
+        "iss": "iss-1",
+        "aud": "aud-1",
+        "exp": NOW + 60,
+        "roles": ["r1", "r2"],
+    }
     return f"Bearer {_part({'alg': 'RS256', 'typ': 'JWT'})}.{_part(claims)}.c2ln"
 
 
@@ -47,13 +53,9 @@ def context(
         "?version=1",
     )
     headers = csharp.MappingValues({"X-A": ["a", "b"], "Authorization": [token()]})
-    answer = csharp.Response(
-        201, "Created", csharp.MappingValues({}), BytesBody(b'{"a":"1"}')
-    )
+    answer = csharp.Response(201, "Created", csharp.MappingValues({}), BytesBody(b'{"a":"1"}'))
     return csharp.PolicyContext(
-        request=csharp.Request(
-            "GET", url, url, headers, BytesBody(body), "1.2.3.4", {"id": "7"}
-        ),
+        request=csharp.Request("GET", url, url, headers, BytesBody(body), "1.2.3.4", {"id": "7"}),
         clock=lambda: NOW,
         random=lambda: 0.5,
         response=csharp.Response(

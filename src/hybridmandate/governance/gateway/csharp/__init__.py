@@ -1,4 +1,4 @@
-"""The C# expressions of API Management policies: compiled to closures, bounded, side-effect free."""
+"""The C# expressions of API Management policies: compiled once, bounded."""
 
 from hybridmandate.governance.gateway.csharp.budget import Budget
 from hybridmandate.governance.gateway.csharp.context import (
@@ -36,9 +36,33 @@ from hybridmandate.governance.gateway.csharp.jwt import Jwt
 from hybridmandate.governance.gateway.csharp.text import as_text
 
 __all__ = [
-    "compile_expression", "Expression", "ExpressionSyntaxError", "ExpressionFailure", "Budget",
-    "as_text", "PolicyContext", "Request", "Response", "Url", "MessageBody", "NamedValues",
-    "MappingValues", "Api", "Operation", "Product", "Subscription", "User", "UserIdentity",
-    "Group", "Deployment", "Certificate", "LastError", "Workspace", "Jwt", "JToken", "parse_json", "plain_json",
+    "Api",
+    "Budget",
+    "Certificate",
+    "Deployment",
+    "Expression",
+    "ExpressionFailure",
+    "ExpressionSyntaxError",
+    "Group",
+    "JToken",
+    "Jwt",
+    "LastError",
+    "MappingValues",
+    "MessageBody",
+    "NamedValues",
+    "Operation",
+    "PolicyContext",
+    "Product",
+    "Request",
+    "Response",
+    "Subscription",
+    "Url",
+    "User",
+    "UserIdentity",
+    "Workspace",
+    "as_text",
+    "compile_expression",
+    "parse_json",
+    "plain_json",
     "token_of",
-]  # fmt: skip
+]

@@ -128,11 +128,11 @@ def _initialize_member(c: Compiler, node: Node) -> Initializer:
 
         def put(made: Any, frame: Frame) -> None:
             frame[0].budget.allocate(16)
-            set_element(made, index(frame), value(frame))
+            set_element(frame[0], made, index(frame), value(frame))
 
         return put
     name = text_of(target)
-    return lambda made, frame: set_property(made, name, value(frame))
+    return lambda made, frame: set_property(frame[0], made, name, value(frame))
 
 
 def _add_with(parts: list[Evaluate]) -> Initializer:

@@ -10,6 +10,8 @@ from hybridmandate.governance.gateway.csharp.collections import Delegate
 from hybridmandate.governance.gateway.csharp.compiler import (
     Code,
     Compiler,
+    Evaluate,
+    Execute,
     Frame,
     Function,
     expression,
@@ -57,13 +59,9 @@ def function_code(
     c.scopes.append({})
     locals_ = [c.declare(node, name, type_name) for node, name, type_name in parameters]
     if body.type == "block":
-        execute = c.statement(body)
+        call = _returned(c.statement(body))
         kinds = set(function.returns)
         returns = kinds.pop() if len(kinds) == 1 else ""
-
-        def call(frame: Frame) -> Any:
-            result = execute(frame)
-            return result[0] if type(result) is tuple else None
     else:
         code = c.expression(body)
         returns = code.type
@@ -89,3 +87,11 @@ def function_code(
         return Delegate(invoke, arity)
 
     return Code(make, f"Func<{returns}>" if returns else "Func")
+
+
+def _returned(execute: Execute) -> Evaluate:
+    def run(frame: Frame) -> Any:
+        result = execute(frame)
+        return result[0] if type(result) is tuple else None
+
+    return run

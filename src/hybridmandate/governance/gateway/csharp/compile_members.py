@@ -25,6 +25,7 @@ from hybridmandate.governance.gateway.csharp.types.table import (
     TYPES,
     ClrType,
     Member,
+    Run,
     find_type,
     full_name_of,
     is_namespace,
@@ -360,12 +361,12 @@ def _element_place(c: Compiler, node: Node) -> Place:
 
     def write(frame: Frame, prepared: Any, new: Any) -> None:
         frame[0].budget.allocate(16)
-        set_element(prepared[0], prepared[1], new)
+        set_element(frame[0], prepared[0], prepared[1], new)
 
     return Place(_element_type(receiver.type, known), prepare, read, write)
 
 
-def set_element(target: Any, at: Any, new: Any) -> None:
+def set_element(run: Run, target: Any, at: Any, new: Any) -> None:
     """``target[at] = new``. :raises ExpressionFailure: when the type's elements are read-only."""
     current: ClrType | None = type_of(target)
     while current is not None and current.set_index is None:
@@ -374,7 +375,11 @@ def set_element(target: Any, at: Any, new: Any) -> None:
         raise ExpressionFailure(
             f"Elements of '{full_name_of(target)}' cannot be assigned to.", "NotSupportedException"
         )
-    current.set_index(target, at, new)
+    put = current.set_index
+    if put.wants_run:
+        put.call(run, target, at, new)
+    else:
+        put.call(target, at, new)
 
 
 def _property_place(c: Compiler, node: Node) -> Place:
@@ -392,19 +397,23 @@ def _property_place(c: Compiler, node: Node) -> Place:
         return target
 
     def write(frame: Frame, target: Any, new: Any) -> None:
-        set_property(target, name, new)
+        set_property(frame[0], target, name, new)
 
     return Place("", prepare, lambda frame, target: use(target, frame), write)
 
 
-def set_property(target: Any, name: str, new: Any) -> None:
+def set_property(run: Run, target: Any, name: str, new: Any) -> None:
     """``target.Name = new``. :raises ExpressionFailure: when the type has no such setter."""
     current: ClrType | None = type_of(target)
     while current is not None and name not in current.setters:
         current = current.base
     if current is None:
         raise missing(target, name)
-    current.setters[name](target, new)
+    put = current.setters[name]
+    if put.wants_run:
+        put.call(run, target, new)
+    else:
+        put.call(target, new)
 
 
 PLACES["element_access_expression"] = _element_place

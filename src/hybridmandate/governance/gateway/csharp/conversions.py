@@ -115,7 +115,7 @@ def cast_to(target: str, source: str) -> Converter:
         converted = _own_conversion(value, target)
         if converted is not _NONE:
             return converted
-        if wanted.cast is not None:
+        if wanted.cast is not None and source != "object":
             return wanted.cast(value)
         if wanted.base is ENUM and isinstance(value, int):
             return EnumValue(int(value), wanted.name, str(int(value)))
@@ -206,7 +206,7 @@ def _element_conversion(target: str) -> Converter | None:
 
 def default_of(target: str) -> Any:
     """``default(T)``."""
-    if target.endswith("?") or target.endswith("]"):
+    if target.endswith(("?", "]")):
         return None
     head = head_of(target)
     if head == "bool":

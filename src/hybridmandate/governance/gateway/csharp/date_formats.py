@@ -57,16 +57,16 @@ def format_moment(ticks: int, form: str, offset: int, kind: str) -> str:
         form = _STANDARD[form]
     moment = _START + timedelta(microseconds=ticks // 10)
     fraction = ticks % _TICKS
-    tokens = _TOKEN.findall(form)
-    out = [_token(t, moment, fraction, offset, kind) for t in tokens]
-    for index, token in enumerate(tokens):
-        if token[0] == "F" and not out[index] and index and out[index - 1] == ".":
+    pieces = _TOKEN.findall(form)
+    out = [_token(t, moment, fraction, offset, kind) for t in pieces]
+    for index, piece in enumerate(pieces):
+        if piece[0] == "F" and not out[index] and index and out[index - 1] == ".":
             out[index - 1] = ""
     return "".join(out)
 
 
-def _token(token: str, moment: datetime, fraction: int, offset: int, kind: str) -> str:
-    letter, size = token[0], len(token)
+def _token(piece: str, moment: datetime, fraction: int, offset: int, kind: str) -> str:
+    letter, size = piece[0], len(piece)
     if letter == "y":
         return f"{moment.year % 100:0{size}d}" if size <= 2 else f"{moment.year:0{size}d}"
     if letter == "M":
@@ -93,10 +93,10 @@ def _token(token: str, moment: datetime, fraction: int, offset: int, kind: str) 
     if letter == "g":
         return "A.D."
     if letter in "'\"":
-        return token[1:-1]
+        return piece[1:-1]
     if letter == "\\":
-        return token[1:]
-    return "" if token == "%" else token
+        return piece[1:]
+    return "" if piece == "%" else piece
 
 
 def _named(number: int, size: int, short: str, full: str) -> str:
@@ -193,8 +193,8 @@ def _pattern_of(form: str) -> re.Pattern[str]:
     return re.compile("".join(map(_pattern_token, _TOKEN.findall(form))), re.IGNORECASE)
 
 
-def _pattern_token(token: str) -> str:
-    letter, size = token[0], len(token)
+def _pattern_token(piece: str) -> str:
+    letter, size = piece[0], len(piece)
     if letter in "Hhmsd" and size <= 2:
         group = "H" if letter == "h" else letter
         return rf"(?P<{group}>\d{{{size},2}})"
@@ -211,10 +211,10 @@ def _pattern_token(token: str) -> str:
     if letter in "zK":
         return r"(?P<zone>Z|[+-]\d{1,2}(?::?\d{2})?)" + ("?" if letter == "K" else "")
     if letter in "'\"":
-        return re.escape(token[1:-1])
+        return re.escape(piece[1:-1])
     if letter == "\\":
-        return re.escape(token[1:])
-    return "" if token == "%" else re.escape(token)
+        return re.escape(piece[1:])
+    return "" if piece == "%" else re.escape(piece)
 
 
 _SPAN: Final = re.compile(
@@ -266,17 +266,17 @@ def span_text(ticks: int, form: str) -> str:
         return f"{sign}{days}:{hours:02d}:{minutes:02d}:{second:02d}.{fraction:07d}"
     values = {"d": days, "h": hours, "m": minutes, "s": second}
     out = []
-    for token in _SPAN_TOKEN.findall(form):
-        letter = token[0]
+    for piece in _SPAN_TOKEN.findall(form):
+        letter = piece[0]
         if letter in values:
-            out.append(f"{values[letter]:0{len(token)}d}")
+            out.append(f"{values[letter]:0{len(piece)}d}")
         elif letter in "fF":
-            digits = f"{fraction:07d}"[: len(token)]
+            digits = f"{fraction:07d}"[: len(piece)]
             out.append(digits if letter == "f" else digits.rstrip("0"))
         elif letter in "'\"":
-            out.append(token[1:-1])
+            out.append(piece[1:-1])
         elif letter == "\\":
-            out.append(token[1:])
-        elif token != "%":
+            out.append(piece[1:])
+        elif piece != "%":
             raise bad_format("Input string was not in a correct format.")
     return "".join(out)

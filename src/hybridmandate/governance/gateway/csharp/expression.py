@@ -11,6 +11,7 @@ from hybridmandate.governance.gateway.csharp import (
     compile_creation,
     compile_expressions,
     compile_functions,
+    compile_handlers,
     compile_literals,
     compile_members,
     compile_patterns,
@@ -30,7 +31,8 @@ from hybridmandate.governance.gateway.csharp.types.table import Run
 
 REGISTERED = (
     compile_assignments, compile_calls, compile_creation, compile_expressions, compile_functions,
-    compile_literals, compile_members, compile_patterns, compile_statements, all_types,
+    compile_handlers, compile_literals, compile_members, compile_patterns, compile_statements,
+    all_types,
 )  # fmt: skip
 """The modules that make up the language; importing them is what registers it."""
 
@@ -55,6 +57,7 @@ class Expression:
 
         :raises ExpressionFailure: what .NET would throw, or BudgetExceeded.
         """
+        budget.begin()
         frame = [Run(context, budget), *[None] * self._size]
         try:
             value = self._run(frame)

@@ -79,20 +79,20 @@ class _Lenient:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.kind, self.token = "", ""
+        self.kind, self.piece = "", ""
         self.next()
 
     def next(self) -> None:
         match = _TOKEN.match(self.text, self.at)
         if match is None or match.lastgroup is None:
             raise self.wrong()
-        self.kind, self.token = match.lastgroup, match[match.lastgroup]
+        self.kind, self.piece = match.lastgroup, match[match.lastgroup]
         self.at = match.end()
 
     def wrong(self) -> ExpressionFailure:
         line = self.text.count("\n", 0, self.at) + 1
         column = self.at - (self.text.rfind("\n", 0, self.at) + 1)
-        sign = self.token[:1] or self.text[self.at : self.at + 1]
+        sign = self.piece[:1] or self.text[self.at : self.at + 1]
         return failure(
             f"Unexpected character encountered while parsing value: {sign}. "
             f"Path '', line {line}, position {column}."
@@ -107,16 +107,16 @@ class _Lenient:
     def value(self, depth: int) -> Any:
         if depth > 64:
             raise failure("The reader's MaxDepth of 64 has been exceeded.")
-        if self.token == "{" and self.kind == "sign":
+        if self.piece == "{" and self.kind == "sign":
             return self.object(depth)
-        if self.token == "[" and self.kind == "sign":
+        if self.piece == "[" and self.kind == "sign":
             return self.array(depth)
         if self.kind == "text":
-            text = _unquote(self.token)
+            text = _unquote(self.piece)
             self.next()
             return text
         if self.kind == "word":
-            word = self.token
+            word = self.piece
             result = _word(word, self)
             self.next()
             return result
@@ -125,14 +125,14 @@ class _Lenient:
     def object(self, depth: int) -> dict[str, Any]:
         made: dict[str, Any] = {}
         self.next()
-        while self.token != "}" or self.kind != "sign":
+        while self.piece != "}" or self.kind != "sign":
             if self.kind not in ("text", "word"):
                 raise self.wrong()
-            name = _unquote(self.token) if self.kind == "text" else self.token
+            name = _unquote(self.piece) if self.kind == "text" else self.piece
             self.next()
             self.expect(":")
             made[name] = self.value(depth + 1)
-            if self.token != "}":
+            if self.piece != "}":
                 self.expect(",")
         self.next()
         return made
@@ -140,15 +140,15 @@ class _Lenient:
     def array(self, depth: int) -> list[Any]:
         made: list[Any] = []
         self.next()
-        while self.token != "]" or self.kind != "sign":
+        while self.piece != "]" or self.kind != "sign":
             made.append(self.value(depth + 1))
-            if self.token != "]":
+            if self.piece != "]":
                 self.expect(",")
         self.next()
         return made
 
     def expect(self, sign: str) -> None:
-        if self.kind != "sign" or self.token != sign:
+        if self.kind != "sign" or self.piece != sign:
             raise self.wrong()
         self.next()
 

@@ -131,7 +131,7 @@ class JValue(JToken):
     def __init__(self, value: Any, kind: str | None = None) -> None:
         super().__init__()
         self.value = value
-        self.kind = kind or kind_of(value)  # type: ignore[misc]
+        self.kind = kind or kind_of(value)
 
     def clr_text(self) -> str:
         """The text of the value; null is empty."""
@@ -308,17 +308,10 @@ class JObject(JToken):
             found.content = adopt(found, value)
 
     def add_content(self, item: Any) -> None:
-        """What the constructor and ``Add(content)`` take: properties, alone or several."""
-        if isinstance(item, JProperty):
-            self.add_property(item)
-        elif isinstance(item, JObject):
-            for each in item.members.values():
-                self.add_property(each)
-        elif is_enumerable(item) and not isinstance(item, JToken):
-            for each in items_of(item):
-                self.add_content(each)
-        else:
+        """``Add(content)`` of one property."""
+        if not isinstance(item, JProperty):
             raise argument(f"Can not add {full_name_of(item)} to Newtonsoft.Json.Linq.JObject.")
+        self.add_property(item)
 
     def add_property(self, item: JProperty) -> None:
         """Add one that is not there yet."""

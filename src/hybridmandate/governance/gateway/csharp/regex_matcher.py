@@ -236,7 +236,7 @@ def _set(members: list[Any], ignore_case: bool) -> Callable[[str], bool]:
 def _member(test: Any, sign: str) -> bool:
     operation, argument = test
     if operation is sre.LITERAL:
-        return ord(sign) == argument
+        return bool(ord(sign) == argument)
     if operation is sre.RANGE:
         return bool(argument[0] <= ord(sign[:1]) <= argument[1])
     found = {

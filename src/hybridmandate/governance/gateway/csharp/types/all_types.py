@@ -5,8 +5,10 @@ from __future__ import annotations
 from hybridmandate.governance.gateway.csharp.types import (
     basics,
     containers,
+    converting,
     crypto,
     http_types,
+    json_convert,
     json_types,
     linq,
     moments,
@@ -18,7 +20,7 @@ from hybridmandate.governance.gateway.csharp.types import (
 )
 
 MODULES = (
-    basics, containers, crypto, http_types, json_types, linq, moments, net, numeric, regex_types,
-    strings, xml_types,
+    basics, containers, converting, crypto, http_types, json_convert, json_types, linq, moments,
+    net, numeric, regex_types, strings, xml_types,
 )  # fmt: skip
 """The families of types."""

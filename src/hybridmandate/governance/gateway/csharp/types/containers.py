@@ -26,7 +26,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
 )
 from hybridmandate.governance.gateway.csharp.numbers import Byte
 from hybridmandate.governance.gateway.csharp.text import as_text
-from hybridmandate.governance.gateway.csharp.types import linq
+from hybridmandate.governance.gateway.csharp.types import linq, linq_results
 from hybridmandate.governance.gateway.csharp.types.strings import STRING
 from hybridmandate.governance.gateway.csharp.types.table import OBJECT, ClrType, Run, alias
 
@@ -67,19 +67,19 @@ def set_list_element(items: List, index: int, value: Any) -> None:
 def position(items: Any, value: Any, start: int = 0) -> int:
     """``IndexOf``."""
     for index in range(start, len(items)):
-        if linq.same_value(items[index], value):
+        if linq_results.same_value(items[index], value):
             return index
     return -1
 
 
 def find_index(run: Run, items: Any, test: Delegate) -> int:
     """``FindIndex``."""
-    return next((i for i, x in enumerate(linq.walked(run, items)) if test(x)), -1)
+    return next((i for i, x in enumerate(linq_results.walked(run, items)) if test(x)), -1)
 
 
 def find(run: Run, items: Any, test: Delegate) -> Any:
     """``Find``: the default value when there is none."""
-    for item in linq.walked(run, items):
+    for item in linq_results.walked(run, items):
         if test(item):
             return item
     return default_of(getattr(items, "element", "object"))
@@ -87,18 +87,18 @@ def find(run: Run, items: Any, test: Delegate) -> Any:
 
 def for_each(run: Run, items: Any, action: Delegate) -> None:
     """``ForEach``."""
-    for item in linq.walked(run, items):
+    for item in linq_results.walked(run, items):
         action(item)
 
 
 def sort(run: Run, items: Any, comparison: Any = None) -> None:
     """``Sort``, by the natural order or a comparison."""
     run.budget.step(len(items))
-    compare: Callable[[Any, Any], int] = linq.order
+    compare: Callable[[Any, Any], int] = linq_results.order
     if isinstance(comparison, Delegate):
         compare = comparison
     elif comparison is not None and comparison.ignore_case:
-        compare = lambda a, b: linq.order(a.lower(), b.lower())  # noqa: E731
+        compare = lambda a, b: linq_results.order(a.lower(), b.lower())  # noqa: E731
     ordered = sorted(items, key=functools.cmp_to_key(compare))
     items[:] = bytearray(ordered) if isinstance(items, bytearray) else ordered
 
@@ -152,20 +152,23 @@ def copy(source: Any, *rest: Any) -> None:
 
 
 ARRAY.static("Copy", copy)
-ARRAY.static("Exists", lambda run, array, match: linq.any_of(run, array, match), "bool")
+ARRAY.static("Exists", lambda run, array, match: linq_results.any_of(run, array, match), "bool")
 ARRAY.static("Find", find, "")
 ARRAY.static("FindIndex", find_index, "int")
 ARRAY.static(
     "FindAll",
     lambda run, array, match: Array(
-        linq.materialized(run, linq.where(run, array, match)), getattr(array, "element", "byte")
+        linq_results.materialized(run, linq.where(run, array, match)),
+        getattr(array, "element", "byte"),
     ),
     "Array",
 )
-ARRAY.static("TrueForAll", linq.all_of, "bool")
+ARRAY.static("TrueForAll", linq_results.all_of, "bool")
 ARRAY.static(
     "ConvertAll",
-    lambda run, array, converter: Array(linq.materialized(run, linq.select(run, array, converter))),
+    lambda run, array, converter: Array(
+        linq_results.materialized(run, linq.select(run, array, converter))
+    ),
     "Array",
 )
 ARRAY.static("IndexOf", position, "int")
@@ -181,7 +184,7 @@ def make_list(run: Run, content: Any = None, *, types: tuple[str, ...] = ("objec
     """``new List<T>()``, with a capacity or of a sequence."""
     if content is None or isinstance(content, int):
         return List((), types[0] if types else "object")
-    return List(linq.materialized(run, content), types[0] if types else "object")
+    return List(linq_results.materialized(run, content), types[0] if types else "object")
 
 
 def _charged(run: Run, count: int = 1) -> None:
@@ -197,7 +200,7 @@ def list_add(run: Run, items: List, item: Any) -> None:
 
 def add_range(run: Run, items: List, collection: Any) -> None:
     """``AddRange``."""
-    items.extend(linq.materialized(run, collection))
+    items.extend(linq_results.materialized(run, collection))
 
 
 def list_insert(run: Run, items: List, index: int, item: Any) -> None:
@@ -225,7 +228,7 @@ def remove_at(items: List, index: int) -> None:
 
 def remove_all(run: Run, items: List, match: Delegate) -> int:
     """``RemoveAll``: how many."""
-    kept = [item for item in linq.walked(run, List(items)) if not match(item)]
+    kept = [item for item in linq_results.walked(run, List(items)) if not match(item)]
     removed = len(items) - len(kept)
     items[:] = kept
     return removed
@@ -258,12 +261,12 @@ LIST.method("FindIndex", find_index, "int")
 LIST.method(
     "FindAll",
     lambda run, items, match: List(
-        linq.materialized(run, linq.where(run, items, match)), items.element
+        linq_results.materialized(run, linq.where(run, items, match)), items.element
     ),
     "List",
 )
-LIST.method("Exists", linq.any_of, "bool")
-LIST.method("TrueForAll", linq.all_of, "bool")
+LIST.method("Exists", linq_results.any_of, "bool")
+LIST.method("TrueForAll", linq_results.all_of, "bool")
 LIST.method("ForEach", for_each)
 LIST.method("Sort", sort)
 LIST.method("Reverse", reverse)
@@ -271,7 +274,7 @@ LIST.method("GetRange", get_range, "List")
 LIST.method(
     "ConvertAll",
     lambda run, items, converter, *, types=(): List(
-        linq.materialized(run, linq.select(run, items, converter))
+        linq_results.materialized(run, linq.select(run, items, converter))
     ),
     "List",
 )
@@ -290,12 +293,16 @@ QUEUE: Final = ClrType("Queue", "System.Collections.Generic.Queue", Queue, base=
 STACK: Final = ClrType("Stack", "System.Collections.Generic.Stack", Stack, base=OBJECT)
 QUEUE.constructed_by(
     lambda run, content=None, *, types=(): Queue(
-        [] if content is None or isinstance(content, int) else linq.materialized(run, content)
+        []
+        if content is None or isinstance(content, int)
+        else linq_results.materialized(run, content)
     )
 )
 STACK.constructed_by(
     lambda run, content=None, *, types=(): Stack(
-        [] if content is None or isinstance(content, int) else linq.materialized(run, content)
+        []
+        if content is None or isinstance(content, int)
+        else linq_results.materialized(run, content)
     )
 )
 QUEUE.method("Enqueue", list_add)
@@ -317,7 +324,11 @@ def make_set(
     if content is not None and hasattr(content, "ignore_case"):
         content, comparer = None, content
     fold = bool(comparer is not None and comparer.ignore_case)
-    items = [] if content is None or isinstance(content, int) else linq.materialized(run, content)
+    items = (
+        []
+        if content is None or isinstance(content, int)
+        else linq_results.materialized(run, content)
+    )
     return HashSet(items, types[0] if types else "object", fold)
 
 
@@ -329,13 +340,13 @@ def set_add(run: Run, items: HashSet, item: Any) -> bool:
 
 def union_with(run: Run, items: HashSet, other: Any) -> None:
     """``UnionWith``."""
-    for item in linq.materialized(run, other):
+    for item in linq_results.materialized(run, other):
         items.add(item)
 
 
 def keep_only(run: Run, items: HashSet, other: Any, inside: bool) -> None:
     """``IntersectWith`` and ``ExceptWith``."""
-    others = HashSet(linq.materialized(run, other), "object", items.fold is not None)
+    others = HashSet(linq_results.materialized(run, other), "object", items.fold is not None)
     for item in list(items):
         if (item in others) != inside:
             items.remove(item)
@@ -352,18 +363,24 @@ SET.method("UnionWith", union_with)
 SET.method("IntersectWith", lambda run, items, other: keep_only(run, items, other, True))
 SET.method("ExceptWith", lambda run, items, other: keep_only(run, items, other, False))
 SET.method(
-    "Overlaps", lambda run, items, other: any(x in items for x in linq.walked(run, other)), "bool"
-)
-SET.method(
-    "IsSubsetOf", lambda run, items, other: set(items) <= set(linq.walked(run, other)), "bool"
-)
-SET.method(
-    "IsSupersetOf",
-    lambda run, items, other: all(x in items for x in linq.walked(run, other)),
+    "Overlaps",
+    lambda run, items, other: any(x in items for x in linq_results.walked(run, other)),
     "bool",
 )
 SET.method(
-    "SetEquals", lambda run, items, other: set(items) == set(linq.walked(run, other)), "bool"
+    "IsSubsetOf",
+    lambda run, items, other: set(items) <= set(linq_results.walked(run, other)),
+    "bool",
+)
+SET.method(
+    "IsSupersetOf",
+    lambda run, items, other: all(x in items for x in linq_results.walked(run, other)),
+    "bool",
+)
+SET.method(
+    "SetEquals",
+    lambda run, items, other: set(items) == set(linq_results.walked(run, other)),
+    "bool",
 )
 linq.extend(SET)
 alias("ISet", SET)
@@ -376,7 +393,11 @@ def make_dictionary(
     if content is not None and hasattr(content, "ignore_case"):
         content, comparer = None, content
     key_type, element = types if len(types) == 2 else ("object", "object")
-    pairs = [] if content is None or isinstance(content, int) else linq.materialized(run, content)
+    pairs = (
+        []
+        if content is None or isinstance(content, int)
+        else linq_results.materialized(run, content)
+    )
     return Dictionary(
         [(pair.key, pair.value) for pair in pairs],
         key_type,
@@ -447,7 +468,7 @@ DICTIONARY.method("TryAdd", try_add, "bool")
 DICTIONARY.method("ContainsKey", lambda items, key: items.known(key) in items, "bool")
 DICTIONARY.method(
     "ContainsValue",
-    lambda items, value: any(linq.same_value(x, value) for x in items.values()),
+    lambda items, value: any(linq_results.same_value(x, value) for x in items.values()),
     "bool",
 )
 DICTIONARY.method("TryGetValue", try_get, "bool", outs=1)

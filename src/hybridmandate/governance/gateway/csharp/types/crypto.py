@@ -62,7 +62,8 @@ def get_string(encoding: Encoding, data: Any, index: int = 0, count: int | None 
 
 _ENCODINGS: Final = {
     "UTF8": Encoding("utf-8", "utf-8"), "ASCII": Encoding("us-ascii", "ascii"),
-    "Unicode": Encoding("utf-16", "utf-16-le"), "BigEndianUnicode": Encoding("utf-16BE", "utf-16-be"),
+    "Unicode": Encoding("utf-16", "utf-16-le"),
+    "BigEndianUnicode": Encoding("utf-16BE", "utf-16-be"),
     "UTF32": Encoding("utf-32", "utf-32-le"), "Latin1": Encoding("iso-8859-1", "latin-1"),
     "Default": Encoding("utf-8", "utf-8"),
 }  # fmt: skip
@@ -117,6 +118,8 @@ HASH: Final = ClrType(
     "HashAlgorithm", "System.Security.Cryptography.HashAlgorithm", Hasher, base=OBJECT
 )
 HASH.method("ComputeHash", compute_hash, "byte[]")
+HASH.property("Key", lambda hasher: bytearray(hasher.key or b""), "byte[]")
+HASH.setter("Key", lambda hasher, key: setattr(hasher, "key", bytes(key)))
 HASH.method("Dispose", lambda hasher: None)
 HASH.method("Clear", lambda hasher: None)
 
@@ -322,6 +325,10 @@ def private_key(certificate: Certificate) -> RsaKey | None:
     return None if certificate.key is None else RsaKey(certificate.key)
 
 
+def _thumbprint(certificate: Certificate) -> bytes:
+    return certificate.found.fingerprint(hashes.SHA1())  # noqa: S303, a name, not a protection
+
+
 class DistinguishedName:
     """X500DistinguishedName."""
 
@@ -389,9 +396,7 @@ CERTIFICATE: Final = ClrType(
     Certificate, base=OBJECT,
 )  # fmt: skip
 CERTIFICATE.constructed_by(load_certificate)
-CERTIFICATE.property(
-    "Thumbprint", lambda c: c.found.fingerprint(hashes.SHA1()).hex().upper(), "string"
-)
+CERTIFICATE.property("Thumbprint", lambda c: _thumbprint(c).hex().upper(), "string")
 CERTIFICATE.property("Subject", lambda c: _name_text(c.found.subject), "string")
 CERTIFICATE.property("Issuer", lambda c: _name_text(c.found.issuer), "string")
 CERTIFICATE.property("SerialNumber", lambda c: f"{c.found.serial_number:X}".rjust(2, "0"), "string")
@@ -409,7 +414,5 @@ CERTIFICATE.property(
     "IssuerName", lambda c: DistinguishedName(c.found.issuer), "X500DistinguishedName"
 )
 CERTIFICATE.property("RawData", lambda c: bytearray(c.found.public_bytes(Form.DER)), "byte[]")
-CERTIFICATE.method("GetCertHash", lambda c: bytearray(c.found.fingerprint(hashes.SHA1())), "byte[]")  # noqa: S303
-CERTIFICATE.method(
-    "GetCertHashString", lambda c: c.found.fingerprint(hashes.SHA1()).hex().upper(), "string"
-)
+CERTIFICATE.method("GetCertHash", lambda c: bytearray(_thumbprint(c)), "byte[]")
+CERTIFICATE.method("GetCertHashString", lambda c: _thumbprint(c).hex().upper(), "string")

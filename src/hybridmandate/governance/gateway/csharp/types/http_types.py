@@ -103,7 +103,8 @@ def try_get_values(values: Values, name: Any) -> tuple[bool, Array | None]:
 
 
 VALUES: Final = ClrType(
-    "StringValues", "System.Collections.Generic.IReadOnlyDictionary`2[System.String,System.String[]]",
+    "StringValues",
+    "System.Collections.Generic.IReadOnlyDictionary`2[System.String,System.String[]]",
     Values, base=OBJECT,
 )  # fmt: skip
 VALUES.indexed_by(values_of, "string[]")
@@ -154,7 +155,7 @@ def variable(variables: Variables, name: Any) -> Any:
 def variable_or_default(
     variables: Variables, name: Any, default_value: Any = None, *, types: tuple[str, ...] = ("",)
 ) -> Any:
-    """``GetValueOrDefault<T>``. :raises ExpressionFailure: InvalidCastException for another type."""
+    """``GetValueOrDefault<T>``. :raises ExpressionFailure: InvalidCastException."""
     if name is None:
         raise argument_null("key")
     if name not in variables.items:
@@ -442,7 +443,7 @@ CONTEXT.method("Trace", lambda c, message, *more: c.trace(as_text(message)), "")
 
 
 def _request_id(context: parts.PolicyContext) -> Any:
-    from hybridmandate.governance.gateway.csharp.types.numeric import try_parse_guid
+    from hybridmandate.governance.gateway.csharp.types.converting import try_parse_guid
 
     return try_parse_guid(context.request_id)[1]
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hybridmandate.governance.gateway.csharp.collections import Array, Dictionary, List, Sequence
+from hybridmandate.governance.gateway.csharp.collections import (
+    Array,
+    Dictionary,
+    List,
+    Sequence,
+    is_enumerable,
+)
 from hybridmandate.governance.gateway.csharp.conversions import (
     cast_to,
     default_of,
@@ -30,7 +36,7 @@ from hybridmandate.governance.gateway.csharp.json_tokens import (
     token_of,
 )
 from hybridmandate.governance.gateway.csharp.json_values import value_text
-from hybridmandate.governance.gateway.csharp.types import linq
+from hybridmandate.governance.gateway.csharp.types import linq, linq_results
 from hybridmandate.governance.gateway.csharp.types.table import (
     OBJECT,
     ClrType,
@@ -176,7 +182,9 @@ def as_jtoken(given: Any) -> Any:
 TOKEN: Final = ClrType("JToken", "Newtonsoft.Json.Linq.JToken", JToken, base=OBJECT)
 TOKEN.cast = as_jtoken
 TOKEN.indexed_by(
-    lambda token, key: token.get(key), "JToken", lambda token, key, new: token.put(key, new)
+    lambda token, key: token.get(key),
+    "JToken",
+    lambda run, token, key, new: token.put(key, attachable(run, token, new)),
 )
 TOKEN.property("Type", lambda token: KINDS.values[token.kind], "JTokenType")
 TOKEN.property("Parent", lambda token: token.parent, "JToken")
@@ -194,7 +202,7 @@ TOKEN.method(
     lambda run, token, *, types=("JToken",): Sequence(
         lambda: (
             convert_token(x.content if isinstance(x, JProperty) else x, types[0])
-            for x in linq.walked(run, token)
+            for x in linq_results.walked(run, token)
         )
     ),
     "IEnumerable",
@@ -202,7 +210,7 @@ TOKEN.method(
 TOKEN.method(
     "Children",
     lambda run, token, *, types=("JToken",): Sequence(
-        lambda: (x for x in linq.walked(run, token) if is_instance(x, types[0]))
+        lambda: (x for x in linq_results.walked(run, token) if is_instance(x, types[0]))
     ),
     "IEnumerable<JToken>",
 )
@@ -217,10 +225,10 @@ TOKEN.method(
 TOKEN.method("ToObject", to_object, "T")
 TOKEN.method("DeepClone", lambda run, token: charged_copy(run, token), "JToken")
 TOKEN.method("Remove", lambda token: token.remove())
-TOKEN.method("Replace", lambda token, new: token.replace(adopt(token, new)))
+TOKEN.method("Replace", lambda run, token, new: replace_token(run, token, new))
 TOKEN.method(
     "Descendants",
-    lambda run, token: Sequence(lambda: linq.walked(run, Sequence(token.descendants))),
+    lambda run, token: Sequence(lambda: linq_results.walked(run, Sequence(token.descendants))),
     "IEnumerable<JToken>",
 )
 TOKEN.method("Ancestors", lambda token: List(ancestors(token)), "IEnumerable<JToken>")
@@ -265,6 +273,26 @@ def charged_copy(run: Run, token: JToken) -> JToken:
     return token.copy()
 
 
+def attachable(run: Run, parent: JToken | None, value: Any) -> Any:
+    """What can be put into a tree; a token that stands elsewhere is copied, at its price."""
+    run.budget.allocate(128)
+    if isinstance(value, JToken):
+        stands = value.parent is not None or (parent is not None and value is root_of(parent))
+        return charged_copy(run, value) if stands else value
+    if isinstance(value, str | bytearray) or not is_enumerable(value):
+        return value
+    made = JArray()
+    for item in linq_results.walked(run, value):
+        made.add(attachable(run, made, item))
+    return made
+
+
+def replace_token(run: Run, token: JToken, new: Any) -> None:
+    """``Replace``."""
+    given = attachable(run, token, new)
+    token.replace(given if isinstance(given, JToken) else JValue(given))
+
+
 def made_of(run: Run, given: Any) -> JToken:
     """``FromObject``."""
     if given is None:
@@ -282,15 +310,21 @@ OBJECT_TYPE: Final = ClrType("JObject", "Newtonsoft.Json.Linq.JObject", JObject,
 
 def make_object(run: Run, *content: Any) -> JObject:
     """``new JObject()``, of properties or another object."""
-    run.budget.allocate(128 * len(content))
-    return JObject(*content)
+    made = JObject()
+    for each in content:
+        object_add(run, made, each)
+    return made
 
 
 def object_add(run: Run, target: JObject, *content: Any) -> None:
     """``Add(name, value)`` and ``Add(property)``."""
-    run.budget.allocate(128)
     if len(content) == 2:
-        target.add_property(JProperty(content[0], content[1]))
+        target.add_property(JProperty(content[0], attachable(run, target, content[1])))
+    elif isinstance(content[0], JProperty):
+        target.add_property(attachable(run, target, content[0]))
+    elif is_enumerable(content[0]) and not isinstance(content[0], str):
+        for item in linq_results.materialized(run, content[0]):
+            object_add(run, target, item)
     else:
         target.add_content(content[0])
 
@@ -387,22 +421,20 @@ def make_array(run: Run, *content: Any) -> JArray:
     made = JArray()
     for each in content:
         many = not isinstance(each, str | JToken | bytearray) and each is not None
-        if many and (isinstance(each, list) or isinstance(each, Sequence)):
-            for item in linq.materialized(run, each):
-                made.add(item)
+        if many and (isinstance(each, list | Sequence)):
+            for item in linq_results.walked(run, each):
+                made.add(attachable(run, made, item))
         elif isinstance(each, JArray) and len(content) == 1:
             for item in each.items:
-                made.add(item.copy())
+                made.add(attachable(run, made, item))
         else:
-            made.add(each)
-    run.budget.allocate(128 * len(made.items))
+            made.add(attachable(run, made, each))
     return made
 
 
 def array_add(run: Run, target: JArray, item: Any) -> None:
     """``Add``."""
-    run.budget.allocate(128)
-    target.add(item)
+    target.add(attachable(run, target, item))
 
 
 def array_remove(target: JArray, item: Any = None) -> bool:
@@ -426,12 +458,8 @@ def array_remove_at(target: JArray, index: int) -> None:
 ARRAY_TYPE.constructed_by(make_array)
 ARRAY_TYPE.property("Count", lambda a: len(a.items), "int")
 ARRAY_TYPE.method("Add", array_add)
-ARRAY_TYPE.method(
-    "AddFirst", lambda run, a, content: (run.budget.allocate(128), a.insert(0, content))[1]
-)
-ARRAY_TYPE.method(
-    "Insert", lambda run, a, index, item: (run.budget.allocate(128), a.insert(index, item))[1]
-)
+ARRAY_TYPE.method("AddFirst", lambda run, a, content: a.insert(0, attachable(run, a, content)))
+ARRAY_TYPE.method("Insert", lambda run, a, index, item: a.insert(index, attachable(run, a, item)))
 ARRAY_TYPE.method("Remove", array_remove, "bool")
 ARRAY_TYPE.method("RemoveAt", array_remove_at)
 ARRAY_TYPE.method("RemoveAll", lambda a: a.items.clear())
@@ -446,89 +474,31 @@ ARRAY_TYPE.static(
 ARRAY_TYPE.static("FromObject", lambda run, o: made_of(run, o), "JArray")
 
 
-def set_value(target: JValue | JProperty, new: Any) -> None:
+def set_value(run: Run, target: JValue | JProperty, new: Any) -> None:
     """``token.Value = new``."""
     if isinstance(target, JProperty):
-        target.content = adopt(target, new)
+        target.content = adopt(target, attachable(run, target, new))
     else:
         target.value = new
-        target.kind = kind_of(new)  # type: ignore[misc]
+        target.kind = kind_of(new)
+
+
+def make_property(run: Run, name: str, *content: Any) -> JProperty:
+    """``new JProperty(name, value)``; several values make an array."""
+    return JProperty(name, *[attachable(run, None, each) for each in content])
 
 
 PROPERTY: Final = ClrType("JProperty", "Newtonsoft.Json.Linq.JProperty", JProperty, base=CONTAINER)
-PROPERTY.constructed_by(JProperty)
+PROPERTY.constructed_by(make_property)
 PROPERTY.property("Name", lambda p: p.name, "string")
 PROPERTY.property("Value", lambda p: p.content, "JToken")
-PROPERTY.setters["Value"] = set_value
+PROPERTY.setter("Value", set_value)
 VALUE: Final = ClrType("JValue", "Newtonsoft.Json.Linq.JValue", JValue, base=TOKEN)
 VALUE.constructed_by(lambda value: JValue(value.value if isinstance(value, JValue) else value))
 VALUE.property("Value", lambda v: v.value, "object")
-VALUE.setters["Value"] = set_value
+VALUE.setter("Value", set_value)
 VALUE.static("CreateNull", lambda: JValue(None), "JValue")
 VALUE.static("CreateString", JValue, "JValue")
 
 
-class Settings:
-    """JsonSerializerSettings: which nulls to write and how to indent."""
-
-    __slots__ = ("formatting", "ignore_null")
-
-    def __init__(self) -> None:
-        self.ignore_null = False
-        self.formatting: EnumValue | None = None
-
-
-def _set_null_handling(settings: Settings, handling: EnumValue) -> None:
-    settings.ignore_null = handling.label == "Ignore"
-
-
-def _set_formatting(settings: Settings, formatting: EnumValue) -> None:
-    settings.formatting = formatting
-
-
-NULLS: Final = enumeration(
-    "NullValueHandling", "Newtonsoft.Json.NullValueHandling", ["Include", "Ignore"]
-)
-SETTINGS: Final = ClrType(
-    "JsonSerializerSettings", "Newtonsoft.Json.JsonSerializerSettings", Settings, base=OBJECT
-)
-SETTINGS.constructed_by(Settings)
-SETTINGS.setters["NullValueHandling"] = _set_null_handling
-SETTINGS.setters["Formatting"] = _set_formatting
-
-
-def serialize(run: Run, value: Any, *options: Any) -> str:
-    """``JsonConvert.SerializeObject``: on one line unless told otherwise."""
-    settings = next((o for o in options if isinstance(o, Settings)), None)
-    formatting = next((o for o in options if isinstance(o, EnumValue)), None)
-    token = JValue(None) if value is None else made_of(run, value)
-    if settings is not None:
-        formatting = formatting or settings.formatting
-        if settings.ignore_null:
-            _drop_nulls(token)
-    return write_json(token, indent=formatting is not None and formatting.label == "Indented")
-
-
-def _drop_nulls(token: JToken) -> None:
-    for item in [token, *token.descendants()]:
-        if isinstance(item, JObject):
-            for name in [n for n, p in item.members.items() if p.content.kind == "Null"]:
-                del item.members[name]
-
-
-def deserialize_text(
-    run: Run, value: Any, *options: Any, types: tuple[str, ...] = ("object",)
-) -> Any:
-    """``JsonConvert.DeserializeObject``; without a type it gives a token."""
-    if value is None:
-        raise argument_null("value")
-    if not value.strip():
-        return None
-    return deserialize(run, parsed(run, value), types[0], 0)
-
-
-JSON: Final = ClrType("JsonConvert", "Newtonsoft.Json.JsonConvert", base=OBJECT)
-JSON.static("SerializeObject", serialize, "string")
-JSON.static("DeserializeObject", deserialize_text, "T")
-JSON.static("ToString", lambda run, value: serialize(run, value), "string")
 alias("IJEnumerable", TOKEN)

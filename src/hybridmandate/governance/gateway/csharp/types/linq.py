@@ -6,8 +6,8 @@ Source: learn.microsoft.com, System.Linq.Enumerable.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterable, Iterator
-from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
@@ -18,47 +18,46 @@ from hybridmandate.governance.gateway.csharp.collections import (
     Grouping,
     HashSet,
     List,
-    Pair,
     Sequence,
     Tuple,
-    items_of,
 )
-from hybridmandate.governance.gateway.csharp.conversions import cast_to, default_of, is_instance
+from hybridmandate.governance.gateway.csharp.conversions import cast_to, is_instance
 from hybridmandate.governance.gateway.csharp.failures import (
     argument,
-    argument_null,
-    invalid_operation,
     out_of_range,
 )
-from hybridmandate.governance.gateway.csharp.numbers import Char, Long, convert
-from hybridmandate.governance.gateway.csharp.operators import BINARY, add, equal
-from hybridmandate.governance.gateway.csharp.types.strings import compare_culture
-from hybridmandate.governance.gateway.csharp.types.table import ClrType, Run, full_name_of
-
-Test = Callable[..., Any]
-
-
-def walked(run: Run, source: Any) -> Iterator[Any]:
-    """The elements, each for a step."""
-    step = run.budget.step
-    for item in items_of(source):
-        step()
-        yield item
+from hybridmandate.governance.gateway.csharp.numbers import Char, Long
+from hybridmandate.governance.gateway.csharp.types.linq_results import (
+    Test,
+    aggregate,
+    all_of,
+    any_of,
+    average,
+    by_key,
+    contains,
+    count,
+    element_at,
+    element_at_or_default,
+    extreme,
+    first,
+    first_or_default,
+    last,
+    last_or_default,
+    materialized,
+    number_in,
+    order,
+    sequence_equal,
+    single,
+    single_or_default,
+    total,
+    walked,
+)
+from hybridmandate.governance.gateway.csharp.types.table import ClrType, Run
 
 
 def lazy(make: Callable[[], Iterator[Any]]) -> Sequence:
     """A sequence that is evaluated when it is walked."""
     return Sequence(make)
-
-
-def materialized(run: Run, source: Any) -> list[Any]:
-    """All elements, paid for."""
-    made: list[Any] = []
-    allocate = run.budget.allocate
-    for item in walked(run, source):
-        allocate(16)
-        made.append(item)
-    return made
 
 
 def _indexed(function: Any) -> bool:
@@ -97,155 +96,6 @@ def select_many(
     return lazy(make)
 
 
-def _chosen(run: Run, source: Any, predicate: Test | None) -> Iterator[Any]:
-    items = walked(run, source)
-    return items if predicate is None else (x for x in items if predicate(x))
-
-
-def _empty(source: Any, types: tuple[str, ...] = ()) -> Any:
-    element = getattr(source, "element", "")
-    if not element and isinstance(source, bytearray):
-        element = "byte"
-    return default_of(element) if element else None
-
-
-_NO_ELEMENTS: Final = "Sequence contains no elements"
-_NO_MATCH: Final = "Sequence contains no matching element"
-
-
-def first(run: Run, source: Any, predicate: Test | None = None) -> Any:
-    """``First``. :raises ExpressionFailure: InvalidOperationException when there is none."""
-    for item in _chosen(run, source, predicate):
-        return item
-    raise invalid_operation(_NO_ELEMENTS if predicate is None else _NO_MATCH)
-
-
-def first_or_default(run: Run, source: Any, predicate: Any = None, default: Any = None) -> Any:
-    """``FirstOrDefault``."""
-    if predicate is not None and not isinstance(predicate, Delegate):
-        predicate, default = None, predicate
-    for item in _chosen(run, source, predicate):
-        return item
-    return _empty(source) if default is None else default
-
-
-def last(run: Run, source: Any, predicate: Test | None = None) -> Any:
-    """``Last``."""
-    found = list(_chosen(run, source, predicate))
-    if not found:
-        raise invalid_operation(_NO_ELEMENTS if predicate is None else _NO_MATCH)
-    return found[-1]
-
-
-def last_or_default(run: Run, source: Any, predicate: Test | None = None) -> Any:
-    """``LastOrDefault``."""
-    found = list(_chosen(run, source, predicate))
-    return found[-1] if found else _empty(source)
-
-
-def single(run: Run, source: Any, predicate: Test | None = None) -> Any:
-    """``Single``."""
-    found = list(islice(_chosen(run, source, predicate), 2))
-    if not found:
-        raise invalid_operation(_NO_ELEMENTS if predicate is None else _NO_MATCH)
-    if len(found) > 1:
-        raise invalid_operation("Sequence contains more than one element")
-    return found[0]
-
-
-def single_or_default(run: Run, source: Any, predicate: Test | None = None) -> Any:
-    """``SingleOrDefault``."""
-    found = list(islice(_chosen(run, source, predicate), 2))
-    if len(found) > 1:
-        raise invalid_operation("Sequence contains more than one element")
-    return found[0] if found else _empty(source)
-
-
-def any_of(run: Run, source: Any, predicate: Test | None = None) -> bool:
-    """``Any``."""
-    return any(True for _ in _chosen(run, source, predicate))
-
-
-def all_of(run: Run, source: Any, predicate: Test) -> bool:
-    """``All``."""
-    return all(predicate(item) for item in walked(run, source))
-
-
-def count(run: Run, source: Any, predicate: Test | None = None) -> int:
-    """``Count``."""
-    return sum(1 for _ in _chosen(run, source, predicate))
-
-
-def contains(run: Run, source: Any, value: Any, comparer: Any = None) -> bool:
-    """``Contains``."""
-    if comparer is not None and isinstance(value, str) and comparer.ignore_case:
-        return any(isinstance(x, str) and x.lower() == value.lower() for x in walked(run, source))
-    return any(same_value(x, value) for x in walked(run, source))
-
-
-def same_value(a: Any, b: Any) -> bool:
-    """Equality of elements."""
-    same = getattr(a, "same_as", None)
-    return bool(same(b)) if same is not None and b is not None else equal(a, b)
-
-
-def _keys(run: Run, source: Any, selector: Test | None) -> Iterator[Any]:
-    items = walked(run, source)
-    return items if selector is None else (selector(item) for item in items)
-
-
-def total(run: Run, source: Any, selector: Test | None = None) -> Any:
-    """``Sum``; null counts as nothing, integers are checked."""
-    result: Any = 0
-    for item in _keys(run, source, selector):
-        if item is None:
-            continue
-        value = _number(item)
-        result = value if result == 0 and type(result) is int else add(result, value)
-    return result
-
-
-def _number(item: Any) -> Any:
-    own = getattr(item, "value_token", None)
-    return item if own is None else own().value
-
-
-def average(run: Run, source: Any, selector: Test | None = None) -> Any:
-    """``Average``: double, or decimal of decimals."""
-    items = [_number(item) for item in _keys(run, source, selector) if item is not None]
-    if not items:
-        raise invalid_operation(_NO_ELEMENTS)
-    result: Any = sum(items)
-    return result / len(items) if isinstance(items[0], Decimal) else float(result) / len(items)
-
-
-def _extreme(run: Run, source: Any, selector: Test | None, sign: str) -> Any:
-    items = [item for item in _keys(run, source, selector) if item is not None]
-    if not items:
-        raise invalid_operation(_NO_ELEMENTS)
-    best = items[0]
-    for item in items[1:]:
-        if order(item, best) * (1 if sign == ">" else -1) > 0:
-            best = item
-    return best
-
-
-def order(a: Any, b: Any) -> int:
-    """The default comparison of two elements; null comes first."""
-    if a is None or b is None:
-        return (a is not None) - (b is not None)
-    a, b = _number(a), _number(b)
-    if type(a) is str and type(b) is str:
-        return compare_culture(a, b)
-    if isinstance(a, bool) and isinstance(b, bool):
-        return int(a) - int(b)
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return next((o for o in map(order, a, b) if o), 0)
-    if BINARY["<"](a, b):
-        return -1
-    return 1 if BINARY[">"](a, b) else 0
-
-
 Ordering = list[tuple[Test, bool, Any]]
 
 
@@ -262,17 +112,17 @@ def _ordered(run: Run, source: Any, orderings: Ordering) -> Sequence:
                 return value.lower() if fold and isinstance(value, str) else value
 
             compare = _ordinal if ordinal else order
-            items.sort(
-                key=lambda item, k=key, c=compare: functools.cmp_to_key(c)(k(item)),
-                reverse=descending,
-            )
+            sort_key = functools.cmp_to_key(compare)
+            keyed = [(sort_key(key(item)), item) for item in items]
+            keyed.sort(key=operator.itemgetter(0), reverse=descending)
+            items = [item for _, item in keyed]
         return iter(items)
 
     return Sequence(make, (source, orderings))
 
 
 def _ordinal(a: Any, b: Any) -> int:
-    return (a > b) - (a < b)
+    return int(a > b) - int(a < b)
 
 
 def order_by(run: Run, source: Any, selector: Test, comparer: Any = None) -> Sequence:
@@ -333,7 +183,7 @@ def skip_while(run: Run, source: Any, predicate: Test) -> Sequence:
 def _key(item: Any, comparer: Any = None) -> Any:
     if comparer is not None and comparer.ignore_case and isinstance(item, str):
         return item.lower()
-    value = _number(item) if hasattr(item, "value_token") and item.value_token() else item
+    value = number_in(item) if hasattr(item, "value_token") and item.value_token() else item
     return (type(value).__name__, value) if isinstance(value, bool | Char) else value
 
 
@@ -419,24 +269,6 @@ def join(
     return lazy(make)
 
 
-def aggregate(run: Run, source: Any, *arguments: Any) -> Any:
-    """``Aggregate`` with or without a seed and a last step."""
-    items = walked(run, source)
-    if len(arguments) == 1:
-        function = arguments[0]
-        try:
-            state = next(items)
-        except StopIteration:
-            raise invalid_operation(_NO_ELEMENTS) from None
-    else:
-        state, function = arguments[0], arguments[1]
-    for item in items:
-        state = function(state, item)
-        if type(state) is str:
-            run.budget.allocate(len(state))
-    return arguments[2](state) if len(arguments) == 3 else state
-
-
 def zip_(run: Run, source: Any, other: Any, result: Test | None = None) -> Sequence:
     """``Zip``."""
     return lazy(
@@ -493,22 +325,6 @@ def to_list(run: Run, source: Any) -> List:
     return List(items, _element(source, items))
 
 
-def element_at(run: Run, source: Any, index: int) -> Any:
-    """``ElementAt``."""
-    for at, item in enumerate(walked(run, source)):
-        if at == index:
-            return item
-    raise out_of_range(
-        "index",
-        "Index was out of range. Must be non-negative and less than the size of the collection.",
-    )
-
-
-def element_at_or_default(run: Run, source: Any, index: int) -> Any:
-    """``ElementAtOrDefault``."""
-    return next((x for at, x in enumerate(walked(run, source)) if at == index), _empty(source))
-
-
 def cast(run: Run, source: Any, *, types: tuple[str, ...] = ("object",)) -> Sequence:
     """``Cast<T>``."""
     change = cast_to(types[0], "object")
@@ -533,24 +349,6 @@ def default_if_empty(run: Run, source: Any, default: Any = None) -> Sequence:
 def reverse(run: Run, source: Any) -> Sequence:
     """``Reverse``."""
     return lazy(lambda: iter(materialized(run, source)[::-1]))
-
-
-def sequence_equal(run: Run, source: Any, other: Any) -> bool:
-    """``SequenceEqual``."""
-    a, b = materialized(run, source), materialized(run, other)
-    return len(a) == len(b) and all(map(same_value, a, b))
-
-
-def by_key(run: Run, source: Any, selector: Test, sign: str) -> Any:
-    """``MaxBy`` and ``MinBy``."""
-    pairs = [Pair(selector(item), item) for item in walked(run, source)]
-    if not pairs:
-        raise invalid_operation(_NO_ELEMENTS)
-    best = pairs[0]
-    for pair in pairs[1:]:
-        if order(pair.key, best.key) * (1 if sign == ">" else -1) > 0:
-            best = pair
-    return best.value
 
 
 def chunk(run: Run, source: Any, size: int) -> Sequence:
@@ -588,8 +386,8 @@ METHODS: Final[dict[str, tuple[Callable[..., Any], str]]] = {
     "SingleOrDefault": (single_or_default, "T"), "Any": (any_of, "bool"), "All": (all_of, "bool"),
     "Count": (count, "int"), "LongCount": (lambda run, s, p=None: Long(count(run, s, p)), "long"),
     "Contains": (contains, "bool"), "Sum": (total, ""), "Average": (average, ""),
-    "Min": (lambda run, s, f=None: _extreme(run, s, f, "<"), "T"),
-    "Max": (lambda run, s, f=None: _extreme(run, s, f, ">"), "T"),
+    "Min": (lambda run, s, f=None: extreme(run, s, f, "<"), "T"),
+    "Max": (lambda run, s, f=None: extreme(run, s, f, ">"), "T"),
     "MinBy": (lambda run, s, f: by_key(run, s, f, "<"), ""),
     "MaxBy": (lambda run, s, f: by_key(run, s, f, ">"), ""),
     "OrderBy": (order_by, "IEnumerable"), "OrderByDescending": (order_by_descending, "IEnumerable"),
@@ -619,19 +417,3 @@ def extend(made: ClrType, *but: str) -> None:
     for name, (call, returns) in METHODS.items():
         if name not in but and name not in made.methods:
             made.method(name, call, returns)
-
-
-def required(value: Any, name: str) -> Any:
-    """An argument that must not be null."""
-    if value is None:
-        raise argument_null(name)
-    return value
-
-
-def as_index(value: Any) -> int:
-    """An index as Python's int."""
-    return int(convert(value, int)) if not isinstance(value, str) else _no_index(value)
-
-
-def _no_index(value: Any) -> int:
-    raise argument(f"'{full_name_of(value)}' is no index.")

@@ -23,7 +23,11 @@ from hybridmandate.governance.gateway.csharp.dates import (
     parse_offset,
     parse_time_span,
 )
-from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure, out_of_range
+from hybridmandate.governance.gateway.csharp.failures import (
+    ExpressionFailure,
+    invalid_cast,
+    out_of_range,
+)
 from hybridmandate.governance.gateway.csharp.numbers import Long
 from hybridmandate.governance.gateway.csharp.text import as_text
 from hybridmandate.governance.gateway.csharp.types.strings import Culture
@@ -33,6 +37,7 @@ from hybridmandate.governance.gateway.csharp.types.table import (
     EnumValue,
     Run,
     enumeration,
+    full_name_of,
 )
 from hybridmandate.governance.gateway.csharp.types.windows_zones import WINDOWS_ZONES
 
@@ -100,7 +105,7 @@ def make_span(*parts: Any) -> TimeSpan:
 
 def compare_moments(value: Any, other: Any) -> int:
     """``CompareTo``."""
-    return (value > other) - (value < other)
+    return int(value > other) - int(value < other)
 
 
 def _form(form: Any) -> str | None:
@@ -309,7 +314,6 @@ DATE.static(
 DATE.static("SpecifyKind", lambda v, kind: DateTime(v.ticks, kind.label), "DateTime")
 DATE.static("DaysInMonth", lambda year, month: months.monthrange(year, month)[1], "int")
 DATE.static("IsLeapYear", lambda year: months.isleap(year), "bool")
-DATE.cast = lambda value: value if not isinstance(value, DateTimeOffset) else DateTime(value.ticks)
 
 
 # DateTimeOffset
@@ -384,7 +388,16 @@ OFFSET.static(
     "bool",
     outs=1,
 )
-OFFSET.cast = lambda value: DateTimeOffset(value.ticks) if isinstance(value, DateTime) else value
+
+
+def offset_of(value: Any) -> DateTimeOffset:
+    """The implicit conversion of a DateTime."""
+    if isinstance(value, DateTime):
+        return DateTimeOffset(value.ticks)
+    raise invalid_cast(full_name_of(value), "System.DateTimeOffset")
+
+
+OFFSET.cast = offset_of
 
 
 # TimeZoneInfo

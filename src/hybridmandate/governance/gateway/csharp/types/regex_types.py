@@ -122,8 +122,8 @@ def replace(run: Run, regex: Regex, text: Any, by: Any, count: int = -1) -> str:
     """``Replace`` by a text with references or by what a delegate gives."""
     given = _input(text)
     out: list[str] = []
-    at = done = 0
-    for spans in regex.matches(given, run.budget.step):
+    at = 0
+    for done, spans in enumerate(regex.matches(given, run.budget.step)):
         if 0 <= count <= done:
             break
         found = Found(regex, given, spans)
@@ -136,7 +136,6 @@ def replace(run: Run, regex: Regex, text: Any, by: Any, count: int = -1) -> str:
         run.budget.allocate(len(put))
         out += [given[at : spans[0][0]], put]
         at = spans[0][1]
-        done += 1
     return "".join([*out, given[at:]])
 
 

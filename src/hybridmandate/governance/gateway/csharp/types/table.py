@@ -79,13 +79,13 @@ class ClrType:
         self.full_name = full_name
         self.base = base
         self.properties: dict[str, Member] = {}
-        self.setters: dict[str, Function] = {}
+        self.setters: dict[str, Member] = {}
         self.methods: dict[str, Member] = {}
         self.static_properties: dict[str, Member] = {}
         self.static_methods: dict[str, Member] = {}
         self.constructor: Member | None = None
         self.indexer: Member | None = None
-        self.set_index: Function | None = None
+        self.set_index: Member | None = None
         self.cast: Callable[[Any], Any] | None = None
         self.values: dict[str, Any] = {}
         """Members of an enumeration."""
@@ -118,7 +118,11 @@ class ClrType:
     def indexed_by(self, get: Function, returns: str = "", put: Function | None = None) -> None:
         """What ``[…]`` does, and what assigning to it does."""
         self.indexer = Member("[]", get, returns, 0, 1)
-        self.set_index = put
+        self.set_index = None if put is None else Member("[]=", put, "", 0, 1)
+
+    def setter(self, name: str, put: Function) -> None:
+        """What assigning to a property does."""
+        self.setters[name] = Member(name, put, "", 0, 1)
 
     def find_property(self, name: str) -> Member | None:
         """The property, also of a base type."""
@@ -250,3 +254,20 @@ def enumeration(name: str, full_name: str, labels: Iterable[str] | dict[str, int
         made.values[label] = EnumValue(number, name, label)
         made.constant(label, made.values[label], name)
     return made
+
+
+def described() -> dict[str, list[str]]:
+    """Every type by full name with the names of its members, as the documentation lists them.
+
+    Extension methods of LINQ are listed once, with ``Enumerable``.
+    """
+    linq = TYPES["Enumerable"].static_methods
+    listed: dict[str, list[str]] = {}
+    for each in TYPES.values():
+        own = {name for name in each.methods if name not in linq}
+        own |= set(each.properties) | set(each.setters)
+        own |= {f"{name} (static)" for name in (*each.static_methods, *each.static_properties)}
+        own |= {"new"} if each.constructor is not None else set()
+        own |= {"[]"} if each.indexer is not None else set()
+        listed[each.full_name] = sorted(name for name in own if not name.startswith("_"))
+    return listed

@@ -16,17 +16,19 @@ from hybridmandate.governance.gateway.csharp.failures import (
     ExpressionFailure,
     argument,
     argument_null,
+    invalid_cast,
     invalid_operation,
     null_reference,
 )
 from hybridmandate.governance.gateway.csharp.json_values import cast_value
 from hybridmandate.governance.gateway.csharp.text import as_text
-from hybridmandate.governance.gateway.csharp.types import linq
+from hybridmandate.governance.gateway.csharp.types import linq, linq_results
 from hybridmandate.governance.gateway.csharp.types.table import (
     OBJECT,
     ClrType,
     Run,
     enumeration,
+    full_name_of,
 )
 
 MAX_XPATH: Final = 1024
@@ -252,7 +254,7 @@ def add_content(run: Run, node: Node, *content: Any) -> None:
         elif isinstance(each, Attribute):
             node.raw.set(each.name, each.value)
         elif isinstance(each, list | Sequence):
-            add_content(run, node, *linq.materialized(run, each))
+            add_content(run, node, *linq_results.materialized(run, each))
         else:
             _append_text(node.raw, as_text(each))
 
@@ -377,17 +379,23 @@ def select_node(run: Run, node: Node, path: str, *_: Any) -> Any:
     return next(iter(select_nodes(run, node, path)), None)
 
 
+def _only_text(value: Any, target: str) -> str:
+    if type(value) is str:
+        return value
+    raise invalid_cast(full_name_of(value), f"System.Xml.Linq.{target}")
+
+
 NAME: Final = ClrType("XName", "System.Xml.Linq.XName", Name, base=OBJECT)
 NAME.property("LocalName", lambda n: n.local, "string")
 NAME.property("NamespaceName", lambda n: n.space, "string")
 NAME.property("Namespace", lambda n: Space(n.space), "XNamespace")
 NAME.static("Get", lambda name, space=None: Name(f"{{{space}}}{name}" if space else name), "XName")
-NAME.cast = lambda value: Name(as_text(value))
+NAME.cast = lambda value: Name(_only_text(value, "XName"))
 SPACE: Final = ClrType("XNamespace", "System.Xml.Linq.XNamespace", Space, base=OBJECT)
 SPACE.property("NamespaceName", lambda n: n.uri, "string")
 SPACE.static("Get", Space, "XNamespace")
 SPACE.constant("None", Space(""), "XNamespace")
-SPACE.cast = lambda value: Space(as_text(value))
+SPACE.cast = lambda value: Space(_only_text(value, "XNamespace"))
 
 NODE: Final = ClrType("XNode", "System.Xml.Linq.XNode", Node, base=OBJECT)
 NODE.method("ToString", to_text, "string")
@@ -404,7 +412,7 @@ ELEMENT: Final = ClrType("XElement", "System.Xml.Linq.XElement", Element, base=C
 ELEMENT.constructed_by(make_element)
 ELEMENT.property("Name", lambda e: Name(e.raw.tag), "XName")
 ELEMENT.property("Value", lambda e: e.text, "string")
-ELEMENT.setters["Value"] = set_text
+ELEMENT.setter("Value", set_text)
 ELEMENT.property(
     "Parent",
     lambda e: None if e.raw.getparent() is None else Element(e.raw.getparent()),
@@ -446,7 +454,7 @@ ATTRIBUTE: Final = ClrType("XAttribute", "System.Xml.Linq.XAttribute", Attribute
 ATTRIBUTE.constructed_by(lambda name, value: Attribute(_tag(name), as_text(value)))
 ATTRIBUTE.property("Name", lambda a: Name(a.name), "XName")
 ATTRIBUTE.property("Value", lambda a: a.value, "string")
-ATTRIBUTE.setters["Value"] = set_text
+ATTRIBUTE.setter("Value", set_text)
 linq.extend(ELEMENT, "Contains")
 
 
@@ -477,4 +485,4 @@ for _made in (XML, ELEMENT):
     _made.property("OuterXml", lambda n: write(n.raw, indent=False), "string")
     _made.method("SelectSingleNode", select_node, "XElement")
     _made.method("SelectNodes", select_nodes, "List<XElement>")
-    _made.setters["InnerText"] = set_inner_text
+    _made.setter("InnerText", set_inner_text)
