@@ -61,7 +61,9 @@ app.add_typer(contract.app, name="contract")
 app.add_typer(principal.app, name="principal")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(conformance.app, name="conformance")
-app.command("test")(develop.run_tests)
-app.command("bench")(develop.bench)
+# Options that are not ours go on to pytest and to the benchmark.
+_PASS_ON = {"ignore_unknown_options": True}
+app.command("test", context_settings=_PASS_ON)(develop.run_tests)
+app.command("bench", context_settings=_PASS_ON)(develop.bench)
 app.command("docs")(develop.docs)
 app.command("lock")(develop.lock)
