@@ -55,6 +55,9 @@ class FakeCall:
     def remaining_seconds(self) -> float:
         return 30.0
 
+    async def progress(self, done: int, total: int | None, unit: str) -> None:
+        self.notes.append(("progress", unit))
+
     def note(self, kind: str, subject: str, **detail: Any) -> None:
         self.notes.append((kind, subject))
 

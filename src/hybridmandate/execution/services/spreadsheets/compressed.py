@@ -34,7 +34,9 @@ def unpacked(content: bytes) -> tuple[bytes, Decision | None]:
         # Cut-off packages are mostly workbooks: the workbook reader says what is wrong.
         return content, None
     members = [
-        m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")
+        m
+        for m in archive.infolist()
+        if not m.filename.endswith("/") and not m.filename.startswith("__MACOSX/")
     ]
     if any(
         m.filename in ("[Content_Types].xml", "mimetype", "META-INF/manifest.xml") for m in members
@@ -53,7 +55,7 @@ def unpacked(content: bytes) -> tuple[bytes, Decision | None]:
     try:
         with archive.open(member) as part:
             inner = _bounded(part.read, len(content))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError) as error:
         raise Unreadable("file.broken_archive", f"the archive is broken: {error}") from None
     message = f"unpacked '{member.filename[:100]}' from the archive: {len(inner)} bytes"
     return inner, Decision.of("file.unpacked", message, [])

@@ -69,6 +69,7 @@ def text_content(content: Buffer, fallback: str = FALLBACK_ENCODING) -> TextCont
     data, encoding, notes = _as_utf8(content, fallback)
     data = _without_nuls(data, notes)
     data = _line_ends(data, notes)
+    forget_pages(data)
     if not _has_text(data):
         raise Unreadable("file.empty", "the file holds no text")
     return TextContent(data, encoding, tuple(notes))
@@ -225,3 +226,9 @@ def _count(data: Buffer, what: bytes) -> int:
 def _has_text(data: Buffer) -> bool:
     step: Callable[[bytes], bytes] = lambda piece: piece.strip(b" \t\r\n\xef\xbb\xbf")  # noqa: E731
     return any(step(data[start : start + PROBE]) for start in range(0, len(data), PROBE))
+
+
+def forget_pages(buffer: Buffer) -> None:
+    """Let the system take back the pages of a mapped file that were read; they stay on disk."""
+    if isinstance(buffer, mmap.mmap) and hasattr(buffer, "madvise"):
+        buffer.madvise(mmap.MADV_DONTNEED)

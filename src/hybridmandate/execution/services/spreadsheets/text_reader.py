@@ -43,6 +43,7 @@ from hybridmandate.execution.services.spreadsheets.text_content import (
     FALLBACK_ENCODING,
     Buffer,
     TextContent,
+    forget_pages,
     text_content,
 )
 
@@ -145,6 +146,7 @@ def _batches(text: TextContent, dialect: Dialect, chunk: int) -> Iterator[Callab
             raise Unreadable("file.line_too_long", f"a line is longer than {MAX_LINE} bytes")
         yield _Maker(scanned, dialect, position, line)
         position += scanned.used_bytes
+        forget_pages(text.buffer)
         line += scanned.used
         size = chunk
 
