@@ -708,3 +708,19 @@ def test_operation_is_named_in_the_record() -> None:
     ended = run({"A": call("PostItem")}, lambda asked: Answer(200, {}, operation_of(asked)))
     assert ended.action("A")["operation"] == "shared_c.PostItem"
     assert ended.action("A")["outputs"]["body"] == "PostItem"
+
+
+def test_a_variable_is_found_in_any_case() -> None:
+    actions = {
+        "Init": variable("varDataIDs", "array"),
+        "Add": {
+            "type": "AppendToArrayVariable",
+            "inputs": {"name": "vardataids", "value": 1},
+            "runAfter": after("Init"),
+        },
+        "Again": {**variable("VARDATAIDS", "array"), "runAfter": after("Add")},
+    }
+    host = MemoryHost(no_calls)
+    run = host.finish(host.start(flow_of(actions)))
+    assert run.action("Add")["outputs"]["body"] == {"name": "varDataIDs", "value": [1]}
+    assert "initialized twice" in run.action("Again")["error"]["message"]

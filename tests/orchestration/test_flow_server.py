@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from starlette.applications import Starlette
 from hybridmandate.durable import open_durable
 from hybridmandate.durable.database import open_engine
 from hybridmandate.evidence.record import Record
-from hybridmandate.orchestration.definition import DefinitionInvalid, FlowDocument
+from hybridmandate.orchestration.definition import DefinitionInvalid, FlowDocument, load_flow
 from hybridmandate.orchestration.history import RunHistory
 from hybridmandate.orchestration.server import FlowsSettings, create_app
 
@@ -529,3 +530,68 @@ async def test_a_scheduled_flow_starts_by_itself_and_a_wrong_schedule_is_told(
         assert (run["flow"], run["status"]) == ("Hourly", "Succeeded")
         ready = await started.client.get("/health/ready")
         assert (ready.status_code, ready.json()["triggers"]) == (503, ["Wrong"])
+
+
+async def test_an_asynchronous_response_is_asked_for_at_its_location(
+    tmp_path: Path, service: Service
+) -> None:
+    path = "/api/data/v9.2/accounts(1)"
+    service.on("GET", path, 503)
+    parameters = {"entityName": "accounts", "recordId": "1"}
+    actions = {
+        "Get": call("GetItem", parameters=parameters, retry={"type": "none"}),
+        "Answer": {
+            "type": "Response",
+            "kind": "Http",
+            "operationOptions": "Asynchronous",
+            "inputs": {"statusCode": 201, "body": "@outputs('Get')?['statusCode']"},
+            "runAfter": after("Get", on=["Succeeded", "Failed"]),
+        },
+    }
+    async with process(tmp_path, [document(actions, name="Later.json")], service) as started:
+        first = await started.client.post("/flows/Later/triggers/manual", json={}, headers=CALLER)
+        assert (first.status_code, first.headers["retry-after"]) == (202, "1")
+        place = first.headers["location"]
+        for _ in range(200):
+            answer = await started.client.get(place, headers=CALLER)
+            if answer.status_code != 202:
+                break
+            await asyncio.sleep(0.02)
+        assert (answer.status_code, answer.json()) == (201, 503)
+        assert (await started.client.get(place)).status_code == 401
+        nowhere = await started.client.get(place + "0", headers=CALLER)
+        assert nowhere.status_code == 404
+
+
+async def test_runs_of_a_trigger_with_concurrency_control_wait_for_one_another(
+    tmp_path: Path, service: Service
+) -> None:
+    trigger = {
+        "manual": {
+            "type": "Request",
+            "kind": "Http",
+            "inputs": {},
+            "runtimeConfiguration": {"concurrency": {"runs": 1}},
+        }
+    }
+    pause = {"interval": {"count": 0.3, "unit": "Second"}}
+    actions = {"Pause": {"type": "Wait", "inputs": pause, "runAfter": {}}}
+    flow = document(actions, trigger=trigger, name="Single.json")
+    async with process(tmp_path, [flow], service) as started:
+        for _ in range(3):
+            await started.client.post("/flows/Single/triggers/manual", json={}, headers=CALLER)
+        found = await started.runs(3)
+        times = []
+        for each in found:
+            run = await started.run(each["id"], "Succeeded")
+            times.append((run["actions"][0]["startTime"], run["actions"][0]["endTime"]))
+        times.sort()
+        assert all(left[1] <= right[0] for left, right in itertools.pairwise(times))
+
+
+@pytest.mark.parametrize("runs", [0, 101, "2"])
+def test_a_concurrency_outside_its_bounds_is_refused(runs: Any) -> None:
+    bounded = {"runtimeConfiguration": {"concurrency": {"runs": runs}}}
+    trigger = {"manual": {"type": "Request", "kind": "Http", "inputs": {}, **bounded}}
+    with pytest.raises(DefinitionInvalid, match=r"concurrency\.runs"):
+        load_flow(document({"Say": compose(1)}, trigger=trigger))

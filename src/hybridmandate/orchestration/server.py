@@ -30,7 +30,7 @@ from hybridmandate.orchestration.history import RunHistory
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.new_files import OPERATION, NewFiles, NewFilesPolling
-from hybridmandate.orchestration.triggers.request import RequestTrigger
+from hybridmandate.orchestration.triggers.request import RequestAnswer, RequestTrigger
 from hybridmandate.orchestration.triggers.schedule import Schedule
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -218,7 +218,12 @@ def _routes(process: _Process, requests: RequestTrigger) -> list[Route]:
         return JSONResponse({"status": word, "triggers": sorted(troubles)}, status_code=status)
 
     async def trigger(request: Request) -> Response:
-        answer = await requests.answer(request)
+        return rendered(await requests.answer(request))
+
+    async def later(request: Request) -> Response:
+        return rendered(await requests.poll(request))
+
+    def rendered(answer: RequestAnswer) -> Response:
         if answer.body is None:
             return Response(status_code=answer.status, headers=dict(answer.headers))
         data, kind = content_bytes(answer.body)
@@ -260,6 +265,7 @@ def _routes(process: _Process, requests: RequestTrigger) -> list[Route]:
         Route("/health/live", live),
         Route("/health/ready", ready),
         Route("/flows/{name}/triggers/{trigger}", _refusing(trigger), methods=["POST"]),
+        Route("/flows/{name}/triggers/{trigger}/runs/{id}", _refusing(later)),
         Route("/runs", _refusing(runs)),
         Route("/runs/{id}", _refusing(run)),
         Route("/runs/{id}/resubmit", _refusing(resubmit), methods=["POST"]),

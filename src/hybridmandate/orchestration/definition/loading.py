@@ -138,6 +138,9 @@ class _Loader:
         if not isinstance(conditions, list):
             self._fault(f"{here}.conditions", "must be a list")
             conditions = []
+        runs = _object(_object(value.get("runtimeConfiguration")).get("concurrency")).get("runs")
+        if runs is not None and (not isinstance(runs, int) or not 1 <= runs <= 100):
+            self._fault(f"{here}.runtimeConfiguration.concurrency.runs", "must be from 1 to 100")
         return Trigger(
             name=name,
             type=value["type"],

@@ -114,6 +114,12 @@ class Trigger:
     metadata: Mapping[str, Any]
 
     @property
+    def concurrency(self) -> int | None:
+        """How many runs may be under way at a time; None when there is no bound."""
+        runs = (self.runtime.get("concurrency") or {}).get("runs")
+        return int(runs) if runs else None
+
+    @property
     def operation_id(self) -> str | None:
         """The connector operation of a polling or webhook trigger."""
         host = self.inputs.get("host") if isinstance(self.inputs, dict) else None

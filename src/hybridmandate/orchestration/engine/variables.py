@@ -30,7 +30,7 @@ def run_variable(work: Working, action: Action, at: At) -> Ended:
         for declared in inputs["variables"]:
             _initialize(work, declared)
         return Ended.succeeded()
-    name = inputs["name"]
+    name = _known(work, inputs["name"])
     variable = work.state["variables"].get(name)
     if variable is None:
         raise ActionFault(
@@ -41,9 +41,18 @@ def run_variable(work: Working, action: Action, at: At) -> Ended:
     return Ended.succeeded({"body": {"name": name, "value": value}})
 
 
+def _known(work: Working, name: str) -> str:
+    """The name as it was initialised: names of variables are compared without regard to case."""
+    variables = work.state["variables"]
+    if name in variables:
+        return name
+    lowered = name.lower()
+    return next((each for each in variables if each.lower() == lowered), name)
+
+
 def _initialize(work: Working, declared: dict[str, Any]) -> None:
     name, kind = declared["name"], str(declared["type"]).lower()
-    if name in work.state["variables"]:
+    if _known(work, name) in work.state["variables"]:
         raise ActionFault("InvalidTemplate", f"The variable '{name}' is initialized twice.")
     value = declared.get("value")
     if value is None:

@@ -108,6 +108,7 @@ class FlowHost:
         self._variables = dict(variables)
         self._default_retry = dict(default_retry) if default_retry else None
         self._live: dict[str, LiveRun] = {}
+        self._rooms: dict[str, asyncio.Semaphore] = {}
         self._waiters = _Waiters()
         self._closing = False
         durable.register(WORKFLOW, self._run)
@@ -232,7 +233,7 @@ class FlowHost:
         if self._closing:
             live.close()
         try:
-            return await self._turns(context, flow, live, start)
+            return await self._in_turn(context, flow, live, start)
         except StepFailed as broken:
             # Remembered: it would fail in the same way after every restart.
             message = f"the run cannot go on: {broken.message}"[:2000]
@@ -242,6 +243,18 @@ class FlowHost:
             self._live.pop(context.id, None)
             live.close()
             self._waiters.tell(context.id)
+
+    async def _in_turn(
+        self, context: DurableContext, flow: Flow, live: LiveRun, start: Mapping[str, Any]
+    ) -> Json:
+        """Run at once, or where the trigger limits its runs when there is room for one more."""
+        degree = flow.trigger.concurrency
+        if degree is None:
+            return await self._turns(context, flow, live, start)
+        room = self._rooms.setdefault(flow.name, asyncio.Semaphore(degree))
+        async with room:
+            began = await context.now()
+            return await self._turns(context, flow, live, {**start, "time": began})
 
     async def _turns(
         self, context: DurableContext, flow: Flow, live: LiveRun, start: Mapping[str, Any]

@@ -13,7 +13,8 @@ from typing import Any
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.testing.usage import TRIGGER, Place, Usage
 
-TEXT = "sample of a text"
+TEXT = "20260131"
+"""The plain sample: a text that may also be read as a number, as JSON and as a date."""
 MOMENT = "2026-01-31T08:00:00Z"
 _DEPTH = 24
 _PLAIN: dict[str | None, Any] = {
@@ -62,9 +63,10 @@ def sample(place: Place, depth: int = 0) -> Any:
     if place.kind == "list" and not _is_text(place.schema):
         return [sample(_item(place), depth + 1)] * place.size
     if place.parsed is not None:
-        place.schema = place.schema if _is_text(place.parsed.schema) else place.parsed.schema
+        declared = place.schema
+        place.schema = declared if _is_text(place.parsed.schema) else place.parsed.schema
         inner = sample(place.parsed, depth + 1)
-        if not place.parts:
+        if not place.parts and not _is_object(declared):
             return json.dumps(inner)
         return {**(inner if isinstance(inner, dict) else {}), **_parts(place, depth)}
     known = None if place.schema is None else of_schema(place.schema, depth)
@@ -77,6 +79,11 @@ def sample(place: Place, depth: int = 0) -> Any:
             return _PLAIN[place.kind if place.kind != "list" else None]
         return "1" if place.kind == "number" and isinstance(known, str) else known
     return {**(known if isinstance(known, dict) else {}), **_parts(place, depth)}
+
+
+def _is_object(schema: Any) -> bool:
+    """Whether a schema demands an object: then it is not JSON as text."""
+    return isinstance(schema, dict) and schema.get("type") == "object"
 
 
 def _is_text(schema: Any) -> bool:
@@ -101,7 +108,7 @@ def _parts(place: Place, depth: int) -> dict[str, Any]:
 def of_schema(schema: Any, depth: int = 0) -> Any:
     """A value that a JSON schema accepts, for the keywords that flows use."""
     if not isinstance(schema, dict) or depth > _DEPTH:
-        return "sample"
+        return TEXT
     if schema.get("enum"):
         return schema["enum"][0]
     if "const" in schema:
@@ -115,7 +122,7 @@ def of_schema(schema: Any, depth: int = 0) -> Any:
     if kind == "object" or "properties" in schema:
         parts = schema.get("properties") or {}
         named = {key: of_schema(each, depth + 1) for key, each in parts.items()}
-        return {**dict.fromkeys(schema.get("required") or (), "sample"), **named}
+        return {**dict.fromkeys(schema.get("required") or (), TEXT), **named}
     if kind == "array":
         return [of_schema(schema.get("items"), depth + 1)]
     return {
@@ -123,5 +130,5 @@ def of_schema(schema: Any, depth: int = 0) -> Any:
         "number": 1,
         "boolean": True,
         "null": None,
-        "string": MOMENT if schema.get("format") == "date-time" else "sample",
+        "string": MOMENT if schema.get("format") == "date-time" else TEXT,
     }.get(str(kind), TEXT)

@@ -206,6 +206,10 @@ class Usage:
             self._want(
                 until.get("timestamp") if isinstance(until, dict) else until, action, "moment"
             )
+        if action.type == "Expression" and isinstance(inputs, dict):
+            self._want(inputs.get("baseTime"), action, "moment")
+            for key in ("sourceTimeZone", "destinationTimeZone"):
+                self._want(inputs.get(key), action, "zone")
         self._compared(action.expression, action)
         for value in (inputs, action.expression, action.foreach, action.limit):
             self._read(value, action)
@@ -324,6 +328,11 @@ class Usage:
         if name in _ZONES:
             for each in arguments[1 : _ZONES[name]]:
                 self._want_node(each, action, "zone")
+        if name == "xpath" and isinstance(second, Call):
+            for each in second.arguments:
+                named = self._place(each, action)
+                if named is not None and named.literal is None:
+                    named.literal = "sample"
         if name == "split" and isinstance(second, Literal) and isinstance(second.value, str):
             form = second.value.join(["1"] * SPLIT_PARTS)
         elif name == "parsedatetime" and isinstance(arguments[-1], Literal):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 
@@ -29,6 +31,8 @@ from hybridmandate.orchestration.triggers.trigger_values import conditions_hold
 
 ROLE = "Flows.Trigger"
 """The application role that a caller's token must carry."""
+RETRY_SECONDS = "1"
+"""How long a caller waits before it asks for an asynchronous answer again."""
 _KEPT_OUT = frozenset({"authorization", "cookie", "host", "connection", "content-length"})
 
 
@@ -128,9 +132,31 @@ class RequestTrigger:
             correlation_id=correlation_id,
             principal=principal.object_id,
         )
-        if any(action.type == "Response" for action in flow.actions.values()):
+        responses = [each for each in flow.actions.values() if each.type == "Response"]
+        if any("Asynchronous" in each.options for each in responses):
+            return _later(flow, run_id)
+        if responses:
             return await self._response(run_id)
         return _accepted(run_id, correlation_id)
+
+    async def poll(self, request: Request) -> RequestAnswer:
+        """The answer of a run whose Response is asynchronous: 202 until there is one.
+
+        Only the principal that started the run may ask.
+        :raises Refused: for anybody else, an unknown run, a run that ended without an answer.
+        """
+        principal = await self._caller(request)
+        flow = self._flow(request.path_params["name"], request.path_params["trigger"])
+        check_caller(flow, principal, self._anyone)
+        run_id = request.path_params["id"]
+        stored = await asyncio.to_thread(self._host.history.find, run_id)
+        own = stored is not None and stored.start.get("principal") == principal.object_id
+        if stored is None or not own or stored.flow != flow.name:
+            message = f"there is no run '{run_id}' of this caller"
+            raise Refused(FailureType.NOT_FOUND, message, reason="run.unknown")
+        if stored.response is None and stored.status == "Running":
+            return _later(flow, run_id)
+        return self._answered(stored)
 
     async def _caller(self, request: Request) -> Principal:
         try:
@@ -180,14 +206,23 @@ class RequestTrigger:
 
     async def _response(self, run_id: str) -> RequestAnswer:
         stored = await self._host.responded(run_id, timeout_seconds=self._respond_seconds)
+        return self._answered(stored)
+
+    def _answered(self, stored: StoredRun) -> RequestAnswer:
         if stored.response is not None:
             response = stored.response
             return RequestAnswer(
                 response["statusCode"],
-                {**response["headers"], names.CORRELATION_ID: stored.correlation_id or run_id},
+                {**response["headers"], names.CORRELATION_ID: stored.correlation_id or stored.id},
                 response["body"],
             )
         raise _no_response(stored, self._respond_seconds)
+
+
+def _later(flow: Flow, run_id: str) -> RequestAnswer:
+    """Where an asynchronous Response will be (Azure Logic Apps, 'Response action')."""
+    place = f"/flows/{quote(flow.name)}/triggers/{quote(flow.trigger.name)}/runs/{run_id}"
+    return RequestAnswer(202, {"location": place, "retry-after": RETRY_SECONDS}, None)
 
 
 def _no_response(stored: StoredRun, seconds: float) -> Refused:
