@@ -40,7 +40,10 @@ def list_principals(state: StateOption = DEFAULT_STATE, as_json: JsonOption = Fa
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "kind", "tier", "owner", "roles", "enabled", "credential ends")
+    table = Table()
+    for title in ("name", "kind", "tier", "owner", "roles", "enabled", "credential ends"):
+        # A name must stay whole: it is what the other commands take.
+        table.add_column(title, no_wrap=title == "name", overflow="fold")
     for row in rows:
         table.add_row(
             row["name"],

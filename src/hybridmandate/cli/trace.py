@@ -10,7 +10,7 @@ import typer
 
 from hybridmandate.cli.terminal import DEFAULT_STATE, JsonOption, StateOption, fail, print_json
 
-WIDE = 120
+WIDE = 140
 """Columns of a terminal from which sizes, attempts and principals are shown as well."""
 
 MANY = ("commit.record", "file.read", "token.issued")
@@ -112,7 +112,7 @@ def _timeline(steps: Sequence[Step], failing: Step | None, *, wide: bool) -> Tab
     for title in ("took ms", "in", "out", "try") if wide else ("took ms", "out"):
         table.add_column(title, justify="right", no_wrap=True)
     if wide:
-        table.add_column("principal", no_wrap=True, overflow="ellipsis")
+        table.add_column("principal", no_wrap=True, overflow="ellipsis", max_width=14)
     for step in steps:
         mark = "▶ " if step is failing else ""
         kind = step.kind.removeprefix(f"{step.tier}.")
