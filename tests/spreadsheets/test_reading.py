@@ -165,6 +165,28 @@ def test_first_visible_sheet_with_cells_is_read_and_said() -> None:
     assert {d.rule for d in sheet.notes} == {"sheet.hidden", "sheet.chosen"}
 
 
+def test_macros_and_links_are_reported() -> None:
+    content = workbook(lambda book: book.add_worksheet().write_string(0, 0, "a"))
+    buffer = io.BytesIO(content)
+    with zipfile.ZipFile(buffer, "a") as package:
+        package.writestr("xl/vbaProject.bin", b"x")
+        package.writestr("xl/externalLinks/externalLink1.xml", b"<a/>")
+    rules = {d.rule for d in read_file(buffer.getvalue()).notes}
+    assert rules == {"book.macros", "book.external_links"}
+
+
+def test_archive_with_a_nameless_member_is_refused() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as package:
+        package.writestr("a", b"a,b\n1,2\n")
+        package.writestr("b", b"x")
+    nameless = bytearray(buffer.getvalue())
+    place = nameless.rindex(b"b", 0, nameless.rindex(b"PK\x05\x06"))
+    nameless[place] = 0
+    with pytest.raises(Unreadable):
+        read_file(bytes(nameless))
+
+
 def test_workbook_without_cells_is_refused() -> None:
     buffer = io.BytesIO()
     openpyxl.Workbook().save(buffer)

@@ -62,6 +62,8 @@ def read_workbook(content: bytes, wanted: str | None = None) -> Sheet:
         raise Unreadable("file.encrypted", "the workbook is protected by a password")
     notes: list[Decision] = []
     package = _open_package(content) if content[:4] == b"PK\x03\x04" else None
+    if package is not None:
+        notes += _dangers(package)
     try:
         workbook = calamine.load_workbook(io.BytesIO(content))
     except Exception as error:  # calamine raises its own and plain errors for broken files
@@ -106,6 +108,18 @@ def _open_package(content: bytes) -> zipfile.ZipFile:
             f"({unpacked // packed} times its size): more than a spreadsheet needs",
         )
     return package
+
+
+def _dangers(package: zipfile.ZipFile) -> list[Decision]:
+    """Macros and links to other workbooks: reported, never run or followed."""
+    names = package.namelist()
+    found = []
+    if any(name.lower().endswith("vbaproject.bin") for name in names):
+        found.append(Decision.of("book.macros", "the workbook holds macros; they are not run", []))
+    if any(name.startswith("xl/externalLinks/") for name in names):
+        message = "the workbook links to other files; they are not opened"
+        found.append(Decision.of("book.external_links", message, []))
+    return found
 
 
 def _check_size(sheet: calamine.CalamineSheet) -> None:
