@@ -11,7 +11,8 @@ import json
 from typing import Any
 
 from hybridmandate.orchestration.definition.model import Flow
-from hybridmandate.orchestration.testing.usage import TRIGGER, Place, Usage
+from hybridmandate.orchestration.testing.place import Place
+from hybridmandate.orchestration.testing.usage import TRIGGER, Usage
 
 TEXT = "20260131"
 """The plain sample: a text that may also be read as a number, as JSON and as a date."""

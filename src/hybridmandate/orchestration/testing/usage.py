@@ -8,12 +8,12 @@ there. Nothing is evaluated.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from hybridmandate.orchestration.definition.model import Action, Flow
 from hybridmandate.orchestration.expressions import ExpressionError, parse_template
 from hybridmandate.orchestration.expressions.syntax import Access, Call, Literal, Node
+from hybridmandate.orchestration.testing.place import Place, ask
 
 TRIGGER = ""
 """The name under which the trigger's body is kept; no action has it."""
@@ -126,54 +126,6 @@ _SAME = frozenset(
 )
 
 
-@dataclass(slots=True)
-class Place:
-    """What is known of one place in an answer.
-
-    ``kind`` is ``list``, ``number``, ``digits``, ``moment``, ``bool``, ``object``, ``uri`` or
-    ``xml``, ``zone``; None while nothing asks for a type. ``literal`` is a value that the flow
-    compares it with, or a text of the form that it takes apart, ``size`` how many items are looked
-    at, ``item`` is what a list holds, ``parsed`` what the JSON text at
-    this place holds, ``decoded`` what its base64 text holds, ``schema`` a JSON schema that is
-    demanded of it.
-    """
-
-    kind: str | None = None
-    literal: Any = None
-    size: int = 1
-    parts: dict[str, Place] = field(default_factory=dict)
-    item: Place | None = None
-    parsed: Place | None = None
-    decoded: Place | None = None
-    schema: Any = None
-
-    def part(self, key: str) -> Place:
-        """A property; ``a/b`` goes two steps, as slash paths do."""
-        head, slash, rest = key.partition("/")
-        known = next((each for each in self.parts if each.lower() == head.lower()), head)
-        found = self.parts.setdefault(known, Place())
-        return found.part(rest) if slash and rest else found
-
-    def element(self) -> Place:
-        """What a list holds."""
-        self.kind = "list"
-        if self.item is None:
-            self.item = Place()
-        return self.item
-
-    def content(self) -> Place:
-        """What the JSON text at this place holds."""
-        if self.parsed is None:
-            self.parsed = Place()
-        return self.parsed
-
-    def plain(self) -> Place:
-        """What the base64 text at this place holds."""
-        if self.decoded is None:
-            self.decoded = Place()
-        return self.decoded
-
-
 class Usage:
     """The answers of a flow's calls as its expressions use them, by action name."""
 
@@ -247,7 +199,7 @@ class Usage:
         for each in operands:
             place = self._place(each, action)
             if place is not None:
-                _ask(place, kind)
+                ask(place, kind)
 
     def _variables(self, action: Action) -> None:
         declared = action.inputs if isinstance(action.inputs, dict) else {}
@@ -276,7 +228,7 @@ class Usage:
     def _want(self, value: Any, action: Action | None, kind: str) -> None:
         place = self._of_text(value, action)
         if place is not None:
-            _ask(place, kind)
+            ask(place, kind)
 
     def _of_text(self, value: Any, action: Action | None) -> Place | None:
         nodes = _nodes(value)
@@ -315,12 +267,12 @@ class Usage:
         if kind == "moment" and len(call.arguments) > 1 and name in _SHIFTING:
             amount = self._place(call.arguments[1], action)
             if amount is not None:
-                _ask(amount, "number")
+                ask(amount, "number")
         of_all = kind in ("list", "number")
         for each in call.arguments if of_all else call.arguments[:1]:
             place = self._place(each, action)
             if place is not None:
-                _ask(place, kind)
+                ask(place, kind)
 
     def _taken_apart(self, name: str, arguments: tuple[Node, ...], action: Action | None) -> None:
         """Texts of a form: split at a separator, a date in a format, a time zone."""
@@ -346,7 +298,7 @@ class Usage:
     def _want_node(self, node: Node, action: Action | None, kind: str) -> None:
         place = self._place(node, action)
         if place is not None:
-            _ask(place, kind)
+            ask(place, kind)
 
     # --- following an expression to a place ----------------------------------------------------
 
@@ -492,15 +444,6 @@ def _element(place: Place | None) -> Place | None:
 
 def _wrapped(key: str, place: Place) -> Place:
     return Place(parts={key: place})
-
-
-def _ask(place: Place, kind: str) -> None:
-    if kind == "list":
-        place.element()
-    elif kind == "base64":
-        place.plain()
-    elif place.kind is None or kind == "digits":
-        place.kind = kind
 
 
 def _operand(value: Any) -> Node:
