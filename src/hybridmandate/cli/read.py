@@ -16,9 +16,7 @@ SHOWN_ROWS = 10
 
 
 def read(
-    file: Annotated[
-        Path, typer.Argument(help="Text, gz, zip, or a workbook of any kind.")
-    ],
+    file: Annotated[Path, typer.Argument(help="Text, gz, zip, or a workbook of any kind.")],
     csv: Annotated[
         Path | None, typer.Option("--csv", help="Write header and rows there as clean CSV.")
     ] = None,
