@@ -37,6 +37,9 @@ from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
 from hybridmandate.governance.gateway.csharp.regroup import generic_call
 from hybridmandate.governance.gateway.csharp.text import as_text
 
+MAX_OPERATORS = 200
+"""Operators in one row without brackets; ``+`` of texts may have more."""
+
 
 @expression("identifier")
 def identifier(c: Compiler, node: Node) -> Code:
@@ -65,6 +68,8 @@ def binary(c: Compiler, node: Node) -> Code:
     spine = [node]
     while _goes_on(c, field(spine[-1], "left")):
         spine.append(field(spine[-1], "left"))
+    if len(spine) > MAX_OPERATORS and text_of(node.child_by_field_name("operator")) != "+":
+        raise c.error(node, f"More than {MAX_OPERATORS} operators stand in one row")
     code = c.expression(field(spine[-1], "left"))
     for each in reversed(spine):
         code = _one_operator(c, each, code)
@@ -93,7 +98,7 @@ def _one_operator(c: Compiler, node: Node, left: Code) -> Code:
         if left.type == "XNamespace":
             return Code(lambda frame: add(a(frame), b(frame)), "XName")
         if left.type:
-            return Code(_concatenation(a, b), "string")
+            return Code(_concatenation(c, a, b), "string")
     operation = BINARY.get(sign)
     if operation is None:
         raise c.error(node, f"The operator '{sign}' is not supported")
@@ -106,12 +111,20 @@ def _one_operator(c: Compiler, node: Node, left: Code) -> Code:
     return Code(lambda frame: operation(a(frame), b(frame)), result)
 
 
-def _concatenation(a: Evaluate, b: Evaluate) -> Evaluate:
+def _concatenation(c: Compiler, a: Evaluate, b: Evaluate) -> Evaluate:
+    """The joined text; a chain of ``+`` becomes one join of all its parts."""
+    known = c.joined.get(a)
+    if known is not None:
+        known.append(b)
+        return a
+    parts = [a, b]
+
     def run(frame: Frame) -> str:
-        text = as_text(a(frame)) + as_text(b(frame))
+        text = "".join([as_text(part(frame)) for part in parts])
         frame[0].budget.allocate(len(text))
         return text
 
+    c.joined[run] = parts
     return run
 
 

@@ -82,6 +82,7 @@ class Compiler:
         self.slots = 1
         self.binding: list[Code] = []
         self.instead: dict[int, Callable[[], Code]] = {}
+        self.joined: dict[Evaluate, list[Evaluate]] = {}
         self.reads_request_body = False
         self.reads_response_body = False
         self.member_names = _own_member_names(source.body)

@@ -1,4 +1,4 @@
-"""JSONPath of ``SelectToken`` and ``SelectTokens``.
+"""JSONPath of ``SelectToken`` and ``SelectTokens``, and the ways up and sideways in a tree.
 
 Source: Newtonsoft.Json, JPath: names, indices, slices, wildcards, ``..`` and filters with
 ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``=~``, ``&&`` and ``||``.
@@ -295,3 +295,28 @@ def compile_path(path: str) -> tuple[Step, ...]:
 def select(token: JToken, path: str, count: Count) -> Iterator[JToken]:
     """All tokens that a path denotes; ``count`` is called for each token on the way."""
     return _apply(compile_path(path), token, count)
+
+
+def root_of(token: JToken) -> JToken:
+    """The outermost token."""
+    while token.parent is not None:
+        token = token.parent
+    return token
+
+
+def ancestors(token: JToken) -> list[JToken]:
+    """What it stands in, from the inside."""
+    found: list[JToken] = []
+    while token.parent is not None:
+        token = token.parent
+        found.append(token)
+    return found
+
+
+def neighbour(token: JToken, by: int) -> JToken | None:
+    """The token before or behind it."""
+    if token.parent is None:
+        return None
+    siblings = list(token.parent.clr_items())
+    at = next(i for i, each in enumerate(siblings) if each is token) + by
+    return siblings[at] if 0 <= at < len(siblings) else None

@@ -22,7 +22,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
     argument_null,
     out_of_range,
 )
-from hybridmandate.governance.gateway.csharp.json_path import select
+from hybridmandate.governance.gateway.csharp.json_path import ancestors, neighbour, root_of, select
 from hybridmandate.governance.gateway.csharp.json_text import write_json
 from hybridmandate.governance.gateway.csharp.json_tokens import (
     JArray,
@@ -238,31 +238,6 @@ TOKEN.static(
     "DeepEquals", lambda t1, t2: t1 is t2 if t1 is None or t2 is None else t1.same_as(t2), "bool"
 )
 linq.extend(TOKEN)
-
-
-def root_of(token: JToken) -> JToken:
-    """The outermost token."""
-    while token.parent is not None:
-        token = token.parent
-    return token
-
-
-def ancestors(token: JToken) -> list[JToken]:
-    """What it stands in, from the inside."""
-    found: list[JToken] = []
-    while token.parent is not None:
-        token = token.parent
-        found.append(token)
-    return found
-
-
-def neighbour(token: JToken, by: int) -> JToken | None:
-    """The token before or behind it."""
-    if token.parent is None:
-        return None
-    siblings = list(token.parent.clr_items())
-    at = next(i for i, each in enumerate(siblings) if each is token) + by
-    return siblings[at] if 0 <= at < len(siblings) else None
 
 
 def charged_copy(run: Run, token: JToken) -> JToken:

@@ -9,6 +9,7 @@ where it is only known at run time.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -269,5 +270,6 @@ def described() -> dict[str, list[str]]:
         own |= {f"{name} (static)" for name in (*each.static_methods, *each.static_properties)}
         own |= {"new"} if each.constructor is not None else set()
         own |= {"[]"} if each.indexer is not None else set()
-        listed[each.full_name] = sorted(name for name in own if not name.startswith("_"))
+        name = re.sub(r"`\d\[(.*)\]$", r"<\1>", each.full_name)
+        listed[name] = sorted(member for member in own if not member.startswith("_"))
     return listed
