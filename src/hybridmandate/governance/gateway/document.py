@@ -271,4 +271,4 @@ class _Reader:
         return self.text[begin:end]
 
 
-_RAW_CONTENT = frozenset({"set-body"})
+_RAW_CONTENT = frozenset({"set-body", "xsl:stylesheet", "xsl:transform"})

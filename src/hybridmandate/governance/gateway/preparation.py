@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from hybridmandate.governance.gateway.configuration import Configuration, Document
 from hybridmandate.governance.gateway.document import Element, Text, parse_document
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
+from hybridmandate.governance.gateway.refused_policies import REFUSED
 from hybridmandate.governance.gateway.registry import (
     POLICIES,
     ElementReader,
@@ -142,12 +143,7 @@ def _steps(
 def _step(element: Element, label: str, preparation: Preparation) -> Step:
     declared = POLICIES.get(element.name)
     if declared is None:
-        reason = (
-            "<base/> stands directly in a section"
-            if element.name == "base"
-            else f"there is no policy <{element.name}>"
-        )
-        raise _error(preparation.file, element, reason)
+        raise _error(preparation.file, element, _why_unknown(element.name))
     if preparation.section not in declared.sections:
         allowed = ", ".join(each.value for each in Section if each in declared.sections)
         raise _error(
@@ -169,6 +165,14 @@ def _step(element: Element, label: str, preparation: Preparation) -> Step:
         reads_request_body=reader.reads_request_body,
         reads_response_body=reader.reads_response_body,
     )
+
+
+def _why_unknown(name: str) -> str:
+    if name == "base":
+        return "<base/> stands directly in a section"
+    if name in REFUSED:
+        return f"<{name}> is not run here: {REFUSED[name]}"
+    return f"there is no policy <{name}>"
 
 
 def _included(element: Element, label: str, preparation: Preparation) -> list[Step]:

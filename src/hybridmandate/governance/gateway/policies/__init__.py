@@ -12,6 +12,7 @@ from hybridmandate.governance.gateway.policies import (
     forward_request,
     ip_filter,
     json_to_xml,
+    jsonp,
     limit_concurrency,
     mock_response,
     model_tokens,
@@ -19,6 +20,7 @@ from hybridmandate.governance.gateway.policies import (
     quota_by_key,
     rate_limit,
     rate_limit_by_key,
+    redirect_content_urls,
     retry,
     return_response,
     rewrite_uri,
@@ -38,6 +40,7 @@ from hybridmandate.governance.gateway.policies import (
     validate_response,
     wait,
     xml_to_json,
+    xsl_transform,
 )
 
 __all__ = [
@@ -52,6 +55,7 @@ __all__ = [
     "forward_request",
     "ip_filter",
     "json_to_xml",
+    "jsonp",
     "limit_concurrency",
     "mock_response",
     "model_tokens",
@@ -59,6 +63,7 @@ __all__ = [
     "quota_by_key",
     "rate_limit",
     "rate_limit_by_key",
+    "redirect_content_urls",
     "retry",
     "return_response",
     "rewrite_uri",
@@ -78,4 +83,5 @@ __all__ = [
     "validate_response",
     "wait",
     "xml_to_json",
+    "xsl_transform",
 ]
