@@ -60,7 +60,7 @@ async def main(url: str, executor: str, log: Path, runs: int, mode: str) -> None
     for id in ids:
         await durable.send(id, "go", "message for " + id, key="go")
     for id in ids:
-        run = await durable.result(id, timeout_seconds=25)
+        run = await durable.result(id, timeout_seconds=90)
         print("end", run.id, run.state.value, run.result == expected(id), flush=True)
     await durable.close(grace_seconds=1)
 

@@ -53,7 +53,7 @@ async def inbox(run: DurableContext, payload: Json) -> Json:
 async def test_a_run_ends_with_its_result(database_url: str) -> None:
     async with launched(database_url, double=double) as durable:
         assert await durable.start("double", "r-1", {"n": 4}) is True
-        run = await durable.result("r-1", timeout_seconds=10)
+        run = await durable.result("r-1", timeout_seconds=60)
         assert (run.id, run.workflow, run.state) == ("r-1", "double", RunState.SUCCEEDED)
         assert run.result == {"id": "r-1", "n": 8}
         assert run.error is None
@@ -92,7 +92,7 @@ async def test_a_message_sent_early_is_kept_and_a_key_delivers_once(database_url
             await durable.send("r", "in", {"text": message}, key=message)
         await durable.send("r", "elsewhere", "not for this topic", key=None)
         gate.set()
-        run = await durable.result("r", timeout_seconds=10)
+        run = await durable.result("r", timeout_seconds=60)
         assert run.result == [{"text": "a"}, {"text": "b"}, None]
 
 
@@ -102,7 +102,7 @@ async def test_messages_of_a_topic_arrive_in_the_order_sent(database_url: str) -
         for n in range(15):
             await durable.send("r", "in", n, key=f"{99 - n}")
             await asyncio.sleep(0.002)
-        run = await durable.result("r", timeout_seconds=10)
+        run = await durable.result("r", timeout_seconds=60)
         assert run.result == list(range(15))
 
 
@@ -115,7 +115,7 @@ async def test_two_branches_on_one_topic_get_one_message_each(database_url: str)
         await durable.send("r", "in", "one", key=None)
         await asyncio.sleep(0.2)
         await durable.send("r", "in", "two", key=None)
-        run = await durable.result("r", timeout_seconds=10)
+        run = await durable.result("r", timeout_seconds=60)
         assert sorted(run.result) == ["one", "two"]
 
 
@@ -146,10 +146,10 @@ async def test_a_failing_step_is_remembered_by_type_and_message(database_url: st
     async with launched(database_url, failing=failing, broken=broken) as durable:
         await durable.start("failing", "f", None)
         await durable.start("broken", "b", None)
-        failed = await durable.result("f", timeout_seconds=10)
+        failed = await durable.result("f", timeout_seconds=60)
         assert failed.result == ["look up#1", "KeyError", "'invoice 17'"]
         assert attempts == [1]
-        run = await durable.result("b", timeout_seconds=10)
+        run = await durable.result("b", timeout_seconds=60)
         assert (run.state, run.error) == (RunState.FAILED, "ValueError: no such column")
 
 
@@ -173,7 +173,7 @@ async def test_a_cancelled_run_does_nothing_more(database_url: str) -> None:
         await durable.cancel("parked")
         done = len(begun)
         for run_id in ("busy", "parked"):
-            run = await durable.result(run_id, timeout_seconds=5)
+            run = await durable.result(run_id, timeout_seconds=60)
             assert run.state is RunState.CANCELLED
         await asyncio.sleep(0.5)
         assert len(begun) == done
@@ -182,7 +182,7 @@ async def test_a_cancelled_run_does_nothing_more(database_url: str) -> None:
 async def test_runs_are_listed_newest_first_and_by_state(database_url: str) -> None:
     async with launched(database_url, double=double, inbox=inbox) as durable:
         await durable.start("double", "d", {"n": 1})
-        await durable.result("d", timeout_seconds=10)
+        await durable.result("d", timeout_seconds=60)
         await asyncio.sleep(0.01)
         await durable.start("inbox", "i", {"seconds": 60, "count": 1})
         every = await durable.runs(workflow=None, states=None, limit=10)
@@ -216,7 +216,7 @@ async def test_after_a_close_the_next_launch_goes_on_at_the_last_step(database_u
         await asyncio.sleep(0.3)
     assert begun == ["first"]
     async with launched(database_url, two_steps=two_steps) as durable:
-        run = await durable.result("r", timeout_seconds=10)
+        run = await durable.result("r", timeout_seconds=60)
         assert run.result[:2] == ["first", "second"]
         assert before + 1.0 <= run.result[2] <= before + 3.0
     assert begun == ["first", "second"]
@@ -240,7 +240,7 @@ async def test_close_lets_a_running_step_end_and_begins_none(database_url: str) 
         await asyncio.sleep(0.2)
     assert (begun, ended) == (["a"], ["a"])
     async with launched(database_url, steps=steps) as durable:
-        assert (await durable.result("r", timeout_seconds=10)).result == ["a", "b"]
+        assert (await durable.result("r", timeout_seconds=60)).result == ["a", "b"]
     assert begun == ["a", "b"]
 
 
@@ -255,8 +255,8 @@ async def test_a_workflow_may_start_and_message_others_from_its_steps(database_u
 
     async with launched(database_url, parent=parent, inbox=inbox) as durable:
         await durable.start("parent", "p", None)
-        assert (await durable.result("p", timeout_seconds=10)).result is True
-        assert (await durable.result("child", timeout_seconds=10)).result == ["from parent"]
+        assert (await durable.result("p", timeout_seconds=60)).result is True
+        assert (await durable.result("child", timeout_seconds=60)).result == ["from parent"]
 
 
 async def test_a_process_has_one_engine_at_a_time(database_url: str) -> None:
@@ -270,7 +270,7 @@ async def test_a_process_has_one_engine_at_a_time(database_url: str) -> None:
         with pytest.raises(RuntimeError, match="before launch"):
             durable.register("late", double)
         await durable.start("double", "r", {"n": 1})
-        assert (await durable.result("r", timeout_seconds=5)).state is RunState.SUCCEEDED
+        assert (await durable.result("r", timeout_seconds=60)).state is RunState.SUCCEEDED
     with pytest.raises(RuntimeError, match="not running"):
         await durable.start("double", "r-2", {"n": 1})
     assert await asyncio.to_thread(lambda: 1) == 1, "the loop has a working thread pool again"
@@ -284,7 +284,7 @@ async def test_the_engine_says_nothing_on_the_console(
 
     async with launched(database_url, broken=broken) as durable:
         await durable.start("broken", "b", None)
-        await durable.result("b", timeout_seconds=10)
+        await durable.result("b", timeout_seconds=60)
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
     assert not logging.getLogger("dbos").propagate
@@ -297,5 +297,5 @@ async def test_many_parked_runs_wake_for_their_own_message(database_url: str) ->
             *(durable.start("inbox", id, {"seconds": 30, "count": 1}) for id in ids)
         )
         await asyncio.gather(*(durable.send(id, "in", id, key=None) for id in ids))
-        results = [await durable.result(id, timeout_seconds=20) for id in ids]
+        results = [await durable.result(id, timeout_seconds=60) for id in ids]
         assert [run.result for run in results] == [[id] for id in ids]

@@ -43,7 +43,7 @@ class Worker:
         self._process.communicate()
 
     def finish(self) -> list[str]:
-        said, errors = self._process.communicate(timeout=40)
+        said, errors = self._process.communicate(timeout=150)
         assert self._process.returncode == 0, errors
         assert errors == "", "nothing may be logged to the console"
         return said.splitlines()
