@@ -91,7 +91,7 @@ CASES = [
                 "<parameter name='who'>@(context.Request.Method)</parameter>",
             )
         ),
-        {"body_equals": '<r who="GET">got 1</r>'},
+        {"body_equals": '<r who="GET">got 1</r>\n'},
         backend=XML,
     ),
     case(

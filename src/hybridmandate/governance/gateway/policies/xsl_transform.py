@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
@@ -32,7 +33,7 @@ class XslTransform(Policy):
     async def act(self, exchange: Exchange) -> None:
         message: Request | Response = exchange.request if self._on_request else exchange.response
         content = await message.body.buffer()
-        parameters = {
+        parameters: dict[str, Any] = {
             name: etree.XSLT.strparam(text_of(value.get(exchange)))
             for name, value in self._parameters
         }
@@ -56,10 +57,20 @@ def _compiled(sheet: ElementReader) -> etree.XSLT:
     try:
         return etree.XSLT(
             etree.fromstring(text.encode(), _parser()),
-            access_control=etree.XSLTAccessControl.DENY_ALL,
+            access_control=_nothing_outside(),
         )
     except (etree.XMLSyntaxError, etree.XSLTParseError) as error:
         sheet.refuse(f"the stylesheet cannot be used: {error}")
+
+
+def _nothing_outside() -> etree.XSLTAccessControl:
+    return etree.XSLTAccessControl(
+        read_file=False,
+        write_file=False,
+        create_dir=False,
+        read_network=False,
+        write_network=False,
+    )
 
 
 def _parser() -> etree.XMLParser:
