@@ -34,6 +34,14 @@ class Backends:
         self._random = random
         self._circuits = {id: _Circuit() for id in entries}
 
+    def renewed(self, entries: Mapping[str, BackendEntry]) -> Backends:
+        """The back ends of another configuration; circuits of unchanged ones keep their state."""
+        other = Backends(entries, self._clock, self._random)
+        for id, entry in entries.items():
+            if self._entries.get(id) == entry:
+                other._circuits[id] = self._circuits[id]
+        return other
+
     def pick(self, id: str) -> tuple[BackendEntry, BaseUrl]:
         """The back end to call: itself, or the best open member of its pool.
 

@@ -15,7 +15,7 @@ from hybridmandate.governance.gateway.cache import Cache, ProcessCache
 from hybridmandate.governance.gateway.call_record import call_record
 from hybridmandate.governance.gateway.configuration import ApiEntry, Configuration, OperationEntry
 from hybridmandate.governance.gateway.counters import Counters, ProcessCounters
-from hybridmandate.governance.gateway.errors import PolicyError
+from hybridmandate.governance.gateway.errors import PolicyDocumentError, PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange, Services
 from hybridmandate.governance.gateway.gateway import Gateway, ServedApi, ServedOperation
 from hybridmandate.governance.gateway.http_pool import HttpPool
@@ -103,7 +103,7 @@ def create_app(
 
 
 class GatewayApp:
-    """The ASGI application; ``gateway`` may be replaced while it runs (a reload)."""
+    """The ASGI application; ``reload`` replaces what it serves while it runs."""
 
     def __init__(
         self,
@@ -116,6 +116,31 @@ class GatewayApp:
         self.gateway = gateway
         self.services = services
         self._recorder = recorder
+
+    def reload(self, configuration: Configuration) -> PolicyDocumentError | None:
+        """Serve another configuration from the next call on; a bad one leaves all as it is.
+
+        Calls that are under way end with the policies that they began with. Counters, caches and
+        circuits of back ends that did not change live on. What happened becomes evidence
+        (``policy.reloaded``, ``policy.reload-refused``); the reason of a refusal is returned.
+        """
+        try:
+            gateway = Gateway(configuration)
+        except PolicyDocumentError as error:
+            self.keep(error)
+            return error
+        self.services.backends = self.services.backends.renewed(configuration.backends)
+        self.gateway = gateway
+        self.services.telemetry("policy.reloaded", "", {"apis": len(configuration.apis)})
+        return None
+
+    def keep(self, error: PolicyDocumentError) -> None:
+        """Note that a new configuration could not be used, and that the one at hand stays."""
+        self.services.telemetry(
+            "policy.reload-refused",
+            error.file,
+            {"line": error.line, "column": error.column, "reason": error.reason[:500]},
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
