@@ -15,6 +15,8 @@ from hybridmandate.cli.terminal import JsonOption, fail, print_json
 from hybridmandate.cli.up import prepared
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from hybridmandate.local.demonstration import Demonstration, FileStory
     from hybridmandate.local.machine import LocalRun
     from hybridmandate.local.refusals import Refusal
@@ -128,16 +130,13 @@ def _print(
     )
 
 
-def _files_table(stories: list[FileStory]) -> object:
-    from rich.table import Table
-
-    table = Table(title="What became of each file", title_justify="left")
-    table.add_column("file")
-    for name in ("rows", "accepted", "rejected", "committed"):
-        table.add_column(name, justify="right")
-    table.add_column("state")
+def _files_table(stories: list[FileStory]) -> Table:
+    table = _table("What became of each file", "file")
+    for name in ("rows", "acc.", "rej.", "comm."):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
     table.add_column("failure")
-    table.add_column("seconds", justify="right")
+    table.add_column("s", justify="right", no_wrap=True)
     for story in stories:
         counts = (story.rows_in, story.accepted, story.rejected, story.committed)
         table.add_row(
@@ -150,12 +149,10 @@ def _files_table(stories: list[FileStory]) -> object:
     return table
 
 
-def _refusals_table(refusals: list[Refusal]) -> object:
-    from rich.table import Table
-
-    table = Table(title="\nWhat is refused, and the evidence of it", title_justify="left")
-    for name in ("call", "HTTP", "failure type", "reason", "evidence"):
-        table.add_column(name)
+def _refusals_table(refusals: list[Refusal]) -> Table:
+    table = _table("\nWhat is refused, and the evidence of it", "call")
+    for name in ("HTTP", "failure type", "reason", "evidence"):
+        table.add_column(name, overflow="fold")
     for each in refusals:
         table.add_row(
             each.name,
@@ -164,4 +161,14 @@ def _refusals_table(refusals: list[Refusal]) -> object:
             each.reason or "",
             each.evidence or "NO EVIDENCE",
         )
+    return table
+
+
+def _table(title: str, first: str) -> Table:
+    """A table that fits a terminal of 80 columns; its first column stays whole."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, no_wrap=True)
     return table
