@@ -135,7 +135,7 @@ def _files_table(stories: list[FileStory]) -> Table:
     for name in ("rows", "acc.", "rej.", "comm."):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    table.add_column("failure")
+    table.add_column("failure", no_wrap=True)
     table.add_column("s", justify="right", no_wrap=True)
     for story in stories:
         counts = (story.rows_in, story.accepted, story.rejected, story.committed)
@@ -151,24 +151,24 @@ def _files_table(stories: list[FileStory]) -> Table:
 
 def _refusals_table(refusals: list[Refusal]) -> Table:
     table = _table("\nWhat is refused, and the evidence of it", "call")
-    for name in ("HTTP", "failure type", "reason", "evidence"):
-        table.add_column(name, overflow="fold")
+    for name in ("HTTP", "failure type", "evidence"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("reason", overflow="ellipsis", no_wrap=True)
     for each in refusals:
         table.add_row(
             each.name,
             str(each.status),
             each.failure_type or "NOT REFUSED",
-            each.reason or "",
             each.evidence or "NO EVIDENCE",
+            each.reason or "",
         )
     return table
 
 
 def _table(title: str, first: str) -> Table:
     """A table that fits a terminal of 80 columns; its first column stays whole."""
-    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
     table.add_column(first, no_wrap=True)
     return table

@@ -84,7 +84,7 @@ class Refusals:
         )
 
     async def _evidence(self, correlation_id: str | None, started: int) -> str | None:
-        """Tier and kind of the record of the refusal, once it is written."""
+        """The kind of the record of the refusal, once it is written."""
         deadline = time.monotonic() + EVIDENCE_SECONDS
         while time.monotonic() < deadline:
             found = await asyncio.to_thread(self._refused_record, correlation_id, started)
@@ -106,7 +106,7 @@ class Refusals:
             store.close()
         for record in records:
             if record.outcome == "refused" or record.failure_type is not None:
-                return f"{record.tier}: {record.kind}"
+                return str(record.kind)
         return None
 
     async def _send(self, path: str, headers: dict[str, str], **options: Any) -> httpx.Response:
