@@ -42,11 +42,6 @@ class Budget:
         """Steps that may still be taken."""
         return max(0, self._steps)
 
-    @property
-    def bytes_left(self) -> int:
-        """Bytes that may still be made."""
-        return max(0, self._bytes)
-
     def begin(self) -> None:
         """An evaluation starts; its time is counted from its first look at the clock."""
         self._until = None

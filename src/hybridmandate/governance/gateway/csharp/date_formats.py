@@ -13,6 +13,8 @@ from typing import Final
 from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure, bad_format
 
 _TICKS: Final = 10_000_000
+_MAX_TEXT: Final = 200
+"""Characters of a text that can be a date."""
 _DAY: Final = 864_000_000_000
 _START: Final = datetime(1, 1, 1, tzinfo=UTC)
 _STANDARD: Final = {
@@ -138,6 +140,8 @@ def parse_moment(text: str, form: str | None) -> Moment:
 
     :raises ExpressionFailure: FormatException.
     """
+    if len(text) > _MAX_TEXT:
+        return _moment(text, None)
     if form is not None:
         pattern = _pattern_of(form)
         match = pattern.fullmatch(text)
@@ -228,7 +232,7 @@ def parse_span(text: str) -> int:
 
     :raises ExpressionFailure: FormatException, or OverflowException for 24 hours and the like.
     """
-    match = _SPAN.fullmatch(text)
+    match = _SPAN.fullmatch(text[:_MAX_TEXT])
     if match is None or not text.strip(" -"):
         raise bad_format(f"String '{text[:100]}' was not recognized as a valid TimeSpan.")
     days, hours = int(match["d"] or 0), int(match["h"] or 0)

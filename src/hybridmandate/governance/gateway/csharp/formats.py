@@ -14,7 +14,7 @@ from hybridmandate.governance.gateway.csharp.failures import bad_format
 from hybridmandate.governance.gateway.csharp.numbers import RANGES, Single
 
 _STANDARD = re.compile(r"([A-Za-z])(\d{0,3})")
-_WIDE = Context(prec=400)
+_WIDE = Context(prec=1500)
 _SECTION_PARTS = re.compile(r"'[^']*'|\"[^\"]*\"|\\.|[eE][+-]?0+|[0#.,%‰]|[^0#.,%‰]", re.DOTALL)
 
 

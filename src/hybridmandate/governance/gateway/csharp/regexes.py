@@ -1,8 +1,9 @@
 """Regular expressions of .NET as far as Python's engine can, and never for long.
 
-Python's own matcher runs a pattern only when its worst case is small: with *k* quantifiers that can
-repeat, none inside another, matching n characters takes at most about n^(k+1) steps. Every other
-pattern is run by the matcher of :mod:`regex_matcher`, which counts its steps and gives up.
+Python's own matcher runs a pattern only when its worst case is small: when no repeated part has a
+repetition or a choice in it, matching n characters with *k* repetitions and *w* combinations of
+choices takes at most about w n^(k+1) steps. Every other pattern is run by the matcher of
+:mod:`regex_matcher`, which counts its steps and gives up.
 
 Bounds: 4,096 characters of pattern, 1,000,000 characters of input, 2,000,000 estimated steps for
 Python's matcher, 200,000 counted steps otherwise (RegexMatchTimeoutException).
@@ -112,7 +113,7 @@ class Regex:
         except (re.error, OverflowError, RecursionError) as error:
             raise _bad(pattern, str(error)) from None
         self.names: dict[str, int] = dict(self.compiled.groupindex)
-        self.repeats, self.nested = _complexity(tree, False)
+        self.repeats, self.ways, self.nested = _complexity(tree, False)
         self.tree = tree
 
     def matches(self, text: str, step: Callable[[int], None], start: int = 0) -> Iterator[Span]:
@@ -128,7 +129,8 @@ class Regex:
         return self._counted(text, start, step)
 
     def _is_cheap(self, size: int) -> bool:
-        return not self.nested and (size + 1) ** (self.repeats + 1) <= MAX_ESTIMATE
+        work = self.ways * (size + 1) ** (self.repeats + 1)
+        return not self.nested and work <= MAX_ESTIMATE
 
     def _by_python(self, text: str, start: int) -> Iterator[Span]:
         for match in self.compiled.finditer(text, start):
@@ -149,27 +151,33 @@ class Regex:
             at = last + 1 if last == first else last
 
 
-def _complexity(tree: Any, inside: bool) -> tuple[int, bool]:
-    """How many quantifiers can repeat, and whether one stands inside another."""
-    count, nested = 0, False
+def _complexity(tree: Any, inside: bool) -> tuple[int, int, bool]:
+    """What bounds the work of Python's matcher.
+
+    :returns: how many parts can match at up to n lengths, how many ways the choices (``?`` and
+        ``|``) can be combined, and whether a repeated part has a choice or a repetition in it.
+    """
+    long, ways, nested = 0, 1, False
     for operation, argument in tree:
-        if operation in _REPEATS:
-            low, high, body = argument
-            repeats = int(high) > 1
-            inner, deep = _complexity(body, inside or repeats)
-            count += inner + repeats
-            nested = nested or deep or (repeats and inside) or (int(low) > 1000)
-        else:
-            for part in _bodies(operation, argument):
-                inner, deep = _complexity(part, inside)
-                count += inner
-                nested = nested or deep
-    return count, nested
+        repeats = operation in _REPEATS and int(argument[1]) > 1
+        optional = operation in _REPEATS and not repeats
+        branch = operation is sre.BRANCH
+        long += repeats or operation is sre.GROUPREF
+        ways *= 2 if optional else len(argument[1]) if branch else 1
+        nested = nested or (inside and (repeats or optional or branch))
+        for part in _bodies(operation, argument):
+            inner, combined, deep = _complexity(part, inside or repeats)
+            long += inner
+            ways = min(ways * combined, MAX_ESTIMATE)
+            nested = nested or deep
+    return long, min(ways, MAX_ESTIMATE), nested
 
 
 def _bodies(operation: Any, argument: Any) -> list[Any]:
     if operation is sre.SUBPATTERN:
         return [argument[3]]
+    if operation in _REPEATS:
+        return [argument[2]]
     if operation is sre.BRANCH:
         return list(argument[1])
     if operation in (sre.ASSERT, sre.ASSERT_NOT):
@@ -185,8 +193,3 @@ def _bodies(operation: Any, argument: Any) -> list[Any]:
 def compiled(pattern: str, options: int) -> Regex:
     """A pattern, kept for the next use. :raises ExpressionFailure: RegexParseException."""
     return Regex(pattern, options)
-
-
-def is_match(regex: Regex, text: str, step: Callable[[int], None]) -> bool:
-    """Whether it matches anywhere."""
-    return next(regex.matches(text, step), None) is not None

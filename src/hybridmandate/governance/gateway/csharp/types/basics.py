@@ -10,7 +10,6 @@ from hybridmandate.governance.gateway.csharp.collections import (
     Delegate,
     Pair,
     Tuple,
-    items_of,
 )
 from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure, out_of_range
 from hybridmandate.governance.gateway.csharp.number_parsing import parse_boolean
@@ -156,8 +155,3 @@ RANDOM.method("NextBytes", next_bytes)
 
 ENVIRONMENT: Final = ClrType("Environment", "System.Environment", base=OBJECT)
 ENVIRONMENT.constant("NewLine", "\n", "string")
-
-
-def text_items(values: Any) -> list[str]:
-    """The texts of the elements of anything enumerable."""
-    return [as_text(item) for item in items_of(values)]

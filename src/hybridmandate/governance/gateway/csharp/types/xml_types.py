@@ -363,7 +363,8 @@ def select_nodes(run: Run, node: Node, path: str, *_: Any) -> List:
         raise null_reference()
     if len(path) > MAX_XPATH or path.count("//") + path.count("::") > 4:
         raise ExpressionFailure("The XPath expression is too complex.", "XPathException")
-    run.budget.step(sum(1 for _ in node.raw.iter()) * max(1, path.count("/") + path.count("[")))
+    size = sum(1 for _ in node.raw.getroottree().iter())
+    run.budget.step(len(path) + size ** max(1, path.count("//") + path.count("::")))
     try:
         found = node.raw.xpath(path, smart_strings=False)
     except etree.XPathError as error:
