@@ -131,29 +131,29 @@ def _print(
 
 
 def _files_table(stories: list[FileStory]) -> Table:
-    table = _table("What became of each file", "file")
-    for name in ("rows", "acc.", "rej.", "comm."):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("failure", no_wrap=True)
-    table.add_column("s", justify="right", no_wrap=True)
+    table = _table(
+        "What became of each file",
+        {"file": 26, "rows": 4, "acc.": 4, "rej.": 4, "comm.": 5, "state": 9, "s": 4},
+        right={"rows", "acc.", "rej.", "comm.", "s"},
+    )
     for story in stories:
         counts = (story.rows_in, story.accepted, story.rejected, story.committed)
+        failed = f": {story.failure_type}" if story.failure_type else ""
         table.add_row(
             story.name,
             *("–" if count is None else str(count) for count in counts),
-            story.state,
-            story.failure_type or "",
+            f"{story.state}{failed}",
             f"{story.seconds:.1f}",
         )
     return table
 
 
 def _refusals_table(refusals: list[Refusal]) -> Table:
-    table = _table("\nWhat is refused, and the evidence of it", "call")
-    for name in ("HTTP", "failure type", "evidence"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("reason", overflow="ellipsis", no_wrap=True)
+    table = _table(
+        "\nWhat is refused, and the evidence of it",
+        {"call": 30, "HTTP": 4, "failure type": 17, "evidence": 12, "reason": 0},
+        right=set(),
+    )
     for each in refusals:
         table.add_row(
             each.name,
@@ -165,10 +165,17 @@ def _refusals_table(refusals: list[Refusal]) -> Table:
     return table
 
 
-def _table(title: str, first: str) -> Table:
-    """A table that fits a terminal of 80 columns; its first column stays whole."""
+def _table(title: str, widths: dict[str, int], *, right: set[str]) -> Table:
+    """A table that fits a terminal of 80 columns; ``widths`` are the least ones by column."""
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
-    table.add_column(first, no_wrap=True)
+    for name, width in widths.items():
+        table.add_column(
+            name,
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=width or None,
+            justify="right" if name in right else "left",
+        )
     return table
