@@ -169,7 +169,14 @@ def _table(title: str, widths: dict[str, int], *, right: set[str]) -> Table:
     """A table that fits a terminal of 80 columns; ``widths`` are the least ones by column."""
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="dim",
+    )
     for name, width in widths.items():
         table.add_column(
             name,
