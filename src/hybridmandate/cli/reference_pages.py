@@ -6,11 +6,15 @@ The pages are committed; a test fails when one of them no longer says what the c
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from hybridmandate.contracts import FAILURES, Operation
 from hybridmandate.contracts.openapi import failure_types_of
@@ -21,6 +25,7 @@ def pages() -> dict[str, Callable[[], str]]:
     return {
         "reference/commands.md": commands_page,
         "reference/failures.md": failures_page,
+        "reference/manifest.md": manifest_page,
         "reference/operations.md": operations_page,
     }
 
@@ -101,6 +106,82 @@ def operations_page() -> str:
             "",
         ]
     return "\n".join(lines)
+
+
+def manifest_page() -> str:
+    """Every table and key of `mandate.toml` and of an environment's file."""
+    from hybridmandate.manifest import Environment, Solution
+
+    lines = [
+        "# The manifest",
+        "",
+        "`mandate.toml` and `environments/*.toml`. Unknown keys are refused; `mandate check` names "
+        "file, line and what to write instead. NAME stands for a name of your own.",
+        "",
+        "Two environment variables serve all commands: `MANDATE_SOLUTION` (the solution's folder) "
+        "and `MANDATE_STATE` (the state folder).",
+        "",
+    ]
+    for title, model in (("mandate.toml", Solution), ("environments/*.toml", Environment)):
+        lines += [f"## {title}", ""]
+        for path, part in _tables(model, ""):
+            lines += [f"### [{path}]" if path else "### top level", ""]
+            lines += [inspect.cleandoc(part.__doc__ or "").replace("``", "`"), ""]
+            lines += ["| key | type | default |", "| --- | --- | --- |"]
+            lines += [_key_row(name, field) for name, field in part.model_fields.items()]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _tables(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """A model and the models below it, each with its dotted path."""
+    plain = [f for f in model.model_fields.values() if _inner(f.annotation)[0] is None]
+    if plain:
+        yield path, model
+    for name, field in model.model_fields.items():
+        inner, named = _inner(field.annotation)
+        if inner is not None:
+            below = f"{path}.{name}" if path else name
+            yield from _tables(inner, f"{below}.NAME" if named else below)
+
+
+def _inner(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """The model of a field, and whether it stands under names of its own."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    if get_origin(annotation) is dict:
+        return _inner(get_args(annotation)[1])[0], True
+    return None, False
+
+
+def _key_row(name: str, field: FieldInfo) -> str:
+    shown = field.alias or name
+    if field.is_required():
+        default = "required"
+    elif field.default_factory is not None or field.default in ((), None):
+        default = ""
+    else:
+        default = f"`{getattr(field.default, 'value', field.default)}`"
+    inner, named = _inner(field.annotation)
+    kind = ("tables, by name" if named else "table") if inner else _type_name(field.annotation)
+    return f"| `{shown}` | {kind} | {default if inner is None else ''} |"
+
+
+def _type_name(annotation: Any) -> str:
+    """A type in words: choices are listed."""
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{each}`" for each in get_args(annotation))
+    if origin is Annotated:
+        return _type_name(get_args(annotation)[0])
+    if origin is tuple:
+        return f"list of {_type_name(get_args(annotation)[0])}"
+    if origin is dict:
+        return f"table of {_type_name(get_args(annotation)[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return ", ".join(f"`{each.value}`" for each in annotation)
+    words = {str: "text", int: "whole number", bool: "true or false", float: "number"}
+    return words.get(annotation, "any value")
 
 
 def _operations() -> Iterator[Operation]:
