@@ -27,6 +27,7 @@ from hybridmandate.governance.gateway.verified_tokens import VerifiedTokens
 from hybridmandate.identity.principal import TokenSource
 
 if TYPE_CHECKING:
+    from hybridmandate.governance.gateway.policy_trace import PolicyTrace
     from hybridmandate.governance.gateway.steps import Step
 
 
@@ -54,6 +55,8 @@ class Services:
     background: set[Any] = field(default_factory=set)
     region: str = "local"
     service_name: str = "gateway"
+    trace: PolicyTrace | None = None
+    """What notes every policy that runs; None in a gateway that serves callers."""
 
 
 class Exchange:

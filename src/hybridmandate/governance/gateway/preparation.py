@@ -47,9 +47,15 @@ NOTHING: Sections = dict.fromkeys(Section, ())
 
 
 def prepare_document(
-    document: Document, scope: str, configuration: Configuration
+    document: Document,
+    scope: str,
+    configuration: Configuration,
+    findings: list[PolicyDocumentError] | None = None,
 ) -> PreparedDocument:
     """Prepare every policy of a ``<policies>`` document.
+
+    With a list of ``findings`` policies that cannot be prepared are noted in it and left out, so
+    that all of them are found in one go.
 
     :raises PolicyDocumentError: for whatever API Management would reject at deployment.
     """
@@ -67,7 +73,7 @@ def prepare_document(
         section = Section(child.name)
         if section in seen:
             raise _error(document.file, child, f"section <{child.name}> stands twice")
-        seen[section] = _section(child, section, scope, document.file, configuration)
+        seen[section] = _section(child, section, scope, document.file, configuration, findings)
     return PreparedDocument(seen)
 
 
@@ -87,7 +93,12 @@ def _error(file: str, at: Element | Text, reason: str) -> PolicyDocumentError:
 
 
 def _section(
-    element: Element, section: Section, scope: str, file: str, configuration: Configuration
+    element: Element,
+    section: Section,
+    scope: str,
+    file: str,
+    configuration: Configuration,
+    findings: list[PolicyDocumentError] | None,
 ) -> tuple[tuple[Step, ...], bool, tuple[Step, ...]]:
     if element.attributes or element.text:
         raise _error(file, element, f"<{element.name}> holds policies and nothing else")
@@ -95,7 +106,7 @@ def _section(
     if len(places) > 1:
         raise _error(file, element.children[places[1]], "<base/> may stand only once in a section")
     _check_once(element, file)
-    preparation = Preparation(configuration, file, scope, section, _sequence)
+    preparation = Preparation(configuration, file, scope, section, _sequence, findings=findings)
     place = places[0] if places else len(element.children)
     labels = _labels(element.children, "")
     before = _steps(element.children[:place], labels[:place], preparation)
@@ -133,10 +144,15 @@ def _steps(
 ) -> list[Step]:
     found: list[Step] = []
     for element, label in zip(elements, labels, strict=True):
-        if element.name == "include-fragment":
-            found.extend(_included(element, label, preparation))
-        else:
-            found.append(_step(element, label, preparation))
+        try:
+            if element.name == "include-fragment":
+                found.extend(_included(element, label, preparation))
+            else:
+                found.append(_step(element, label, preparation))
+        except PolicyDocumentError as error:
+            if preparation.findings is None:
+                raise
+            preparation.findings.append(error)
     return found
 
 
@@ -198,6 +214,7 @@ def _included(element: Element, label: str, preparation: Preparation) -> list[St
         preparation.section,
         _sequence,
         (*preparation.within, name),
+        preparation.findings,
     )
     for child in root.walk():
         if child.name in ("cache-lookup", "cache-store"):

@@ -74,7 +74,8 @@ def policy(
 class Preparation:
     """What is known while one document is prepared: file, section, scope, configuration.
 
-    ``within`` are the fragments that are being included, outermost first.
+    ``within`` are the fragments that are being included, outermost first. Where ``findings`` is a
+    list, policies that cannot be prepared are noted there and left out; otherwise they raise.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Preparation:
         section: Section,
         sequence: Callable[[Element, Preparation, str], Steps],
         within: tuple[str, ...] = (),
+        findings: list[PolicyDocumentError] | None = None,
     ) -> None:
         self.configuration = configuration
         self.file = file
@@ -92,6 +94,7 @@ class Preparation:
         self.section = section
         self.sequence = sequence
         self.within = within
+        self.findings = findings
 
 
 class ElementReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hybridmandate.governance.gateway.errors import PolicyError
+from hybridmandate.governance.gateway.errors import PolicyError, ResponseReady
 from hybridmandate.governance.gateway.registry import Policy, Section
 
 if TYPE_CHECKING:
@@ -78,13 +78,23 @@ class Steps:
 
         :raises PolicyError: with its place filled in. :raises ResponseReady: when one answers.
         """
+        trace = exchange.services.trace
         for step in self.steps:
             if step.reads_body:
                 await exchange.have_bodies(step)
+            noted = None if trace is None else trace.begin(step, exchange)
+            outcome = ""
             try:
                 waiting = step.act(exchange)
                 if waiting is not None:
                     await waiting
             except PolicyError as error:
                 step.locate(error)
+                outcome = f"failed: {error.reason}"
                 raise
+            except ResponseReady:
+                outcome = "answered"
+                raise
+            finally:
+                if noted is not None:
+                    noted.end(exchange, outcome)
