@@ -102,6 +102,16 @@ def test_show_of_an_unknown_operation_names_those_that_are_there() -> None:
     assert "view-vendors-v1" in result.output
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("check",), ("show", "data"), ("trace", "request.toml"), ("test",)],
+)
+def test_an_unknown_environment_is_told_with_those_that_exist(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments, "-s", EXAMPLE, "-e", "nope")
+    assert result.exit_code == 1
+    assert "or use one that exists: local" in result.output
+
+
 def test_trace_tells_policies_with_section_scope_and_what_they_set(tmp_path: Path) -> None:
     file = tmp_path / "request.toml"
     file.write_text(GOOD, "utf-8")

@@ -37,7 +37,7 @@ def check(
     from hybridmandate.governance.gateway.errors import PolicyDocumentError
     from hybridmandate.governance.gateway.policy_findings import policy_findings
 
-    folder = _folder(solution)
+    folder = _folder(solution, environment)
     try:
         configuration = _configuration(folder, environment)
         findings = policy_findings(configuration)
@@ -83,7 +83,7 @@ def show(
     from hybridmandate.governance.gateway.errors import PolicyDocumentError
 
     try:
-        configuration = _configuration(_folder(solution), environment)
+        configuration = _configuration(_folder(solution, environment), environment)
         typer.echo(effective_policy(configuration, api, operation))
     except KeyError as error:
         fail(str(error.args[0]))
@@ -107,7 +107,7 @@ def trace(
     from hybridmandate.governance.gateway.errors import PolicyDocumentError
     from hybridmandate.governance.gateway.rehearsal import Rehearsal
 
-    folder = _folder(solution)
+    folder = _folder(solution, environment)
     try:
         asked = tomllib.loads(request.read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -158,7 +158,7 @@ def run_tests(
         run_case,
     )
 
-    folder = _folder(solution)
+    folder = _folder(solution, environment)
     claims = _claims(folder, environment)
     try:
         configuration = _configuration(folder, environment)
@@ -184,13 +184,16 @@ def run_tests(
         raise typer.Exit(1)
 
 
-def _folder(solution: Path) -> SolutionFolder:
+def _folder(solution: Path, environment: str) -> SolutionFolder:
+    """The solution, which has that environment."""
     from hybridmandate.manifest import SolutionRefused, load_solution
 
     try:
-        return load_solution(solution)
+        folder = load_solution(solution)
+        folder.environment(environment)
     except SolutionRefused as refused:
         fail("\n".join(str(each) for each in refused.findings))
+    return folder
 
 
 def _configuration(folder: SolutionFolder, environment: str) -> Configuration:
