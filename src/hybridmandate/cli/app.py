@@ -12,6 +12,7 @@ from hybridmandate.cli import (
     evidence,
     flow,
     normalize,
+    policy,
     principal,
     profile,
     read,
@@ -58,6 +59,7 @@ app.command("normalize")(normalize.normalize)
 app.add_typer(profile.app, name="profile")
 app.add_typer(flow.app, name="flow")
 app.add_typer(contract.app, name="contract")
+app.add_typer(policy.app, name="policy")
 app.add_typer(principal.app, name="principal")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(conformance.app, name="conformance")
