@@ -1,4 +1,4 @@
-"""jsonp, redirect-content-urls and xsl-transform through the real server; what stays refused."""
+"""Policies of content and messages through the real server; what stays refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,42 @@ JSONP = document(outbound="<jsonp callback-parameter-name='cb'/>")
 REDIRECT = "<redirect-content-urls/>"
 XML = {"headers": {"Content-Type": "text/xml"}, "body": "<a><b>1</b></a>"}
 
+BUS = (
+    "<send-service-bus-message {0} namespace='bus.example'><message-properties>"
+    "<message-property name='Kind'>@(context.Request.Method)</message-property>"
+    '</message-properties><payload>@("order " + 7)</payload></send-service-bus-message>'
+)
+QUEUE = BUS.format("queue-name='orders'")
+QUEUE_URL = "https://bus.example/orders/messages"
+
 CASES = [
+    case(
+        "a message goes to its queue with the gateway's own token",
+        document(QUEUE),
+        {
+            "status": 200,
+            "backend_called": True,
+            "service_request": {
+                "method": "POST",
+                "url": QUEUE_URL,
+                "body": "order 7",
+                "headers": {"Authorization": "Bearer own", "Kind": '"GET"'},
+            },
+        },
+        services={QUEUE_URL: {"status": 201, "body": ""}},
+        managed_identity_token="own",
+    ),
+    case(
+        "a message that Service Bus does not take ends the call",
+        document(QUEUE),
+        {"status": 500, "backend_called": False},
+        services={QUEUE_URL: {"status": 401, "body": ""}},
+    ),
+    case(
+        "a namespace cannot lead the token to another path or host",
+        document(QUEUE.replace("'bus.example'", "'bus.example@evil.example'")),
+        {"status": 500, "backend_called": False},
+    ),
     case(
         "jsonp wraps JSON in the callback of the query",
         JSONP,
@@ -127,6 +162,9 @@ async def test_policy(each: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("inbound", "outbound", "reason"),
     [
+        (BUS.format("queue-name='q' topic-name='t'"), "", "exactly one of queue-name"),
+        (BUS.format(""), "", "exactly one of queue-name"),
+        ("<send-service-bus-message queue-name='q' namespace='n'/>", "", "needs <payload>"),
         ("", "<jsonp/>", "needs attribute 'callback-parameter-name'"),
         ("<jsonp callback-parameter-name='c'/>", "", "not allowed in section inbound"),
         ("", REDIRECT * 2, "only once"),

@@ -19,7 +19,6 @@ REFUSED: Mapping[str, str] = {
     "llm-semantic-cache-lookup": _EMBEDDINGS,
     "llm-semantic-cache-store": _EMBEDDINGS,
     "proxy": "calls go out directly here, never through a forward proxy",
-    "send-service-bus-message": "it needs a Service Bus namespace; use send-request",
     "validate-client-certificate": "the listener here asks callers for no certificate",
     "validate-odata-request": "OData metadata documents are not read here",
 }
