@@ -156,7 +156,7 @@ def test_trace_of_a_refusal_shows_who_refused_and_no_token(tmp_path: Path) -> No
 def test_files_of_the_example_pass() -> None:
     result = run("test", "-s", EXAMPLE)
     assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-1] == "8 passed, 0 failed"
+    assert result.output.splitlines()[-1] == "9 passed, 0 failed"
 
 
 def test_a_policy_that_lets_everyone_in_fails_the_files(copy: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_policy_that_lets_everyone_in_fails_the_files(copy: Path) -> None:
     result = run("test", "-s", copy)
     assert result.exit_code == 1
     assert "another role is forbidden: status is 200, not 403" in result.output
-    assert result.output.splitlines()[-1] == "7 passed, 1 failed"
+    assert result.output.splitlines()[-1] == "8 passed, 1 failed"
 
 
 @pytest.mark.parametrize(

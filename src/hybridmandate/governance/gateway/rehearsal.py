@@ -109,10 +109,6 @@ class Rehearsal:
         finally:
             self._app.services.trace = None
 
-    def advance(self, seconds: float) -> None:
-        """Let time pass for the policies."""
-        self._ahead += seconds
-
     def _now(self) -> float:
         return time.time() + self._ahead
 
