@@ -149,8 +149,9 @@ class DbosDurable:
         await self._watch.stop()
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1, "durable-close") as closer:
-            await loop.run_in_executor(closer, lambda: DBOS.destroy(destroy_registry=True))
             await loop.run_in_executor(closer, self._heartbeat.stop)
+            await loop.run_in_executor(closer, lambda: DBOS.destroy(destroy_registry=True))
+            await loop.run_in_executor(closer, self._heartbeat.leave)
         # DBOS made its own pool the loop's default and has just ended that pool.
         loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         self._engine.dispose()

@@ -77,9 +77,12 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop beating and say so: others take the rest over at their next look, not after N s."""
+        """Beat no more and take nothing over; before the engine goes, which that would need."""
         self._stop.set()
         self._thread.join()
+
+    def leave(self) -> None:
+        """Say that this executor is gone: others take its work over at their next look."""
         with self._engine.begin() as connection:
             connection.execute(sa.update(_EXECUTORS).where(self._own()).values(beat_at=0.0))
 
@@ -88,11 +91,19 @@ class Heartbeat:
             try:
                 self._beat()
                 for executor_id in self._lost():
-                    self._recover(executor_id)
-                    self._forget(executor_id)
+                    self._take_over(executor_id)
             except sa.exc.DBAPIError:
                 # No database, no work either: nothing can be taken over or finished meanwhile.
                 continue
+
+    def _take_over(self, executor_id: str) -> None:
+        try:
+            self._recover(executor_id)
+        except Exception:
+            # Whatever the engine raises: this executor must go on beating, or its own work would be
+            # taken from it. The dead one is still listed and is looked at again at the next beat.
+            return
+        self._forget(executor_id)
 
     def _beat(self) -> None:
         insert = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
