@@ -28,7 +28,13 @@ MOST_INTERESTING = "09-above-threshold.xlsx"
 
 def demo(
     solution: Annotated[
-        Path, typer.Option("--solution", "-s", help="Folder of the solution to show.")
+        Path,
+        typer.Option(
+            "--solution",
+            "-s",
+            help="Folder of the solution to show.",
+            show_default="the shipped example",
+        ),
     ] = EXAMPLE,
     state: Annotated[
         Path, typer.Option("--state", help="State folder; emptied when the demo starts.")

@@ -206,6 +206,13 @@ def _parameter(parameter: Any) -> str:
     else:
         name = f"`{parameter.name.upper()}`"
     text = getattr(parameter, "help", None) or ""
+    return f"| {name} | {text} | {_default(parameter)} |"
+
+
+def _default(parameter: Any) -> str:
+    """The default as the option shows it: in words where it has some, never a machine's path."""
+    words = getattr(parameter, "show_default", None)
+    if isinstance(words, str):
+        return words
     default = parameter.default
-    shown = f"`{default}`" if default and not callable(default) else ""
-    return f"| {name} | {text} | {shown} |"
+    return f"`{default}`" if default and not callable(default) else ""
