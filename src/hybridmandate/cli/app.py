@@ -6,6 +6,7 @@ import typer
 
 from hybridmandate import __version__
 from hybridmandate.cli import (
+    approvals,
     conformance,
     contract,
     develop,
@@ -50,6 +51,7 @@ def _main(
 app.command("demo")(demo)
 app.command("up")(up)
 app.command("run")(run.run)
+app.command("approvals")(approvals.approvals)
 app.command("resubmit")(run.resubmit)
 app.command("call")(run.call)
 app.command("trace")(trace)
