@@ -29,6 +29,19 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert broken_links(read_pages(DOCS)) == []
 
 
+def test_every_page_is_reached_from_the_first() -> None:
+    """Contract pages are one a contract: the index names their folder."""
+    text = (DOCS / "index.md").read_text(encoding="utf-8")
+    left_out = [
+        str(page.path)
+        for page in read_pages(DOCS)
+        if f"({page.path})" not in text
+        and page.area != "contracts"
+        and str(page.path) != "index.md"
+    ]
+    assert left_out == []
+
+
 def test_links_of_the_readme_lead_somewhere() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)#:]+)\)", text)

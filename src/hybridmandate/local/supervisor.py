@@ -91,10 +91,6 @@ class Supervisor:
         if self._failed is not None and self._failed.done():
             self._failed.result()
 
-    def process_id(self, name: str) -> int:
-        """The process id of a running process."""
-        return self._children[name].process.pid
-
     def kill(self, name: str) -> None:
         """End a process at once, as a crash would; it is started again."""
         self._children[name].process.kill()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -31,6 +31,3 @@ class CommitRequest(WireModel):
 
     job: Annotated[str, Field(min_length=1, max_length=64)]
     records: Annotated[list[CommitRecord], Field(min_length=1)]
-
-
-JsonObject = dict[str, Any]
