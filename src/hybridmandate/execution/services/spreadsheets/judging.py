@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.body_rows import RowMarks, mark_rows
+from hybridmandate.execution.services.spreadsheets.cell_bytes import (
+    CellBytes,
+    Mask,
+    TextBatch,
+)
 from hybridmandate.execution.services.spreadsheets.column_checks import (
     Check,
     ParsedColumn,
     parsed_column,
 )
 from hybridmandate.execution.services.spreadsheets.profile import Profile
+from hybridmandate.execution.services.spreadsheets.quick_column import QuickCells
 from hybridmandate.execution.services.spreadsheets.structure import FoundTable
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
@@ -49,7 +56,7 @@ class Judged:
     notes: tuple[Decision, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judge:
     """Judges batches of one table; made once, used from several threads."""
 
@@ -60,9 +67,11 @@ class Judge:
 
     def __call__(self, batch: Batch) -> Judged:
         rows = self._at_least_as_wide_as_the_header(batch.frame)
-        parsed = self._parsed()
-        values, hits = _values(rows, parsed)
+        parsed = self._parsed
+        cells = _cells(batch, rows)
+        values, hits, patterned = _values(rows, parsed, cells)
         hits += _hits(values, [c for p in parsed.values() for c in p.value_checks])
+        hits += _unlike_their_pattern(values, parsed, patterned)
         hits += self._not_referenced(values)
         hits += self._extra_cells(rows)
         hits += self._broken_rules(values)
@@ -78,6 +87,7 @@ class Judge:
         missing = [name for name in names if name not in frame.columns]
         return frame.with_columns([pl.lit(None, dtype=pl.String).alias(n) for n in missing])
 
+    @cached_property
     def _parsed(self) -> dict[str, ParsedColumn]:
         positions = {match.column: match.position for match in self.table.matches}
         return {
@@ -122,32 +132,66 @@ class Judge:
         return found
 
 
+def _cells(batch: Batch, rows: pl.DataFrame) -> CellBytes | None:
+    if not isinstance(batch, TextBatch) or batch.chunk is None or not rows.height:
+        return None
+    return CellBytes(rows, batch.width, batch.chunk)
+
+
 def _values(
-    rows: pl.DataFrame, parsed: Mapping[str, ParsedColumn]
-) -> tuple[pl.DataFrame, list[tuple[Check, Rows]]]:
-    simple = {n: p for n, p in parsed.items() if p.simple is not None}
-    quick = rows.select(
-        [p.simple_value for p in simple.values() if p.simple_value is not None]
-        + [p.simple.alias(f"?{n}") for n, p in simple.items() if p.simple is not None]
-    )
+    rows: pl.DataFrame, parsed: Mapping[str, ParsedColumn], cells: CellBytes | None
+) -> tuple[pl.DataFrame, list[tuple[Check, Rows]], dict[str, Mask]]:
+    """Values, failing rows, and for columns with a pattern the rows that are known to fit it."""
     columns: list[pl.Series] = []
     hits: list[tuple[Check, Rows]] = []
+    patterned: dict[str, Mask] = {}
     for name, column in parsed.items():
-        if name not in simple:
+        quick = _quick(rows, column, cells)
+        if quick is None:
             value = rows.select(column.value)[name]
             columns.append(_as_long(value, rows.height))
             hits += _hits(rows, column.checks)
             continue
-        clean = quick[f"?{name}"].fill_null(False)
-        value = quick[name]
-        if not clean.all():
-            others = np.flatnonzero(~clean.to_numpy())
+        value = quick.value.alias(name)
+        if quick.patterned is not None:
+            patterned[name] = quick.patterned
+        if not quick.clean.all():
+            others = np.flatnonzero(~quick.clean)
             few = rows[others]
             slow = few.select(column.value)[name]
-            value = value.scatter(others, slow) if slow.dtype == value.dtype else value
+            value = value.scatter(others, slow)
             hits += [(check, others[places]) for check, places in _hits(few, column.checks)]
         columns.append(value)
-    return pl.DataFrame(columns), hits
+    return pl.DataFrame(columns), hits, patterned
+
+
+def _quick(rows: pl.DataFrame, column: ParsedColumn, cells: CellBytes | None) -> QuickCells | None:
+    """The cells that are written as most: from their bytes, else by one expression."""
+    position = column.position
+    if cells is not None and column.quick is not None and position is not None:
+        return column.quick(cells, position, rows[text_column(position)])
+    if column.simple is None or column.simple_value is None:
+        return None
+    both = rows.select(column.simple_value, column.simple.fill_null(False).alias("?"))
+    return QuickCells(both["?"].to_numpy(), both.to_series(0))
+
+
+def _unlike_their_pattern(
+    values: pl.DataFrame, parsed: Mapping[str, ParsedColumn], patterned: Mapping[str, Mask]
+) -> list[tuple[Check, Rows]]:
+    """Values that do not fit their pattern; those that are known to fit are not looked at again."""
+    found: list[tuple[Check, Rows]] = []
+    for name, column in parsed.items():
+        if column.pattern is None:
+            continue
+        if name not in patterned:
+            found += _hits(values, [column.pattern])
+            continue
+        open_ = np.flatnonzero(~patterned[name])
+        if len(open_):
+            few = values.select(name)[open_]
+            found += [(check, open_[at]) for check, at in _hits(few, [column.pattern])]
+    return found
 
 
 def _hits(frame: pl.DataFrame, checks: Sequence[Check]) -> list[tuple[Check, Rows]]:

@@ -10,7 +10,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,7 @@ def normalize(
     table = find_table(texts, head[FIRST_LINE].to_list(), profile)
     log = DecisionLog([*reading.notes, *table.decisions])
     judge = Judge(profile, table, reading.has_kinds, references or {})
-    body = Batch(first.frame.slice(table.first_row), first.width, first.notes)
+    body = replace(first, frame=first.frame.slice(table.first_row))
     collector = _Collector(
         profile, table, log, BatchStore(spill), references or {}, accepted_before
     )

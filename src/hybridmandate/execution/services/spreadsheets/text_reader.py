@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hybridmandate.execution.services.spreadsheets.cell_bytes import Chunk, TextBatch
 from hybridmandate.execution.services.spreadsheets.dialect import (
     CLOSE,
     SAMPLE_LINES,
@@ -188,7 +189,14 @@ class _Maker:
         )
         if len(frames) > 1:
             frame = frame.sort(FIRST_LINE)
-        return Batch(frame, width, tuple(_flaws(scanned.single, self.line)))
+        return TextBatch(frame, width, tuple(_flaws(scanned.single, self.line)), self._chunk())
+
+    def _chunk(self) -> Chunk:
+        data = self.scanned.data
+        quoted = np.zeros(0, dtype=np.int64)
+        if self.dialect.quote.encode() in data:
+            quoted = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord(self.dialect.quote))
+        return Chunk(data, self.offset, quoted, data.isascii())
 
     def _places(self, first: Any, last: Any) -> pl.DataFrame:
         return pl.DataFrame(

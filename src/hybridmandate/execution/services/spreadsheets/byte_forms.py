@@ -1,0 +1,200 @@
+"""Frequent ways of writing, tested and read on the bytes of whole columns.
+
+Each test is exact for what it accepts; what it does not accept is judged by the expressions of
+`column_checks`, so a form that is missing here costs time, never a verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from hybridmandate.execution.services.spreadsheets.cell_bytes import (
+    WORD,
+    CellBytes,
+    Mask,
+    Words,
+)
+
+_U = np.uint64
+_HIGH = _U(0x8080808080808080)
+_ZEROS = _U(0x3030303030303030)
+_NINES = _U(0x3939393939393939)
+_FIRST_YEAR, _YEARS = 1900, 200
+_PIECE = re.compile(
+    r"(?P<one>\\d|\[(?P<low>[0-9A-Za-z])-(?P<high>[0-9A-Za-z])\]|\\[-./]|[\w/: -])"
+    r"(?:\{(?P<times>[0-9]{1,2})\})?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedForm:
+    """Texts of one length whose every byte lies in a range: ``V-\\d{5}``."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of_pattern(cls, pattern: str) -> FixedForm | None:
+        """The form of a pattern made of literals, digits and ranges; None for any other.
+
+        A space at an edge is no form either: cells are judged without it.
+        """
+        ranges: list[tuple[int, int]] = []
+        rest = pattern
+        while rest:
+            piece = _PIECE.match(rest)
+            if piece is None or not piece["one"].isascii():
+                return None
+            ranges += [_range(piece)] * int(piece["times"] or 1)
+            rest = rest[piece.end() :]
+        if not 0 < len(ranges) <= 2 * WORD or ord(" ") in (ranges[0][0], ranges[-1][0]):
+            return None
+        return cls(tuple(ranges))
+
+    def matches(self, cells: CellBytes, position: int) -> Mask:
+        """The cells that are written so."""
+        size = len(self.ranges)
+        found = cells.lengths(position) == size
+        found &= _within(cells.first_word(position), self.ranges[:WORD])
+        if size > WORD:
+            found &= _within(cells.word_at(position, size - WORD), self.ranges[-WORD:])
+        return np.asarray(found, dtype=np.bool_)
+
+
+def _range(piece: re.Match[str]) -> tuple[int, int]:
+    if piece["one"] == r"\d":
+        return ord("0"), ord("9")
+    if piece["low"] is not None:
+        return ord(piece["low"]), ord(piece["high"])
+    return ord(piece["one"][-1]), ord(piece["one"][-1])
+
+
+def _within(words: Words, ranges: tuple[tuple[int, int], ...]) -> Mask:
+    """Words whose every byte lies in its range; bytes behind the last range must be zero.
+
+    With its high bit set no byte borrows from its neighbour: all eight are compared at once.
+    """
+    low = _U(sum(a << (8 * n) for n, (a, _) in enumerate(ranges)))
+    high = _U(sum(b << (8 * n) for n, (_, b) in enumerate(ranges)))
+    above = (words | _HIGH) - low
+    below = (high | _HIGH) - words
+    return np.asarray((above & below & _HIGH == _HIGH) & (words & _HIGH == 0), dtype=np.bool_)
+
+
+@lru_cache(maxsize=1)
+def _days() -> Any:
+    """Days since 1970 by (year, month, day), and the least number where there is no such day."""
+    table = np.full((_YEARS, 16, 32), np.iinfo(np.int32).min, dtype=np.int32)
+    first = date(_FIRST_YEAR, 1, 1)
+    for ordinal in range(first.toordinal(), date(_FIRST_YEAR + _YEARS, 1, 1).toordinal()):
+        day = date.fromordinal(ordinal)
+        table[day.year - _FIRST_YEAR, day.month, day.day] = ordinal - date(1970, 1, 1).toordinal()
+    return table.reshape(-1)
+
+
+@dataclass(frozen=True, slots=True)
+class DateForm:
+    """Dates as one declared format writes them, from 1900 to 2099."""
+
+    form: FixedForm
+    year: int
+    month: int
+    day: int
+
+    @classmethod
+    def of_format(cls, text: str) -> DateForm | None:
+        """``DD.MM.YYYY`` and the like; None for a format with a time or another alphabet."""
+        if not WORD <= len(text) <= 2 * WORD or not text.isascii() or re.search("[hms]", text):
+            return None
+        ranges = tuple((48, 57) if c in "YMD" else (ord(c), ord(c)) for c in text)
+        return cls(FixedForm(ranges), text.index("YYYY"), text.index("MM"), text.index("DD"))
+
+    def read(self, cells: CellBytes, position: int) -> tuple[Mask, Any]:
+        """The cells that are dates written so, and their days since 1970."""
+        size = len(self.form.ranges)
+        front = cells.first_word(position)
+        back = front if size == WORD else cells.word_at(position, size - WORD)
+        good = (cells.lengths(position) == size) & _within(front, self.form.ranges[:WORD])
+        if size > WORD:
+            good &= _within(back, self.form.ranges[-WORD:])
+
+        def number(place: int, digits: int) -> Any:
+            total = None
+            for each in range(place, place + digits):
+                word, shift = (front, each) if each < WORD else (back, each - (size - WORD))
+                digit = ((word >> _U(8 * shift)) & _U(15)).astype(np.int32)
+                total = digit if total is None else total * 10 + digit
+            return total
+
+        year = number(self.year, 4) - _FIRST_YEAR
+        month, day = number(self.month, 2), number(self.day, 2)
+        good &= (year >= 0) & (year < _YEARS) & (month <= 12) & (day <= 31)
+        days = _days()[np.where(good, (year * 16 + month) * 32 + day, 0)]
+        good &= days != np.iinfo(np.int32).min
+        return np.asarray(good, dtype=np.bool_), days
+
+
+@dataclass(frozen=True, slots=True)
+class NumberForm:
+    """Numbers without sign and grouping: digits, and up to ``scale`` of them behind the point."""
+
+    point: str
+    scale: int
+    max_digits: int
+
+    def read(self, cells: CellBytes, position: int) -> tuple[Mask, Any]:
+        """The cells that are numbers written so, and their values times ten to the scale."""
+        lengths = cells.lengths(position)
+        high, low = cells.last_words(position)
+        # Scaled, the value must stay within the digits that a decimal of a profile may have.
+        good = (lengths > 0) & (lengths <= self.max_digits - self.scale)
+        factor = np.full(len(lengths), 10**self.scale, dtype=np.int64)
+        pointed = np.zeros(len(lengths), dtype=bool)
+        for digits in range(1, min(self.scale, WORD - 2) + 1):
+            here = ((low >> _U(8 * (WORD - 1 - digits))) & _U(255)) == ord(self.point)
+            here &= ~pointed & (lengths > digits + 1)
+            if not here.any():
+                continue
+            pointed |= here
+            behind = _U(((1 << (8 * digits)) - 1) << (8 * (WORD - digits)))
+            before = _U((1 << (8 * (WORD - 1 - digits))) - 1)
+            joined = (low & behind) | ((low & before) << _U(8)) | (high >> _U(56))
+            low, high = np.where(here, joined, low), np.where(here, high << _U(8), high)
+            factor[here] = 10 ** (self.scale - digits)
+        size = lengths - pointed
+        good &= _digits(low, size)
+        value = _read_digits(low)
+        if high.any():
+            good &= _digits(high, size - WORD)
+            value = value + _read_digits(high) * 10**WORD
+        return np.asarray(good, dtype=np.bool_), value * factor
+
+
+def _digits(words: Words, size: Any) -> Mask:
+    """Right-aligned words that are digits in their last ``size`` bytes, and zero before."""
+    blank = _BEFORE[np.clip(WORD - size, 0, WORD)]
+    filled = words | (blank & _ZEROS)
+    above = (filled | _HIGH) - _ZEROS
+    below = (_NINES | _HIGH) - filled
+    return np.asarray((above & below & _HIGH == _HIGH) & (words & _HIGH == 0), dtype=np.bool_)
+
+
+_BEFORE = np.array([(1 << (8 * n)) - 1 for n in range(WORD + 1)], dtype=np.uint64)
+
+
+def _read_digits(words: Words) -> Any:
+    """The number in eight digits, the first one lowest; zero bytes count as the digit 0.
+
+    Pairs, then fours, then all: three multiplications for eight digits (SWAR).
+    """
+    x = words & _U(0x0F0F0F0F0F0F0F0F)
+    x = (x * _U(10)) + (x >> _U(8))
+    pairs = _U(0x000000FF000000FF)
+    first = (x & pairs) * _U(0x000F424000000064)
+    second = ((x >> _U(16)) & pairs) * _U(0x0000271000000001)
+    return ((first + second) >> _U(32)).astype(np.int64)
