@@ -157,6 +157,7 @@ def test_first_visible_sheet_with_cells_is_read_and_said() -> None:
         hidden.write_string(0, 0, "no")
         book.add_worksheet("Empty").activate()
         book.add_worksheet("Data").write_string(0, 0, "yes")
+        book.add_worksheet("Later").write_string(0, 0, "no")
         hidden.hide()
 
     sheet = read_file(workbook(fill))

@@ -26,9 +26,12 @@ class CellKind(IntEnum):
 
 FIRST_LINE = "first_line"
 LAST_LINE = "last_line"
-START = "start"
-END = "end"
+START = "start_byte"
+END = "end_byte"
 """Byte offsets of a text record in the decoded content (UTF-8), without its line end."""
+
+HIDDEN = "row_hidden"
+"""Whether a worksheet's row is hidden; the column is there when any row of the sheet is."""
 
 INVISIBLE = "\u00a0\u200b\u200c\u200d\u2060\ufeff \t\r\n\v\f\u2007\u202f"
 """Characters that make a cell look empty."""
@@ -107,8 +110,9 @@ class Batch:
     """Rows of a sheet in file order.
 
     ``frame`` has ``first_line`` and ``last_line`` (1-based physical lines, or worksheet rows),
-    ``t0 … tN`` (texts, null where a row was too short), for text files ``start`` and ``end``, for
-    workbooks ``k0 … kN``. ``notes`` are the flaws that the reader met in these rows.
+    ``t0 … tN`` (texts, null where a row was too short), for text files ``start_byte`` and
+    ``end_byte``, for workbooks ``k0 … kN`` and, where rows are hidden, ``row_hidden``. ``notes``
+    are the flaws that the reader met in these rows.
     """
 
     frame: pl.DataFrame

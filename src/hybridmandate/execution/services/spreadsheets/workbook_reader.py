@@ -1,254 +1,249 @@
-"""Reading workbooks: values by calamine, and from the package itself what calamine leaves out.
+"""Reading workbooks: values by calamine, and from the file itself what calamine leaves out.
 
-Calamine gives values, dates (also 1904-based ones) and positions, but turns error cells into empty
-ones and cannot say that a formula has no stored value; both are looked up in the sheet's XML.
+Every limit is checked on the file before calamine sees it, because it makes room for the whole
+rectangle around the filled cells of a sheet.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
-import re
-import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
 import python_calamine as calamine
-from lxml import etree
 
+from hybridmandate.execution.services.spreadsheets.ods_marks import read_ods_marks
+from hybridmandate.execution.services.spreadsheets.ole_file import OLE_MARK
+from hybridmandate.execution.services.spreadsheets.sheet_marks import (
+    MAX_CELLS,
+    Area,
+    BookMarks,
+    DefinedTable,
+    SheetMarks,
+)
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
+    HIDDEN,
     LAST_LINE,
-    CellKind,
     Decision,
     Sheet,
     Unreadable,
     kind_column,
     text_column,
+    visible,
 )
+from hybridmandate.execution.services.spreadsheets.workbook_cells import check_dates, sheet_frame
+from hybridmandate.execution.services.spreadsheets.workbook_package import WorkbookPackage
+from hybridmandate.execution.services.spreadsheets.xls_marks import read_xls_marks
+from hybridmandate.execution.services.spreadsheets.xlsb_marks import read_xlsb_marks
+from hybridmandate.execution.services.spreadsheets.xlsx_marks import read_xlsx_marks
 
-MAX_UNPACKED = 256 * 1024 * 1024
-MAX_RATIO = 200
-MAX_ENTRIES = 5_000
-MAX_CELLS = 20_000_000
-
-_OLE = bytes.fromhex("D0CF11E0A1B11AE1")
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-_REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
-_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-
-
-@dataclass(frozen=True, slots=True)
-class SheetMarks:
-    """Cells that calamine cannot tell apart from empty ones: (row, column), 0-based."""
-
-    errors: dict[tuple[int, int], str]
-    uncalculated: frozenset[tuple[int, int]]
+MAX_FILE = 256 * 1024 * 1024
 
 
 def looks_like_workbook(content: bytes) -> bool:
     """Whether the content begins like a zip package or an OLE file."""
-    return content[:4] == b"PK\x03\x04" or content.startswith(_OLE)
+    return content[:4] == b"PK\x03\x04" or content.startswith(OLE_MARK)
 
 
-def read_workbook(content: bytes, wanted: str | None = None) -> Sheet:
-    """Read the wanted sheet, or the first visible one that holds anything.
+@dataclass(frozen=True, slots=True)
+class SheetView:
+    """A sheet of a workbook, or one of its defined tables: something that may be the table."""
 
-    :raises Unreadable: for encrypted, oversize, broken or empty workbooks.
+    name: str
+    sheet: Sheet
+    tables: tuple[DefinedTable, ...] = ()
+
+
+class Workbook:
+    """A workbook that kept its limits; sheets are read when they are asked for."""
+
+    def __init__(self, content: bytes) -> None:
+        """:raises Unreadable: for encrypted, oversize and broken workbooks."""
+        if len(content) > MAX_FILE:
+            raise Unreadable("file.too_large", f"a workbook may have {MAX_FILE} bytes")
+        self.marks = _book_marks(content)
+        self._cells_left = MAX_CELLS
+        with _typed():
+            self._values = calamine.load_workbook(io.BytesIO(content))
+
+    def notes(self) -> list[Decision]:
+        """What the whole workbook has that a reader should know."""
+        marks = self.marks
+        found = []
+        if marks.macros:
+            message = "the workbook holds macros; they are not run"
+            found.append(Decision.of("book.macros", message, []))
+        if marks.external_links:
+            message = "the workbook links to other files; they are not opened"
+            found.append(Decision.of("book.external_links", message, []))
+        if marks.hidden:
+            hidden = sorted(marks.hidden)
+            found.append(Decision.of("sheet.hidden", f"hidden sheets left out: {hidden}", []))
+        if marks.uses_1904:
+            message = "the workbook counts dates from 1904"
+            found.append(Decision.of("dates.1904", message, []))
+        return found
+
+    def view(self, name: str) -> SheetView | None:
+        """A sheet as it stands; None when it holds nothing.
+
+        :raises Unreadable: beyond the limits, or when the sheet is broken.
+        """
+        marks = self.marks.marks(name)
+        self._cells_left -= marks.height * marks.width
+        if self._cells_left < 0:
+            raise Unreadable("file.too_many_cells", f"the sheets span more than {MAX_CELLS} cells")
+        with _typed():
+            read = self._values.get_sheet_by_name(name)
+            frame, width = sheet_frame(_from_the_corner(read), marks)
+        if not _filled(frame, width):
+            return None
+        check_dates(frame, marks, uses_1904=self.marks.uses_1904)
+        return SheetView(name, self._sheet(name, frame, width, marks), tuple(marks.tables))
+
+    def _sheet(self, name: str, frame: pl.DataFrame, width: int, marks: SheetMarks) -> Sheet:
+        notes = []
+        hidden = [column for column in sorted(marks.hidden_columns) if column < width]
+        if hidden:
+            shown = ", ".join(_letters(column) for column in hidden[:20])
+            message = f"hidden columns were read like the others: {shown}"
+            notes.append(Decision.of("columns.hidden", message, []))
+        return Sheet(
+            frame=frame,
+            width=width,
+            has_kinds=True,
+            source={
+                "format": self.marks.kind,
+                "sheet": name,
+                "dates": "1904" if self.marks.uses_1904 else "1900",
+            },
+            notes=tuple(notes),
+            merged=tuple(marks.merged[:10_000]),
+        )
+
+
+def part_of_sheet(view: SheetView, table: DefinedTable) -> Sheet:
+    """A defined table alone: its rows with their numbers, its columns from the left.
+
+    What stands outside of it and the totals row that it declares are left out and said.
     """
-    if content.startswith(_OLE) and _ENCRYPTED in content:
-        raise Unreadable("file.encrypted", "the workbook is protected by a password")
-    notes: list[Decision] = []
-    package = _open_package(content) if content[:4] == b"PK\x03\x04" else None
-    if package is not None:
-        notes += _dangers(package)
-    try:
-        workbook = calamine.load_workbook(io.BytesIO(content))
-    except Exception as error:  # calamine raises its own and plain errors for broken files
-        raise Unreadable("file.broken_workbook", f"the workbook cannot be read: {error}") from None
-    visible = [
-        s for s in workbook.sheets_metadata if s.visible == calamine.SheetVisibleEnum.Visible
-    ]
-    hidden = [s.name for s in workbook.sheets_metadata if s not in visible]
-    if hidden:
-        notes.append(Decision.of("sheet.hidden", f"hidden sheets left out: {hidden}", []))
-    if wanted is not None and wanted not in [s.name for s in workbook.sheets_metadata]:
-        raise Unreadable("sheet.missing", f"the workbook has no sheet '{wanted}'")
-    for each in workbook.sheets_metadata if wanted is not None else visible:
-        if wanted not in (None, each.name):
-            continue
-        if each.typ != calamine.SheetTypeEnum.WorkSheet:
-            continue
-        sheet = workbook.get_sheet_by_name(each.name)
-        _check_size(sheet)
-        rows = sheet.to_python(skip_empty_area=False)
-        marks = _marks(package, each.name) if package is not None else SheetMarks({}, frozenset())
-        if marks.errors or any(cell not in ("", None) for row in rows for cell in row):
-            others = [s.name for s in visible if s.name != each.name]
-            if others:
-                notes.append(Decision.of("sheet.chosen", f"read '{each.name}', not {others}", []))
-            return _sheet(each.name, rows, marks, notes, _uses_1904(package))
-    raise Unreadable("file.empty", "the workbook holds no visible sheet with cells")
-
-
-def _open_package(content: bytes) -> zipfile.ZipFile:
-    try:
-        package = zipfile.ZipFile(io.BytesIO(content))
-    except zipfile.BadZipFile as error:
-        raise Unreadable("file.broken_workbook", f"the package is broken: {error}") from None
-    entries = package.infolist()
-    unpacked = sum(entry.file_size for entry in entries)
-    packed = max(1, sum(entry.compress_size for entry in entries))
-    if len(entries) > MAX_ENTRIES or unpacked > MAX_UNPACKED or unpacked / packed > MAX_RATIO:
-        raise Unreadable(
-            "file.zip_bomb",
-            f"the package unpacks to {unpacked} bytes in {len(entries)} parts "
-            f"({unpacked // packed} times its size): more than a spreadsheet needs",
-        )
-    return package
-
-
-def _dangers(package: zipfile.ZipFile) -> list[Decision]:
-    """Macros and links to other workbooks: reported, never run or followed."""
-    names = package.namelist()
-    found = []
-    if any(name.lower().endswith("vbaproject.bin") for name in names):
-        found.append(Decision.of("book.macros", "the workbook holds macros; they are not run", []))
-    if any(name.startswith("xl/externalLinks/") for name in names):
-        message = "the workbook links to other files; they are not opened"
-        found.append(Decision.of("book.external_links", message, []))
-    return found
-
-
-def _check_size(sheet: calamine.CalamineSheet) -> None:
-    if sheet.total_height * sheet.total_width > MAX_CELLS:
-        raise Unreadable(
-            "file.too_many_cells",
-            f"sheet '{sheet.name}' spans {sheet.total_height} rows and {sheet.total_width} columns",
-        )
-
-
-def _uses_1904(package: zipfile.ZipFile | None) -> bool:
-    root = _part(package, "xl/workbook.xml")
-    properties = root.find(f"{_MAIN}workbookPr") if root is not None else None
-    return properties is not None and properties.get("date1904") in ("1", "true")
-
-
-def _marks(package: zipfile.ZipFile, sheet_name: str) -> SheetMarks:
-    errors: dict[tuple[int, int], str] = {}
-    uncalculated: set[tuple[int, int]] = set()
-    path = _sheet_path(package, sheet_name)
-    if path is None:
-        return SheetMarks({}, frozenset())
-    with package.open(path) as part:
-        for _, cell in etree.iterparse(part, tag=f"{_MAIN}c", **_SAFE):
-            place = _place(cell.get("r"))
-            value = cell.find(f"{_MAIN}v")
-            if place is not None and cell.get("t") == "e":
-                errors[place] = (value.text or "#ERROR") if value is not None else "#ERROR"
-            elif place is not None and cell.find(f"{_MAIN}f") is not None and _empty(value):
-                uncalculated.add(place)
-            cell.clear()
-    return SheetMarks(errors, frozenset(uncalculated))
-
-
-_SAFE: dict[str, Any] = {"resolve_entities": False, "no_network": True, "huge_tree": False}
-
-
-def _empty(value: Any) -> bool:
-    return value is None or not value.text
-
-
-def _part(package: zipfile.ZipFile | None, name: str) -> Any:
-    if package is None or name not in package.namelist():
-        return None
-    try:
-        return etree.fromstring(package.read(name), etree.XMLParser(**_SAFE))
-    except etree.XMLSyntaxError:
-        return None
-
-
-def _sheet_path(package: zipfile.ZipFile, sheet_name: str) -> str | None:
-    workbook = _part(package, "xl/workbook.xml")
-    relations = _part(package, "xl/_rels/workbook.xml.rels")
-    if workbook is None or relations is None:
-        return None
-    targets = {each.get("Id"): each.get("Target") for each in relations}
-    for sheet in workbook.iter(f"{_MAIN}sheet"):
-        if sheet.get("name") == sheet_name:
-            target = str(targets.get(sheet.get(_RELATION)) or "")
-            path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-            return path if path in package.namelist() else None
-    return None
-
-
-def _place(reference: str | None) -> tuple[int, int] | None:
-    match = _REFERENCE.fullmatch(reference or "")
-    if match is None:
-        return None
-    column = 0
-    for letter in match[1]:
-        column = column * 26 + ord(letter) - 64
-    return int(match[2]) - 1, column - 1
-
-
-def _sheet(
-    name: str,
-    rows: list[list[Any]],
-    marks: SheetMarks,
-    notes: list[Decision],
-    uses_1904: bool,
-) -> Sheet:
-    places = [*marks.errors, *marks.uncalculated]
-    height = max([len(rows), *(row + 1 for row, _ in places)])
-    width = max([max(map(len, rows), default=0), *(column + 1 for _, column in places)])
-    texts: list[list[str | None]] = [[] for _ in range(width)]
-    kinds: list[list[int]] = [[] for _ in range(width)]
-    for row in range(height):
-        cells = rows[row] if row < len(rows) else []
-        for column in range(width):
-            value = cells[column] if column < len(cells) else ""
-            text, kind = _cell(value, (row, column), marks)
-            texts[column].append(text)
-            kinds[column].append(kind)
-    lines = list(range(1, height + 1))
-    columns: dict[str, pl.Series] = {
-        FIRST_LINE: pl.Series(FIRST_LINE, lines, dtype=pl.Int64),
-        LAST_LINE: pl.Series(LAST_LINE, lines, dtype=pl.Int64),
-    }
-    for position in range(width):
-        for key, values, dtype in (
-            (text_column(position), texts[position], pl.String),
-            (kind_column(position), kinds[position], pl.UInt8),
-        ):
-            columns[key] = pl.Series(key, values, dtype=dtype)
-    if uses_1904:
-        notes.append(Decision.of("dates.1904", "the workbook counts dates from 1904", []))
+    sheet, (top, left, bottom, right) = view.sheet, table.area
+    last = bottom - table.totals
+    names = {}
+    for position in range(left, min(right + 1, sheet.width)):
+        names[text_column(position)] = text_column(position - left)
+        names[kind_column(position)] = kind_column(position - left)
+    own = [name for name in (FIRST_LINE, LAST_LINE, HIDDEN) if name in sheet.frame.columns]
+    frame = sheet.frame.slice(top, last - top + 1).select([*own, *names]).rename(names)
+    message = f"read the defined table '{table.name}'; cells outside of it were left out"
+    notes = [Decision.of("table.defined", message, _lines_outside(sheet, table.area))]
+    if table.totals:
+        lines = list(range(last + 2, bottom + 2))
+        notes.append(Decision.of("rows.total", "the totals row that the table declares", lines))
+    merged = tuple(
+        (a - top, b - left, c - top, d - left)
+        for a, b, c, d in sheet.merged
+        if top <= a and c <= last and left <= b and d <= right
+    )
     return Sheet(
-        frame=pl.DataFrame(columns),
-        width=width,
+        frame=frame,
+        width=min(right + 1, sheet.width) - left,
         has_kinds=True,
-        source={"format": "workbook", "sheet": name, "dates": "1904" if uses_1904 else "1900"},
-        notes=tuple(notes),
+        source={**sheet.source, "table": table.name},
+        notes=(*sheet.notes, *notes),
+        merged=merged,
     )
 
 
-def _cell(value: Any, place: tuple[int, int], marks: SheetMarks) -> tuple[str | None, CellKind]:
-    if place in marks.errors:
-        return marks.errors[place], CellKind.ERROR
-    if place in marks.uncalculated:
-        return None, CellKind.UNCALCULATED
-    if isinstance(value, bool):
-        return ("true" if value else "false"), CellKind.BOOLEAN
-    if isinstance(value, int | float):
-        return format(value, ".15g") if isinstance(value, float) else str(value), CellKind.NUMBER
-    if isinstance(value, datetime):
-        midnight = value.time() == time()
-        return value.date().isoformat() if midnight else value.isoformat(), CellKind.DATE
-    if isinstance(value, date | time):
-        return value.isoformat(), CellKind.DATE
-    if isinstance(value, timedelta):
-        return str(value), CellKind.TEXT
-    return (value or None), CellKind.TEXT
+def outgrown(view: SheetView, table: DefinedTable) -> bool:
+    """Whether rows go on directly below a defined table: then it does not hold all of them."""
+    _, left, bottom, right = table.area
+    if bottom + 1 >= view.sheet.height or table.totals:
+        return False
+    return any(visible(t) for t in view.sheet.texts(bottom + 1)[left : right + 1])
+
+
+def _lines_outside(sheet: Sheet, area: Area) -> list[int]:
+    top, left, bottom, right = area
+    inside = [text_column(p) for p in range(left, right + 1)]
+    every = [text_column(p) for p in range(sheet.width)]
+    beside = [name for name in every if name not in inside]
+    rows = pl.int_range(0, sheet.height, eager=True)
+    within = rows.is_between(top, bottom)
+    there = _any_visible(sheet.frame, every) & ~within | _any_visible(sheet.frame, beside) & within
+    return [int(line) for line in sheet.frame[FIRST_LINE].filter(there)]
+
+
+def _any_visible(frame: pl.DataFrame, names: list[str]) -> pl.Series:
+    if not names:
+        return pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True)
+    return frame.select(pl.any_horizontal(pl.col(n).fill_null("") != "" for n in names)).to_series()
+
+
+def _book_marks(content: bytes) -> BookMarks:
+    if content.startswith(OLE_MARK):
+        return read_xls_marks(content)
+    package = WorkbookPackage(content)
+    readers: dict[str, Callable[[WorkbookPackage], BookMarks]] = {
+        "xl/workbook.bin": read_xlsb_marks,
+        "content.xml": read_ods_marks,
+        "[Content_Types].xml": read_xlsx_marks,
+    }
+    for part, read in readers.items():
+        if package.has(part):
+            return read(package)
+    raise Unreadable("file.not_a_spreadsheet", "the package holds no workbook")
+
+
+@contextlib.contextmanager
+def _typed() -> Iterator[None]:
+    """Whatever calamine does with a broken file becomes one typed refusal.
+
+    A panic inside it is no ``Exception``, but ends nothing: the file is refused like a broken one.
+    """
+    try:
+        yield
+    except Unreadable:
+        raise
+    except Exception as error:
+        raise _broken(error) from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _broken(error) from None
+
+
+def _broken(error: BaseException) -> Unreadable:
+    message = f"the workbook cannot be read: {str(error)[:200]}"
+    return Unreadable("file.broken_workbook", message)
+
+
+def _from_the_corner(read: Any) -> Iterator[list[Any]]:
+    """Rows from the first column of the sheet on; calamine begins with the first filled one."""
+    if read.start is None:
+        return iter(())
+    before: list[Any] = [""] * read.start[1]
+    return ([*before, *row] for row in read.iter_rows()) if before else read.iter_rows()
+
+
+def _filled(frame: pl.DataFrame, width: int) -> bool:
+    if not frame.height:
+        return False
+    seen = [
+        ~frame[text_column(p)].is_null().all() or bool(frame[kind_column(p)].any())
+        for p in range(width)
+    ]
+    return any(seen)
+
+
+def _letters(column: int) -> str:
+    letters = ""
+    number = column + 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters

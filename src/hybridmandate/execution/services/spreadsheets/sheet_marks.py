@@ -1,0 +1,98 @@
+"""What a workbook says beside its values: errors, formulas without a value, what is hidden.
+
+Calamine gives values, dates and positions; error cells become empty ones there, and hidden rows
+look like others. Each format has a reader of marks of its own that fills these two classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hybridmandate.execution.services.spreadsheets.table import Unreadable
+
+MAX_ROWS = 1_048_576
+MAX_CELLS = 20_000_000
+"""Cells in the rectangle around all filled cells of a sheet: what calamine makes room for."""
+MAX_SHEETS = 1_000
+MAX_MARKS = 2_000_000
+MAX_SERIALS = 20
+
+Area = tuple[int, int, int, int]
+"""First row, first column, last row, last column; 0-based, inclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class DefinedTable:
+    """A table that the workbook itself declares; ``totals`` are its totals rows at the end."""
+
+    name: str
+    area: Area
+    totals: int = 0
+
+
+@dataclass(slots=True)
+class SheetMarks:
+    """Marks of one sheet; all positions are 0-based.
+
+    ``serials`` are stored numbers of the first cells, to check how calamine dated them;
+    ``height`` and ``width`` reach the last cell that holds anything.
+    """
+
+    errors: dict[tuple[int, int], str] = field(default_factory=dict)
+    uncalculated: set[tuple[int, int]] = field(default_factory=set)
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
+    merged: list[Area] = field(default_factory=list)
+    tables: list[DefinedTable] = field(default_factory=list)
+    serials: dict[tuple[int, int], float] = field(default_factory=dict)
+    height: int = 0
+    width: int = 0
+
+    def reach(self, row: int, column: int) -> None:
+        """Note a filled cell. :raises Unreadable: when the sheet grows beyond the limit."""
+        if row < self.height and column < self.width:
+            return
+        self.height = max(self.height, row + 1)
+        self.width = max(self.width, column + 1)
+        if self.height > MAX_ROWS or self.height * self.width > MAX_CELLS:
+            raise Unreadable(
+                "file.too_many_cells",
+                f"the sheet spans {self.height} rows and {self.width} columns",
+            )
+        if len(self.errors) + len(self.uncalculated) > MAX_MARKS:
+            raise Unreadable("file.too_many_cells", f"more than {MAX_MARKS} cells are errors")
+
+    def hide_rows(self, first: int, last: int) -> None:
+        """Note hidden rows, within the rows that a sheet can have."""
+        self.hidden_rows.update(range(first, min(last + 1, MAX_ROWS)))
+
+    def hide_columns(self, first: int, last: int) -> None:
+        """Note hidden columns, within those that a sheet can have."""
+        self.hidden_columns.update(range(first, min(last + 1, 16_384)))
+
+
+@dataclass(frozen=True, slots=True)
+class BookMarks:
+    """Marks of a whole workbook.
+
+    ``sheets`` are names of worksheets in their order, ``hidden`` those of them that are not shown;
+    ``marks`` reads one sheet. ``unknown`` says what this format keeps from us, for people.
+    """
+
+    kind: str
+    sheets: tuple[str, ...]
+    hidden: frozenset[str]
+    uses_1904: bool
+    macros: bool
+    external_links: bool
+    marks: Callable[[str], SheetMarks]
+    unknown: str | None = None
+
+
+def check_sheet_count(count: int) -> None:
+    """:raises Unreadable: for more sheets than a person sends."""
+    if count > MAX_SHEETS:
+        raise Unreadable(
+            "file.too_many_sheets", f"the workbook has {count} sheets; {MAX_SHEETS} may be read"
+        )
