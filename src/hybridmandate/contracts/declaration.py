@@ -20,6 +20,7 @@ from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_typ
 from pydantic import BaseModel
 
 from hybridmandate.contracts.call import Call, Download, Upload
+from hybridmandate.contracts.lifecycle import Lifecycle
 from hybridmandate.contracts.outcome import ContractRef, RowError, Status, Versions
 from hybridmandate.contracts.quantities import parse_duration, parse_size
 
@@ -114,6 +115,16 @@ class Operation:
     replay: bool
     deprecated: date | None = None
     sunset: date | None = None
+    successor: int | None = None
+    """The major version that replaces a deprecated one."""
+
+    @property
+    def lifecycle(self) -> Lifecycle | None:
+        """When the version ends, and the gateway's path of its successor."""
+        if self.deprecated is None:
+            return None
+        path = f"/exec/operations/{self.ref.operation}/v{self.successor}"
+        return Lifecycle(self.deprecated, self.sunset, path if self.successor else None)
 
     @property
     def path(self) -> str:
@@ -141,11 +152,14 @@ def operation(
     replay: bool = True,
     deprecated: date | None = None,
     sunset: date | None = None,
+    successor: int | None = None,
 ) -> Callable[[F], F]:
     """Declare an async function ``(request, call)`` as an operation.
 
     The request is a pydantic model or :class:`Upload`; the return annotation a pydantic model,
     ``Answer[model]`` or :class:`Download`. The docstring's first line becomes the summary.
+    ``deprecated`` and ``sunset`` are the days from which the version is announced to end and from
+    which it is refused, ``successor`` the version to use instead.
     ``replay=False`` is for pure reads whose answer need not be kept for idempotency.
 
     :raises TypeError: when the function does not have that form.
@@ -161,6 +175,8 @@ def operation(
         raise ValueError(f"modes of '{name}': one or both of sync, job")
     if sunset is not None and (deprecated is None or sunset < deprecated):
         raise ValueError(f"'{name}': a sunset date needs an earlier deprecation date")
+    if successor is not None and (deprecated is None or successor <= version):
+        raise ValueError(f"'{name}': a successor is a later version of a deprecated one")
 
     def declare(function: F) -> F:
         request, response = _shapes(name, function)
@@ -187,6 +203,7 @@ def operation(
             replay=replay and response is not None,
             deprecated=deprecated,
             sunset=sunset,
+            successor=successor,
         )
         setattr(function, _ATTRIBUTE, declared)
         return function

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from hybridmandate.contracts.declaration import Operation
 from hybridmandate.contracts.failures import FAILURES, FailureRule, FailureType, Retry
 from hybridmandate.contracts.json_schema import Side, component_schemas
+from hybridmandate.contracts.lifecycle import DEPRECATED, SUCCESSOR, SUNSET
 from hybridmandate.contracts.outcome import Outcome
 from hybridmandate.contracts.registry import Registry
 
@@ -92,11 +93,14 @@ def _operation(
             "replaySeconds": operation.limits.replay_seconds,
         },
     }
-    if operation.deprecated is not None:
+    lifecycle = operation.lifecycle
+    if lifecycle is not None:
         document["deprecated"] = True
-        document["x-mandate-deprecated"] = operation.deprecated.isoformat()
-    if operation.sunset is not None:
-        document["x-mandate-sunset"] = operation.sunset.isoformat()
+        document[DEPRECATED] = lifecycle.deprecated.isoformat()
+        if lifecycle.sunset is not None:
+            document[SUNSET] = lifecycle.sunset.isoformat()
+        if lifecycle.successor is not None:
+            document[SUCCESSOR] = lifecycle.successor
     return document
 
 

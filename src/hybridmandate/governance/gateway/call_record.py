@@ -33,6 +33,10 @@ def call_record(
         "operation": operation.id if operation is not None else None,
         "backend": exchange.backend_called,
     }
+    if exchange.api.version:
+        detail["version"] = exchange.api.version
+    if exchange.product is not None:
+        detail["product"] = exchange.product.id
     if exchange.answered_by:
         detail["refusedBy"] = exchange.answered_by
     elif status >= 400:

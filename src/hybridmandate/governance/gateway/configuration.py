@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
+
+from hybridmandate.contracts.lifecycle import Lifecycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,35 @@ class OperationEntry:
     parameters: tuple[Mapping[str, Any], ...] = ()
     responses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     samples: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    lifecycle: Lifecycle | None = None
+
+
+class VersioningScheme(StrEnum):
+    """Where a request of a version set says which version it wants (API versions page)."""
+
+    SEGMENT = "Segment"
+    HEADER = "Header"
+    QUERY = "Query"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSet:
+    """Versions of one API below one path; ``parameter`` names the header or query parameter."""
+
+    id: str
+    name: str
+    scheme: VersioningScheme
+    parameter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiEntry:
-    """One API: its path below the gateway, its back end, its operations and policy."""
+    """One API: its path below the gateway, its back end, its operations and policy.
+
+    ``version_set`` is the id of the set that ``version`` belongs to; the version without a name is
+    the set's original. A ``revision`` that is not ``current`` answers only when it is asked for
+    by number (``path;rev=2``). ``file`` is where it was read from, for findings.
+    """
 
     id: str
     name: str
@@ -50,28 +77,54 @@ class ApiEntry:
     subscription_key_header: str = "Ocp-Apim-Subscription-Key"
     subscription_key_query: str = "subscription-key"
     revision: str = "1"
+    current: bool = True
     version: str | None = None
+    version_set: str | None = None
+    file: str = "apiInformation.json"
 
 
 @dataclass(frozen=True, slots=True)
 class ProductEntry:
-    """A product: the APIs that a subscription to it opens."""
+    """A product: the APIs that a subscription to it opens.
+
+    Without ``subscription_required`` it is open: its policies stand for calls without a key too.
+    With ``approval_required`` a subscription opens nothing until somebody has made it active.
+    """
 
     id: str
     name: str
     apis: frozenset[str]
     policy: Document | None = None
     subscription_required: bool = True
+    approval_required: bool = False
+    file: str = "productInformation.json"
+
+
+class SubscriptionState(StrEnum):
+    """States of a subscription (subscriptions page); only an active one opens anything."""
+
+    SUBMITTED = "submitted"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription and its keys; ``product`` is a product id, None for all APIs."""
+    """A subscription and its keys.
+
+    ``product`` is the id of the product that it opens, ``api`` that of the one API; neither: all.
+    """
 
     id: str
     name: str
     keys: tuple[str, ...]
     product: str | None = None
+    api: str | None = None
+    state: SubscriptionState = SubscriptionState.ACTIVE
+    file: str = "subscriptionInformation.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +152,7 @@ class Configuration:
     """Everything that the gateway runs. Compiled once by ``compile_gateway``."""
 
     apis: tuple[ApiEntry, ...]
+    version_sets: tuple[VersionSet, ...] = ()
     global_policy: Document | None = None
     fragments: Mapping[str, Document] = field(default_factory=dict)
     named_values: Mapping[str, str] = field(default_factory=dict)

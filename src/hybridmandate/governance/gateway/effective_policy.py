@@ -8,6 +8,7 @@ from hybridmandate.governance.gateway.configuration import Configuration, Docume
 from hybridmandate.governance.gateway.document import Element, parse_document
 from hybridmandate.governance.gateway.preparation import DEFAULT_GLOBAL_POLICY
 from hybridmandate.governance.gateway.registry import Section
+from hybridmandate.governance.gateway.retirement import retirement_document
 
 
 def effective_policy(configuration: Configuration, api: str, operation: str | None) -> str:
@@ -30,6 +31,7 @@ def effective_policy(configuration: Configuration, api: str, operation: str | No
         if found is None:
             names = ", ".join(each.id for each in entry.operations)
             raise KeyError(f"API '{api}' has no operation '{operation}': {names}")
+        scopes.append(("operation", retirement_document(found)))
         scopes.append(("operation", found.policy))
     parsed = [
         (scope, parse_document(document.text, document.file))

@@ -14,7 +14,8 @@ from hybridmandate.governance.gateway.configuration import (
     ProductEntry,
     Subscription,
 )
-from hybridmandate.governance.gateway.errors import PolicyDocumentError, PolicyError
+from hybridmandate.governance.gateway.errors import PolicyDocumentError
+from hybridmandate.governance.gateway.messages import Request
 from hybridmandate.governance.gateway.pipeline import Pipeline
 from hybridmandate.governance.gateway.preparation import (
     DEFAULT_GLOBAL_POLICY,
@@ -23,8 +24,11 @@ from hybridmandate.governance.gateway.preparation import (
     inherit,
     prepare_document,
 )
-from hybridmandate.governance.gateway.routing import ApiTable, OperationTable
+from hybridmandate.governance.gateway.products import Products
+from hybridmandate.governance.gateway.retirement import retirement_document
+from hybridmandate.governance.gateway.routing import OperationTable
 from hybridmandate.governance.gateway.transport import BaseUrl, parse_base_url
+from hybridmandate.governance.gateway.version_sets import VersionedApis
 
 assert _policies.__all__, "importing the policies registers them"
 
@@ -56,54 +60,30 @@ class Gateway:
         prepared = prepare_document(document, "global", configuration)
         self._global = inherit(prepared, NOTHING)
         self.pipeline = Pipeline.of(self._global)
-        self._products = {each.id: each for each in configuration.products}
+        self._products = Products(configuration)
         self._product_sections: dict[str | None, Sections] = {None: self._global}
         for product in configuration.products:
             self._product_sections[product.id] = self._inherited(
                 product.policy, "product", self._global
             )
-        self._apis = ApiTable([(each.path, self._api(each)) for each in configuration.apis])
-        self._subscriptions = {
-            key: each for each in configuration.subscriptions for key in each.keys
-        }
+        self._apis = VersionedApis(
+            configuration, [(each, self._api(each)) for each in configuration.apis]
+        )
 
-    def find_api(self, path: str) -> tuple[ServedApi, str] | None:
-        """The API of a path and the rest below it."""
-        return self._apis.find(path)
+    def find_api(self, path: str, request: Request) -> tuple[ServedApi, str] | None:
+        """The API that a request means and the rest of the path below it."""
+        return self._apis.find(path, request)
 
     def subscribe(self, api: ApiEntry, key: str | None) -> Subscription | None:
-        """The subscription of a key for an API.
+        """The subscription of a key for an API; see :meth:`Products.subscribe`.
 
         :raises PolicyError: 401 when the API asks for one and the key is missing or opens nothing.
         """
-        found = self._subscriptions.get(key) if key else None
-        if found is not None and found.product is not None:
-            product = self._products.get(found.product)
-            if product is None or api.id not in product.apis:
-                found = None
-        if found is not None or not api.subscription_required:
-            return found
-        if not key:
-            raise PolicyError(
-                401,
-                "SubscriptionKeyNotFound",
-                "Access denied due to missing subscription key. Make sure to include "
-                "subscription key when making requests to this API.",
-                source="authorization",
-            )
-        raise PolicyError(
-            401,
-            "SubscriptionKeyInvalid",
-            "Access denied due to invalid subscription key. Make sure to provide a valid key for "
-            "an active subscription.",
-            source="authorization",
-        )
+        return self._products.subscribe(api, key)
 
-    def product(self, subscription: Subscription | None) -> ProductEntry | None:
-        """The product of a subscription."""
-        if subscription is None or subscription.product is None:
-            return None
-        return self._products.get(subscription.product)
+    def product(self, api: ApiEntry, subscription: Subscription | None) -> ProductEntry | None:
+        """The product whose policies stand for a call."""
+        return self._products.product(api, subscription)
 
     def _inherited(self, document: Document | None, scope: str, parent: Sections) -> Sections:
         if document is None:
@@ -111,24 +91,26 @@ class Gateway:
         return inherit(prepare_document(document, scope, self.configuration), parent)
 
     def _api(self, api: ApiEntry) -> ServedApi:
-        products = [None, *(p.id for p in self.configuration.products if api.id in p.apis)]
+        products = [None, *self._products.of(api)]
         prepared = (
             None if api.policy is None else prepare_document(api.policy, "api", self.configuration)
         )
         sections = {each: inherit(prepared, self._product_sections[each]) for each in products}
         entries = []
         for operation in api.operations:
-            own = (
-                None
-                if operation.policy is None
-                else prepare_document(operation.policy, "operation", self.configuration)
-            )
-            pipelines = {each: Pipeline.of(inherit(own, sections[each])) for each in products}
+            pipelines = {
+                each: Pipeline.of(self._of_operation(operation, sections[each]))
+                for each in products
+            }
             served = ServedOperation(operation, pipelines)
             entries.append((operation.method, operation.url_template, served))
         return ServedApi(
             api, self._backend(api), OperationTable(entries), Pipeline.of(sections[None])
         )
+
+    def _of_operation(self, operation: OperationEntry, parent: Sections) -> Sections:
+        with_end = self._inherited(retirement_document(operation), "operation", parent)
+        return self._inherited(operation.policy, "operation", with_end)
 
     def _backend(self, api: ApiEntry) -> BaseUrl | None:
         if not api.service_url:
@@ -139,6 +121,4 @@ class Gateway:
         try:
             return parse_base_url(text)
         except ValueError as error:
-            raise PolicyDocumentError(
-                f"apis/{api.id}/apiInformation.json", 1, 1, f"serviceUrl: {error}"
-            ) from error
+            raise PolicyDocumentError(api.file, 1, 1, f"serviceUrl: {error}") from error

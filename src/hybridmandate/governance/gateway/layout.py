@@ -3,14 +3,18 @@
 Layout (github.com/Azure/apiops, folder SampleArtifacts; default folder names of the extractor):
 
     policy.xml                                        global scope
-    apis/<api>/apiInformation.json                    path, serviceUrl, displayName, …
+    apis/<api>/apiInformation.json                    path, apiVersion, apiVersionSetId …
+    apis/<api>;rev=<n>/…                              another revision of that API
+    version sets/<name>/versionSetInformation.json    version sets
     apis/<api>/specification.yaml | .json             OpenAPI 3 document: the operations
     apis/<api>/policy.xml                             API scope
     apis/<api>/operations/<operationId>/policy.xml    operation scope
     policy fragments/<name>/policy.xml                fragments
     named values/<name>/namedValueInformation.json    named values
     backends/<name>/backendInformation.json           back ends
-    products/<name>/productInformation.json, apis.json, policy.xml
+    products/<name>/productInformation.json, policy.xml
+    products/<name>/apis.json or apis/<api>/          the product's APIs (older and newer extractor)
+    subscriptions/<name>/subscriptionInformation.json scope, state and keys of subscriptions
     schemas/<name>/schemaInformation.json             schemas of validate-content
 
 Folders that stand for other resources (tags, loggers, diagnostics …) are only looked at for names.
@@ -21,8 +25,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -34,10 +39,16 @@ from hybridmandate.governance.gateway.configuration import (
     OperationEntry,
     ProductEntry,
     Subscription,
+    SubscriptionState,
+    VersioningScheme,
+    VersionSet,
 )
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
 from hybridmandate.governance.gateway.openapi_operations import operations_of
 
+E = TypeVar("E", bound=StrEnum)
+
+_WHOLE_NAMED_VALUE = re.compile(r"\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}")
 _ISO_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 
@@ -74,12 +85,16 @@ def load_layout(
         policy = _document(each / "policy.xml") or policy
     values.update(named_values or {})
     return Configuration(
-        apis=tuple(_api(path) for path in _folders(folder / "apis") if ";rev=" not in path.name),
+        apis=tuple(_api(path) for path in _folders(folder / "apis")),
+        version_sets=tuple(_version_set(path) for path in _folders(folder / "version sets")),
         global_policy=policy,
         fragments=fragments,
         named_values=values,
         products=tuple(_product(path) for path in _folders(folder / "products")),
-        subscriptions=subscriptions,
+        subscriptions=(
+            *(_subscription(path, values) for path in _folders(folder / "subscriptions")),
+            *subscriptions,
+        ),
         backends=backends,
         schemas=schemas,
         loggers=frozenset(loggers),
@@ -181,22 +196,107 @@ def _seconds(text: str | None) -> float:
     return days * 86400 + hours * 3600 + minutes * 60 + seconds
 
 
-def _product(path: Path) -> ProductEntry:
-    properties = _properties(path / "productInformation.json")
-    listed = path / "apis.json"
-    apis = json.loads(listed.read_text("utf-8-sig")) if listed.is_file() else []
-    return ProductEntry(
+def _version_set(path: Path) -> VersionSet:
+    file = path / "versionSetInformation.json"
+    properties = _properties(file)
+    scheme = _one_of(VersioningScheme, properties.get("versioningScheme"), file, "versioningScheme")
+    names = {
+        VersioningScheme.HEADER: "versionHeaderName",
+        VersioningScheme.QUERY: "versionQueryName",
+    }
+    return VersionSet(
         id=path.name,
         name=str(properties.get("displayName", path.name)),
-        apis=frozenset(str(each["name"]) for each in apis),
-        policy=_document(path / "policy.xml"),
-        subscription_required=bool(properties.get("subscriptionRequired", True)),
+        scheme=scheme,
+        parameter=str(properties.get(names.get(scheme, "")) or ""),
     )
 
 
+def _product(path: Path) -> ProductEntry:
+    file = path / "productInformation.json"
+    properties = _properties(file)
+    listed = path / "apis.json"
+    names = [each.name for each in _folders(path / "apis")]
+    if listed.is_file():
+        names += [str(each["name"]) for each in json.loads(listed.read_text("utf-8-sig"))]
+    required = bool(properties.get("subscriptionRequired", True))
+    approval = bool(properties.get("approvalRequired", False))
+    if approval and not required:
+        raise PolicyDocumentError(
+            str(file), 1, 1, "approvalRequired stands only beside subscriptionRequired"
+        )
+    return ProductEntry(
+        id=path.name,
+        name=str(properties.get("displayName", path.name)),
+        apis=frozenset(names),
+        policy=_document(path / "policy.xml"),
+        subscription_required=required,
+        approval_required=approval,
+        file=str(file),
+    )
+
+
+def _subscription(path: Path, named_values: Mapping[str, str]) -> Subscription:
+    """Keys are secrets: a file names the named values that hold them (``{{orders-key}}``)."""
+    file = path / "subscriptionInformation.json"
+    properties = _properties(file)
+    keys = [properties.get(each) for each in ("primaryKey", "secondaryKey")]
+    product, api = _subscription_scope(str(properties.get("scope", "")), file)
+    return Subscription(
+        id=path.name,
+        name=str(properties.get("displayName", path.name)),
+        keys=tuple(_secret(str(each), named_values, file) for each in keys if each),
+        product=product,
+        api=api,
+        state=_one_of(SubscriptionState, properties.get("state", "active"), file, "state"),
+        file=str(file),
+    )
+
+
+def _subscription_scope(scope: str, file: Path) -> tuple[str | None, str | None]:
+    kind, _, name = scope.strip("/").rpartition("/")
+    if scope.rstrip("/").endswith("/apis"):
+        return None, None
+    if kind.endswith("products"):
+        return name, None
+    if kind.endswith("apis"):
+        return None, name
+    raise PolicyDocumentError(
+        str(file), 1, 1, f"scope '{scope}': write /products/<name>, /apis/<name> or /apis"
+    )
+
+
+def _secret(text: str, named_values: Mapping[str, str], file: Path) -> str:
+    name = _WHOLE_NAMED_VALUE.fullmatch(text)
+    if name is None:
+        raise PolicyDocumentError(
+            str(file), 1, 1, "a key is no text for a repository: name the value that holds it"
+        )
+    if name[1] not in named_values:
+        raise PolicyDocumentError(str(file), 1, 1, f"no named value '{name[1]}'")
+    return named_values[name[1]]
+
+
+def _one_of(kind: type[E], value: Any, file: Path, name: str) -> E:
+    for each in kind:
+        if str(value).lower() == each.value.lower():
+            return each
+    known = ", ".join(each.value for each in kind)
+    raise PolicyDocumentError(str(file), 1, 1, f"{name} '{value}' is none of {known}")
+
+
 def _api(path: Path) -> ApiEntry:
-    properties = _properties(path / "apiInformation.json")
+    file = path / "apiInformation.json"
+    properties = _properties(file)
     names = properties.get("subscriptionKeyParameterNames") or {}
+    _, marked, number = path.name.partition(";rev=")
+    revision = str(properties.get("apiRevision", number or "1"))
+    if marked and revision != number:
+        raise PolicyDocumentError(
+            str(file), 1, 1, f"the folder is of revision {number}, apiRevision says {revision}"
+        )
+    # The set is named by its resource id, or by the extractor's short form of it.
+    version_set = str(properties.get("apiVersionSetId") or "").rstrip("/").rpartition("/")[2]
     return ApiEntry(
         id=path.name,
         name=str(properties.get("displayName", path.name)),
@@ -207,8 +307,11 @@ def _api(path: Path) -> ApiEntry:
         subscription_required=bool(properties.get("subscriptionRequired", False)),
         subscription_key_header=names.get("header", "Ocp-Apim-Subscription-Key"),
         subscription_key_query=names.get("query", "subscription-key"),
-        revision=str(properties.get("apiRevision", "1")),
-        version=properties.get("apiVersion"),
+        revision=revision,
+        current=bool(properties.get("isCurrent", not marked)),
+        version=properties.get("apiVersion") or None,
+        version_set=version_set or None,
+        file=str(file),
     )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hybridmandate.contracts.lifecycle import Lifecycle
 from hybridmandate.governance.gateway.configuration import Document, OperationEntry
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
 
@@ -52,9 +53,18 @@ def operations_of(
                         for status, response in (operation.get("responses") or {}).items()
                     },
                     samples=_samples(operation.get("responses") or {}, components),
+                    lifecycle=_lifecycle(operation, file),
                 )
             )
     return tuple(found)
+
+
+def _lifecycle(operation: Mapping[str, Any], file: str) -> Lifecycle | None:
+    try:
+        return Lifecycle.of_openapi(operation)
+    except ValueError as error:
+        reason = f"{operation['operationId']}: {error}"
+        raise PolicyDocumentError(file, 1, 1, reason) from error
 
 
 def _resolve(value: Any, components: Mapping[str, Any]) -> Any:

@@ -221,7 +221,7 @@ class GatewayApp:
                 most_bytes=self.settings.max_header_bytes,
                 most_count=self.settings.max_header_count,
             )
-            found = self.gateway.find_api(path)
+            found = self.gateway.find_api(path, request)
             if found is None:
                 raise _no_operation()
             api, rest = found
@@ -262,7 +262,7 @@ class GatewayApp:
         if exchange.preflight:
             return served.pipelines[None]
         exchange.subscription = self.gateway.subscribe(api.entry, key)
-        exchange.product = self.gateway.product(exchange.subscription)
+        exchange.product = self.gateway.product(api.entry, exchange.subscription)
         request.headers.remove(header)
         product = exchange.product.id if exchange.product is not None else None
         return served.pipelines[product]
