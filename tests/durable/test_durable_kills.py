@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hybridmandate.durable.database import open_engine
+from hybridmandate.durable.journal import StepJournal
 from hybridmandate.durable.runs import Runs
 
 WORKER = Path(__file__).with_name("durable_worker.py")
@@ -57,11 +58,12 @@ def _finished(url: str) -> set[str]:
     engine = open_engine(url)
     try:
         runs = Runs(engine, "kill-test")
+        journal = StepJournal(engine)
         return {
             f"{run.id} {name.removesuffix('#1')}"
             for run in runs.list(workflow=None, states=None, limit=100)
-            for name in runs.steps(run.id).values()
-            if not name.startswith(("now", "receive", "DBOS."))
+            for name in journal.read(run.id)
+            if not name.startswith(("now", "receive"))
         }
     finally:
         engine.dispose()

@@ -1,10 +1,10 @@
 """Durable work on DBOS 3.4: the engine behind :class:`hybridmandate.durable.port.Durable`.
 
-What DBOS does: keep runs, finished steps and messages in the database, refuse writes of an
-execution that no longer owns its run, and recover the runs of an executor. What is added here, and
-why, is in design.md section 8: payloads are compared when an id is started again, steps are known
-by name (:mod:`.steps`), waiting is one query for all (:mod:`.watch`), and a heartbeat hands a dead
-worker's work on (:mod:`.heartbeat`).
+What DBOS does: keep runs and messages in the database, say which execution owns a run, refuse what
+an execution that no longer owns it writes, and recover the runs of an executor. What is added
+here, and why, is in design.md section 8: payloads are compared when an id is started again, steps
+are known by name (:mod:`.steps`) and committed for many runs together (:mod:`.journal`), waiting is
+one query for all (:mod:`.watch`), and a heartbeat hands a dead worker's work on (:mod:`.heartbeat`).
 
 Everything is stored as JSON, never pickled: who can write the database must not be able to run
 code in the process.
@@ -33,9 +33,11 @@ from dbos import (
 )
 from dbos import _dbos as dbos_module
 from dbos import error as dbos_error
+from dbos._context import current_owner_xid
 
 from hybridmandate.durable.database import open_engine
 from hybridmandate.durable.heartbeat import Heartbeat
+from hybridmandate.durable.journal import StepJournal
 from hybridmandate.durable.port import (
     Json,
     PayloadConflict,
@@ -45,7 +47,7 @@ from hybridmandate.durable.port import (
     Workflow,
 )
 from hybridmandate.durable.runs import Runs
-from hybridmandate.durable.steps import StepContext, StepNumbers
+from hybridmandate.durable.steps import StepContext
 from hybridmandate.durable.watch import Watch
 
 MAX_RECOVERY_ATTEMPTS = 1000
@@ -85,6 +87,7 @@ class DbosDurable:
     ) -> None:
         self._engine = open_engine(url)
         self._runs = Runs(self._engine, name)
+        self._journal = StepJournal(self._engine)
         self._config = _config(name, self._engine, executor_id, application_version)
         self._watch = Watch(self._engine, poll_seconds)
         self._heartbeat = Heartbeat(
@@ -94,6 +97,7 @@ class DbosDurable:
             executor_id=executor_id,
             lost_after_seconds=lost_after_seconds,
             recover=_recover,
+            prepare=self._journal.prepare,
         )
         self._workflows: dict[str, Workflow] = {}
         self._functions: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {}
@@ -147,6 +151,7 @@ class DbosDurable:
                 await self._idle.wait()
         await _cancel_executions()
         await self._watch.stop()
+        await self._journal.stop()
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1, "durable-close") as closer:
             await loop.run_in_executor(closer, self._heartbeat.stop)
@@ -226,18 +231,21 @@ class DbosDurable:
     async def _execute(self, workflow: Workflow, payload: Json) -> Json:
         run_id = DBOS.workflow_id
         task = asyncio.current_task()
-        if run_id is None or task is None:
+        owner = None if run_id is None else current_owner_xid(run_id)
+        if run_id is None or task is None or owner is None:
             raise RuntimeError("a workflow runs only as a task of the durable engine")
         self._tasks[run_id] = task
         # The task ends after DBOS has written the outcome.
         task.add_done_callback(lambda _: self._watch.kick())
         try:
-            recorded: dict[int, str] = {}
+            recorded: dict[str, Any] = {}
             if not _started_here.get():
-                recorded = await asyncio.to_thread(self._runs.steps, run_id)
+                recorded = await asyncio.to_thread(self._journal.read, run_id)
             context = StepContext(
                 run_id,
-                StepNumbers(recorded),
+                owner,
+                recorded,
+                self._journal,
                 self._watch,
                 _instance()._sys_db.recv_consume,
                 lambda: self._work(run_id),

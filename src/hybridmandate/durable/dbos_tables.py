@@ -12,12 +12,11 @@ import sqlalchemy as sa
 
 @dataclass(frozen=True, slots=True)
 class DbosTables:
-    """Runs with what went in and came out, their finished steps and their messages."""
+    """Runs with their owners, what went in and came out, and their messages."""
 
     runs: sa.TableClause
     inputs: sa.TableClause
     outputs: sa.TableClause
-    steps: sa.TableClause
     messages: sa.TableClause
 
 
@@ -35,11 +34,11 @@ def dbos_tables(engine: sa.Engine) -> DbosTables:
             "status",
             "name",
             "application_name",
+            "owner_xid",
             "created_at",
             "updated_at",
         ),
         inputs=table("workflow_input", "workflow_uuid", "inputs"),
         outputs=table("workflow_output", "workflow_uuid", "output", "error"),
-        steps=table("operation_outputs", "workflow_uuid", "function_id", "function_name"),
         messages=table("notifications", "destination_uuid", "topic", "consumed"),
     )

@@ -8,7 +8,7 @@ running workflows back on the queue, where exactly one executor takes each.
 The bound: a heartbeat cannot tell a dead process from one that was paused (a suspended laptop, a
 stopped container). A paused executor that wakes up later than ``lost_after_seconds`` may finish the
 one step of each workflow that it was in, beside the executor that took over and runs that step
-again; DBOS then refuses its result, and it does nothing further. So a step's action must be safe to
+again; its result is then refused, and it does nothing further. So a step's action must be safe to
 repeat, which holds for any crash inside a step as well.
 """
 
@@ -41,7 +41,7 @@ class Heartbeat:
     """The beat of one executor, in a thread of its own so that a busy event loop is not 'dead'.
 
     ``recover`` is called with the id of each lost executor, from that thread; it must be safe to
-    call twice for the same executor.
+    call twice for the same executor. ``prepare`` makes what else executors share, under their lock.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Heartbeat:
         executor_id: str,
         lost_after_seconds: float,
         recover: Callable[[str], None],
+        prepare: Callable[[sa.Connection], None],
     ) -> None:
         self._engine = engine
         self._application = application
@@ -60,6 +61,7 @@ class Heartbeat:
         self._executor_id = executor_id
         self._lost_after_seconds = lost_after_seconds
         self._recover = recover
+        self._prepare = prepare
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="durable-heartbeat", daemon=True)
 
@@ -70,6 +72,7 @@ class Heartbeat:
                 # There, two that create at once can both pass 'if not exists' and one fails.
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CREATE_LOCK)))
             connection.execute(sa.schema.CreateTable(_EXECUTORS, if_not_exists=True))
+            self._prepare(connection)
         self._beat()
 
     def start(self) -> None:

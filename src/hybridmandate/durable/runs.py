@@ -60,14 +60,6 @@ class Runs:
         row = self._first(sa.select(inputs.inputs).where(inputs.workflow_uuid == run_id))
         return None if row is None else str(json.loads(row.inputs)["positionalArgs"][1])
 
-    def steps(self, run_id: str) -> dict[int, str]:
-        """The finished steps of a run, number to name."""
-        steps = self._tables.steps.c
-        query = sa.select(steps.function_id, steps.function_name)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query.where(steps.workflow_uuid == run_id))
-            return {row.function_id: row.function_name for row in rows}
-
     def _query(self) -> sa.Select[Any]:
         runs, outputs = self._tables.runs, self._tables.outputs
         return sa.select(
