@@ -116,7 +116,12 @@ def refresh(context: csharp.PolicyContext, exchange: Exchange) -> None:
         context.response = shown_response(response)
     else:
         told.status_code, told.status_reason = response.status, response.reason
-        told.body = _shown_body(response.body)
+        given = response.body
+        if given.content or given.stream is not None:
+            if not isinstance(told.body, LiveBody) or told.body.body is not given:
+                told.body = LiveBody(given)
+        else:
+            told.body = None
     context.last_error = exchange.last_error
 
 

@@ -11,6 +11,12 @@ from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.collections import Delegate
 from hybridmandate.governance.gateway.csharp.compile_assignments import Place, new_place, place_of
+from hybridmandate.governance.gateway.csharp.compile_context import (
+    REQUEST_HEADERS,
+    VARIABLES,
+    header_or_literal,
+    variable_or_literal,
+)
 from hybridmandate.governance.gateway.csharp.compile_expressions import binary
 from hybridmandate.governance.gateway.csharp.compile_functions import lambda_code
 from hybridmandate.governance.gateway.csharp.compile_literals import constant
@@ -142,6 +148,8 @@ def invoke_known(
 ) -> Code:
     """A call of a method that was found at load."""
     call = _bind(member, types)
+    if not given.named and not given.outs:
+        return _invoke_plain(call, member, receiver, given, returns)
     values = given.evaluate()
     labels = given.named
     wants_run = member.wants_run
@@ -160,6 +168,41 @@ def invoke_known(
 
     value = receiver.run
     return skipping(receiver, lambda frame: use(value(frame), frame), returns, use)
+
+
+def _invoke_plain(
+    call: Callable[..., Any], member: Member, receiver: Code, given: Arguments, returns: str
+) -> Code:
+    """A call with positional values only, which is nearly every one."""
+    apply = _applied(call, given, wants_run=member.wants_run)
+
+    def use(value: Any, frame: Frame) -> Any:
+        if value is None:
+            raise null_reference()
+        if type(value) is str and len(value) > _LONG_TEXT:
+            frame[0].budget.step(len(value) // _LONG_TEXT)
+        result = apply(value, frame)
+        if type(result) is str or type(result) is bytearray:
+            frame[0].budget.allocate(len(result))
+        return result
+
+    value = receiver.run
+    return skipping(receiver, lambda frame: use(value(frame), frame), returns, use)
+
+
+def _applied(
+    call: Callable[..., Any], given: Arguments, *, wants_run: bool
+) -> Callable[[Any, Frame], Any]:
+    """The call on a receiver, by the number of its arguments."""
+    runs = [code.run for code in given.positional]
+    if wants_run:
+        return lambda value, frame: call(frame[0], value, *[run(frame) for run in runs])
+    if not runs:
+        return lambda value, frame: call(value)
+    if len(runs) == 1:
+        first = runs[0]
+        return lambda value, frame: call(value, first(frame))
+    return lambda value, frame: call(value, *[run(frame) for run in runs])
 
 
 def _invoke_late(
@@ -309,12 +352,31 @@ def _method_call(
     if member is None:
         raise c.error(name_node, f"'{known.name}' does not contain a definition for '{name}'")
     check_arguments(c, name_node, member, given)
+    short = _literal_lookup(receiver, name, types, given)
+    if short is not None:
+        return Code(short, _returns(member, receiver.type, types, given, name))
     if (known.base is not None and known.base.name == "object") or known.name == "string":
         return invoke_known(
             member, receiver, given, types, _returns(member, receiver.type, types, given, name)
         )
     code = _invoke_late(c, name_node, name, receiver, given, types)
     return Code(code.run, _returns(member, receiver.type, types, given, name), code.skips)
+
+
+def _literal_lookup(
+    receiver: Code, name: str, types: tuple[str, ...], given: Arguments
+) -> Evaluate | None:
+    """``GetValueOrDefault("name", "default")`` of what every call has."""
+    if name != "GetValueOrDefault" or given.named or len(given.positional) != 2:
+        return None
+    key, default = (each.literal for each in given.positional)
+    if key is None or default is None:
+        return None
+    if receiver.place == REQUEST_HEADERS:
+        return header_or_literal(key, default)
+    if receiver.place == VARIABLES and not types:
+        return variable_or_literal(key, default)
+    return None
 
 
 def _returns(

@@ -8,6 +8,7 @@ from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.collections import Anonymous, Tuple
 from hybridmandate.governance.gateway.csharp.compile_assignments import RANKS, step_place
+from hybridmandate.governance.gateway.csharp.compile_context import CONTEXT
 from hybridmandate.governance.gateway.csharp.compile_literals import constant
 from hybridmandate.governance.gateway.csharp.compiler import (
     Code,
@@ -52,7 +53,7 @@ def identifier(c: Compiler, node: Node) -> Code:
             return Code(lambda frame: frame[slot][0], local.type)
         return Code(lambda frame: frame[slot], local.type)
     if name == "context":
-        return Code(lambda frame: frame[0].context, "PolicyContext")
+        return Code(lambda frame: frame[0].context, "PolicyContext", place=CONTEXT)
     raise c.error(node, f"The name '{name}' does not exist in the current context")
 
 
@@ -286,7 +287,14 @@ def cast(c: Compiler, node: Node) -> Code:
     target = c.type_name(field(node, "type"))
     code = c.expression(field(node, "value"))
     convert, value = cast_to(target, code.type), code.run
-    return Code(lambda frame: convert(value(frame)), target)
+    if target != "string":
+        return Code(lambda frame: convert(value(frame)), target)
+
+    def to_string(frame: Frame) -> Any:
+        found = value(frame)
+        return found if type(found) is str else convert(found)
+
+    return Code(to_string, target)
 
 
 @expression("as_expression")

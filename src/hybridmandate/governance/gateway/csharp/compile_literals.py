@@ -37,7 +37,8 @@ _SIMPLE = {
 
 def constant(value: Any, type_name: str) -> Code:
     """Code that always gives the same value."""
-    return Code(lambda frame: value, type_name)
+    literal = value if type(value) is str else None
+    return Code(lambda frame: value, type_name, literal=literal)
 
 
 def _unescape(c: Compiler, node: Node, text: str) -> str:

@@ -9,6 +9,11 @@ from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.collections import Array, Delegate
 from hybridmandate.governance.gateway.csharp.compile_assignments import PLACES, Place
+from hybridmandate.governance.gateway.csharp.compile_context import (
+    VARIABLES,
+    part_of,
+    variable_named,
+)
 from hybridmandate.governance.gateway.csharp.compiler import (
     SKIP,
     Code,
@@ -107,13 +112,16 @@ def static_member(c: Compiler, node: Node, owner: ClrType, name: str) -> Code:
 def property_of(c: Compiler, node: Node, receiver: Code, name: str) -> Code:
     """A property of a value, found at load when the type is known."""
     _note_bodies(c, receiver.type, name)
+    part = part_of(receiver.place, name)
     known = find_type(receiver.type) if receiver.type else None
     found = None if known is None else known.find_property(name)
     if known is not None and found is None and known.name not in _OPEN_TYPES:
         raise c.error(node, f"'{known.name}' does not contain a definition for '{name}'")
     if found is not None:
-        use = _known_getter(found)
         type_name = _property_type(receiver.type, found)
+        if part is not None:
+            return Code(part[1], type_name, place=part[0])
+        use = _known_getter(found)
     else:
         if receiver.type != "dynamic":
             _refuse_unknown(c, node, name, "properties")
@@ -227,16 +235,16 @@ def element_access(c: Compiler, node: Node) -> Code:
     return _element(c, node, c.chain(field(node, "expression")), field(node, "subscript"))
 
 
-def _index(c: Compiler, node: Node, brackets: Node) -> Evaluate:
+def _index(c: Compiler, node: Node, brackets: Node) -> Code:
     arguments = named(brackets)
     if len(arguments) != 1:
         raise c.error(node, "Elements are accessed with one index in policy expressions")
     inner = named(arguments[0])[-1]
     if inner.type == "range_expression":
-        return _range(c, inner)
+        return Code(_range(c, inner))
     if inner.type == "prefix_unary_expression" and text_of(inner).startswith("^"):
-        return _from_end(c, inner)
-    return c.expression(inner).run
+        return Code(_from_end(c, inner))
+    return c.expression(inner)
 
 
 class FromEnd:
@@ -298,9 +306,11 @@ def _element(c: Compiler, node: Node, receiver: Code, brackets: Node) -> Code:
     if known is not None and known.find_indexer() is None:
         raise c.error(node, f"'{known.name}' has no elements to be accessed with []")
     index = _index(c, node, brackets)
-    value = receiver.run
-    use = _element_getter(index)
     type_name = _element_type(receiver.type, known)
+    if receiver.place == VARIABLES and index.literal is not None:
+        return Code(variable_named(index.literal), type_name)
+    value = receiver.run
+    use = _element_getter(index.run)
     return skipping(receiver, lambda frame: use(value(frame), frame), type_name, use)
 
 
@@ -344,7 +354,7 @@ def _element_place(c: Compiler, node: Node) -> Place:
     known = find_type(receiver.type) if receiver.type else None
     if known is not None and known.find_indexer() is None:
         raise c.error(node, f"'{known.name}' has no elements to be accessed with []")
-    index = _index(c, node, field(node, "subscript"))
+    index = _index(c, node, field(node, "subscript")).run
     value = receiver.run
 
     def prepare(frame: Frame) -> Any:

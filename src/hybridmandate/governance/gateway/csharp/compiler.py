@@ -37,12 +37,16 @@ SKIP: Final = object()
 class Code:
     """A compiled expression with its static C# type, "" when only known at run time.
 
-    ``skips`` tells that it may give :data:`SKIP`.
+    ``skips`` tells that it may give :data:`SKIP`. ``place`` names the part of ``context`` that it
+    gives ("context.Request"), ``literal`` is the text that it always gives; both are for shorter
+    code around it.
     """
 
     run: Evaluate
     type: str = ""
     skips: bool = False
+    place: str = ""
+    literal: str | None = None
 
 
 @dataclass(slots=True)

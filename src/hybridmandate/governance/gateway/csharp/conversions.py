@@ -104,13 +104,19 @@ def cast_to(target: str, source: str) -> Converter:
     wanted = find_type(head)
     assert wanted is not None
     value_type = head in VALUE_TYPES and not nullable
+    known: set[type] = set()
+    by_class = not head.endswith("]") and wanted.base is not ENUM
 
     def run(value: Any) -> Any:
+        if type(value) in known:
+            return value
         if value is None:
             if value_type:
                 raise _null_of(source)
             return None
         if is_instance(value, target):
+            if by_class and not isinstance(value, EnumValue):
+                known.add(type(value))
             return value
         converted = _own_conversion(value, target)
         if converted is not _NONE:

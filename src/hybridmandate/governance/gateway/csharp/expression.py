@@ -44,11 +44,11 @@ class Expression:
     request or of a response; the gateway has to have read that body before.
     """
 
-    __slots__ = ("_run", "_size", "reads_request_body", "reads_response_body")
+    __slots__ = ("_locals", "_run", "reads_request_body", "reads_response_body")
 
     def __init__(self, run: Evaluate, size: int, reads_request: bool, reads_response: bool) -> None:
         self._run = run
-        self._size = size
+        self._locals = [None] * size
         self.reads_request_body = reads_request
         self.reads_response_body = reads_response
 
@@ -58,7 +58,7 @@ class Expression:
         :raises ExpressionFailure: what .NET would throw, or BudgetExceeded.
         """
         budget.begin()
-        frame = [Run(context, budget), *[None] * self._size]
+        frame = [Run(context, budget), *self._locals]
         try:
             value = self._run(frame)
         except ExpressionFailure:

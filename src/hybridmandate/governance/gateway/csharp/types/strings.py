@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any, Final
 
-from hybridmandate.governance.gateway.csharp.collections import Array, items_of
+from hybridmandate.governance.gateway.csharp.collections import Array, List, items_of
 from hybridmandate.governance.gateway.csharp.failures import (
     ExpressionFailure,
     argument,
@@ -210,6 +210,10 @@ def substring(text: str, start: int, length: int | None = None) -> str:
 
 def split(run: Run, text: str, *arguments: Any) -> Array:
     """``Split`` by characters or texts, with a count and options."""
+    if len(arguments) == 1 and isinstance(arguments[0], str) and arguments[0]:
+        cut = text.split(arguments[0])
+        run.budget.allocate(64 * len(cut))
+        return Array(cut, "string")
     options = next((a for a in arguments if isinstance(a, EnumValue)), None)
     count = next((a for a in arguments if type(a) is int), None)
     separators: list[str] = []
@@ -304,8 +308,12 @@ def join(run: Run, separator: Any, *values: Any) -> str:
     """``string.Join``."""
     sole = values[0] if len(values) == 1 else None
     many = sole is not None and not isinstance(sole, str)
-    items = items_of(sole) if many else iter(values)
     between = "" if separator is None else as_text(separator)
+    if type(sole) is List and all(type(item) is str for item in sole):
+        run.budget.step(len(sole))
+        run.budget.allocate(sum(map(len, sole)) + len(sole) * len(between))
+        return between.join(sole)
+    items = items_of(sole) if many else iter(values)
     parts: list[str] = []
     for item in items:
         part = as_text(item)
