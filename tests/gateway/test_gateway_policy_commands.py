@@ -49,14 +49,14 @@ def test_check_lists_every_finding_with_its_place(copy: Path) -> None:
     path = broken(
         copy,
         '<include-fragment fragment-id="mandate-forward" />',
-        "<choose><when condition=\"true\"><no-such/><proxy/></when></choose>\n<set-body tone='x'/>",
+        "<choose><when condition=\"true\"><no-such/><publish-event/></when></choose>\n<set-body tone='x'/>",
     )
     result = run("check", "-s", copy)
     assert result.exit_code == 1
     lines = result.output.splitlines()
     assert len(lines) == 3
     assert f"{path}:9:40: there is no policy <no-such>" in lines
-    assert any(line.startswith(f"{path}:9:50: <proxy> is not run here") for line in lines)
+    assert any(line.startswith(f"{path}:9:50: <publish-event> is not run here") for line in lines)
     assert any(line.startswith(f"{path}:10:17: <set-body> has no attribute") for line in lines)
     found = json.loads(run("check", "-s", copy, "--json").stdout)
     assert not found["ok"]

@@ -1,4 +1,4 @@
-"""A compact JWS and what validate-jwt asks of it: signature, times, issuer, audience, claims.
+"""A compact JWS or JWE and what validate-jwt asks of it: signature, times, issuer, claims.
 
 Everything that could point the verifier at a key of the sender's choice (``jwk``, ``jku``, ``x5u``,
 ``x5c``) is ignored; keys come from configuration only. Reasons are those of the LastError table
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from joserfc import jws
+from joserfc import jwe, jws
 from joserfc.errors import JoseError
 from joserfc.jwk import Key
 
@@ -27,6 +27,21 @@ ALGORITHMS = {
 }
 """Which algorithms a key type may be used with: an RSA key never verifies an HMAC."""
 _ALL_ALGORITHMS = [each for group in ALGORITHMS.values() for each in group]
+ENCRYPTIONS = (
+    "dir",
+    "A128KW",
+    "A192KW",
+    "A256KW",
+    "RSA-OAEP",
+    "RSA-OAEP-256",
+    "A128CBC-HS256",
+    "A192CBC-HS384",
+    "A256CBC-HS512",
+    "A128GCM",
+    "A192GCM",
+    "A256GCM",
+)
+"""How the key and the content of an encrypted token may be protected; no RSA1_5, no passwords."""
 MAX_TOKEN_CHARACTERS = 16 * 1024
 
 
@@ -87,6 +102,31 @@ def read_token(raw: str) -> CompactToken:
     if "crit" in header:
         raise TokenInvalid("JwtInvalid", "The JWT asks for extensions that are not supported.")
     return CompactToken(raw, header, claims, _decoded(parts[2], "signature"))
+
+
+def is_encrypted(raw: str) -> bool:
+    """Whether the text has the five parts of a compact JWE."""
+    return raw.count(".") == 4
+
+
+def decrypt_token(raw: str, keys: Sequence[tuple[str | None, Key]]) -> str:
+    """The signed token inside an encrypted one, by the key that ``kid`` names, else by each key.
+
+    :raises TokenInvalid: JwtInvalid when no key opens it, or there is no token inside.
+    """
+    if len(raw) > MAX_TOKEN_CHARACTERS:
+        raise TokenInvalid("JwtInvalid", "The JWT is longer than the gateway reads.")
+    kid = _json_object(raw.split(".")[0], "header").get("kid")
+    named = [key for name, key in keys if name is not None and name == kid]
+    for key in named or [key for _, key in keys]:
+        try:
+            opened = jwe.decrypt_compact(raw, key, algorithms=list(ENCRYPTIONS)).plaintext
+        except (JoseError, ValueError, TypeError):
+            continue
+        if opened is not None and opened.count(b".") == 2:
+            return opened.decode("ascii", "replace")
+        raise TokenInvalid("JwtInvalid", "The encrypted JWT holds no signed JWT.")
+    raise TokenInvalid("JwtInvalid", "The JWT cannot be decrypted with the keys at hand.")
 
 
 def verify_signature(

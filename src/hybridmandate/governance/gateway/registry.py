@@ -270,6 +270,13 @@ class ElementReader:
             self.refuse(f"<{self.name}> takes no policy expression", self.element.text)
         return self.element.text.value.strip()
 
+    def take_whole(self) -> Element:
+        """The element as it stands, with whatever it holds: a file inside the document."""
+        self._attributes.update(self.element.attributes)
+        self._children.update(each.name for each in self.element.children)
+        self._text_read = True
+        return self.element
+
     def steps(self, *, label: str | None = None) -> Steps:
         """The policies inside this element, prepared."""
         self._children.update(each.name for each in self.element.children)

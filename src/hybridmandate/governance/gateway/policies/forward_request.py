@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from urllib.parse import urljoin
 
+from hybridmandate.governance.gateway.backend_route import ToBackend
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.messages import (
@@ -71,7 +72,7 @@ async def forward(exchange: Exchange, seconds: float, redirects: int) -> None:
     await _read_small(exchange)
     base, headers, extra_query = _target(exchange)
     exchange.let_go_of_response()
-    outgoing = Outgoing(
+    outgoing = ToBackend(
         method=exchange.request.method,
         url=_url(base, exchange, extra_query),
         headers=headers,

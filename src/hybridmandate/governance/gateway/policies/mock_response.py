@@ -1,6 +1,8 @@
-"""mock-response: an example answer of the operation's OpenAPI document (mock-response page)."""
+"""mock-response: an answer made of the operation's OpenAPI document (mock-response page)."""
 
 from __future__ import annotations
+
+import json
 
 from hybridmandate.governance.gateway.errors import ResponseReady
 from hybridmandate.governance.gateway.exchange import Exchange
@@ -11,13 +13,14 @@ from hybridmandate.governance.gateway.registry import (
     Section,
     policy,
 )
+from hybridmandate.governance.gateway.schema_samples import sample_of
 
 
 @policy("mock-response", sections=frozenset(Section) - {Section.BACKEND})
 class MockResponse(Policy):
-    """The declared example with that status and content type; an empty body where there is none.
+    """The declared example with that status and content type, else a sample of its schema.
 
-    Samples are not generated from schemas here.
+    An empty body where the operation declares neither.
     """
 
     def __init__(self, reader: ElementReader) -> None:
@@ -29,10 +32,14 @@ class MockResponse(Policy):
         samples = exchange.operation.samples if exchange.operation is not None else {}
         found = samples.get(self._status, ())
         chosen = next((each for each in found if not self._type or each[0] == self._type), None)
-        headers = HeaderMap()
-        kind = chosen[0] if chosen is not None else self._type
-        if kind:
-            headers.set("Content-Type", [kind])
-        content = chosen[1].encode() if chosen is not None else b""
+        kind, text = chosen or (self._type, "")
+        headers = HeaderMap([("Content-Type", kind)] if kind else ())
+        content = (text or self._generated(exchange, kind)).encode()
         exchange.response = Response(self._status, "", headers, Body(content))
         raise ResponseReady
+
+    def _generated(self, exchange: Exchange, kind: str) -> str:
+        """A sample of the schema that the operation declares for that status and type."""
+        responses = exchange.operation.responses if exchange.operation is not None else {}
+        schema = (responses.get(str(self._status)) or {}).get(kind)
+        return "" if schema is None or "json" not in kind else json.dumps(sample_of(schema))

@@ -1,19 +1,25 @@
 """llm-token-limit and llm-emit-token-metric, also under their azure-openai names (their pages).
 
-Tokens are read from ``usage`` of the JSON answer. A prompt is estimated, where it must be, as one
-token for four characters: the service's own tokenizer is not published.
+Tokens are read from ``usage`` of the answer. Where they must be estimated (prompts, when asked for;
+streamed answers without usage always) it is one token for four bytes and 1200 for an image: the
+service's own tokenizer is not published.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from hybridmandate.governance.gateway.counters import Reading
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
+from hybridmandate.governance.gateway.model_messages import (
+    answer_usage,
+    completion_text,
+    estimated_tokens,
+    prompt_tokens,
+    wants_stream,
+)
 from hybridmandate.governance.gateway.policies.telemetry import Dimensions
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
 from hybridmandate.governance.gateway.values import boolean_of, integer_of, text_of
@@ -50,9 +56,9 @@ class TokenLimit(Policy):
 
     async def act(self, exchange: Exchange) -> None:
         key = text_of(self._key.get(exchange))
-        estimate = 0
-        if boolean_of(self._estimate.get(exchange)):
-            estimate = math.ceil(len(await exchange.request.body.buffer()) / 4)
+        body = await exchange.request.body.buffer()
+        estimated = boolean_of(self._estimate.get(exchange)) or wants_stream(body)
+        estimate = prompt_tokens(body) if estimated else 0
         counters = exchange.services.counters
         rate = None if self._rate is None else integer_of(self._rate.get(exchange))
         quota = None if self._quota is None else integer_of(self._quota.get(exchange))
@@ -122,18 +128,25 @@ class EmitTokenMetric(Policy):
 
 
 async def usage(exchange: Exchange) -> dict[str, int]:
-    """The whole numbers of ``usage`` in a JSON answer; empty for any other answer."""
+    """Tokens of the answer by name of ``usage``; estimated for a stream that tells none.
+
+    Empty for an answer that is neither JSON nor a stream of events.
+    """
     response = exchange.response
-    if "json" not in (response.headers.get("content-type") or ""):
+    kind = response.headers.get("content-type") or ""
+    if "json" not in kind and "event-stream" not in kind:
         return {}
-    try:
-        found: Any = json.loads(await response.body.buffer())
-    except ValueError:
-        return {}
-    numbers = found.get("usage") if isinstance(found, dict) else None
-    if not isinstance(numbers, dict):
-        return {}
-    return {name: value for name, value in numbers.items() if isinstance(value, int)}
+    body = await response.body.buffer()
+    told = answer_usage(body)
+    if told or "event-stream" not in kind:
+        return told
+    prompt = prompt_tokens(exchange.request.body.content)
+    completion = estimated_tokens(completion_text(body))
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
 
 
 Names = tuple[str | None, str | None]

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 
+from hybridmandate.governance.gateway.backend_route import Route, RoutedTransport
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.expression_context import shown_response
 from hybridmandate.governance.gateway.messages import HOP_BY_HOP, Body, HeaderMap, Response
+from hybridmandate.governance.gateway.policies.authentication_certificate import ClientCertificate
+from hybridmandate.governance.gateway.policies.proxy import ProxyChoice
 from hybridmandate.governance.gateway.policies.set_body import BodyChange
 from hybridmandate.governance.gateway.policies.set_header import HeaderChange
 from hybridmandate.governance.gateway.registry import ElementReader, Policy, policy
 from hybridmandate.governance.gateway.transport import (
     Outgoing,
+    Transport,
     TransportFailure,
     TransportTimeout,
     parse_base_url,
@@ -46,8 +50,23 @@ class OwnRequest:
             self._client = self._identity.optional_literal("client-id")
         basic = reader.child("authentication-basic")
         self._basic = None if basic is None else (basic.value("username"), basic.value("password"))
-        if reader.child("proxy") is not None or reader.child("authentication-certificate"):
-            reader.refuse("<proxy> and <authentication-certificate> are not supported here")
+        certificate = reader.child("authentication-certificate")
+        self._certificate = None if certificate is None else ClientCertificate(certificate)
+        proxy = reader.child("proxy")
+        self._proxy = None if proxy is None else ProxyChoice(proxy)
+
+    def transport(self, exchange: Exchange) -> Transport:
+        """The gateway's, or one of its own where a certificate or proxy is asked for."""
+        if self._certificate is None and self._proxy is None:
+            return exchange.services.transport
+        certificate = self._certificate
+        return RoutedTransport(
+            Route(
+                certificate=None if certificate is None else certificate.get(exchange),
+                proxy=None if self._proxy is None else self._proxy.get(exchange),
+                authorities=() if certificate is None else certificate.authorities(),
+            )
+        )
 
     async def outgoing(self, exchange: Exchange) -> Outgoing:
         """The request, ready to be sent."""
@@ -113,16 +132,14 @@ class SendRequest(Policy):
     async def act(self, exchange: Exchange) -> None:
         name = text_of(self._variable.get(exchange))
         try:
-            response = await answer(exchange, await self._request.outgoing(exchange))
+            outgoing = await self._request.outgoing(exchange)
+            response = await answer(self._request.transport(exchange), outgoing)
             exchange.variables[name] = shown_response(response)
         except TransportFailure as error:
             if text_of(self._ignore.get(exchange)).lower() == "true":
                 exchange.variables[name] = None
                 return
-            reason = (
-                "Timeout" if isinstance(error, TransportTimeout) else ("BackendConnectionFailure")
-            )
-            raise PolicyError(500, reason, f"The request failed: {error}") from error
+            raise PolicyError(500, failure_reason(error), f"The request failed: {error}") from error
 
 
 @policy("send-one-way-request")
@@ -134,24 +151,30 @@ class SendOneWayRequest(Policy):
 
     async def act(self, exchange: Exchange) -> None:
         outgoing = await self._request.outgoing(exchange)
-        task = asyncio.create_task(self._send(exchange, outgoing))
+        transport = self._request.transport(exchange)
+        task = asyncio.create_task(self._send(exchange, transport, outgoing))
         exchange.services.background.add(task)
         task.add_done_callback(exchange.services.background.discard)
 
     @staticmethod
-    async def _send(exchange: Exchange, outgoing: Outgoing) -> None:
+    async def _send(exchange: Exchange, transport: Transport, outgoing: Outgoing) -> None:
         try:
-            await answer(exchange, outgoing)
+            await answer(transport, outgoing)
         except TransportFailure as error:
             exchange.services.telemetry("one-way-request.failed", "", {"error": str(error)[:200]})
 
 
-async def answer(exchange: Exchange, outgoing: Outgoing) -> Response:
+def failure_reason(error: TransportFailure) -> str:
+    """The reason that LastError gives for a request that failed."""
+    return "Timeout" if isinstance(error, TransportTimeout) else "BackendConnectionFailure"
+
+
+async def answer(transport: Transport, outgoing: Outgoing) -> Response:
     """The whole response of another service.
 
     :raises TransportFailure: when it does not answer or its body is too large or late.
     """
-    incoming = await exchange.services.transport.send(outgoing)
+    incoming = await transport.send(outgoing)
     content = bytearray()
     try:
         async with asyncio.timeout(outgoing.timeout):

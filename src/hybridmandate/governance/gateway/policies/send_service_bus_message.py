@@ -12,12 +12,11 @@ from urllib.parse import quote
 
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
-from hybridmandate.governance.gateway.policies.send_request import answer
+from hybridmandate.governance.gateway.policies.send_request import answer, failure_reason
 from hybridmandate.governance.gateway.registry import ElementReader, Policy, Section, policy
 from hybridmandate.governance.gateway.transport import (
     Outgoing,
     TransportFailure,
-    TransportTimeout,
     parse_base_url,
 )
 from hybridmandate.governance.gateway.values import bytes_of, text_of
@@ -63,12 +62,11 @@ class SendServiceBusMessage(Policy):
             timeout=_SECONDS,
         )
         try:
-            response = await answer(exchange, outgoing)
+            response = await answer(exchange.services.transport, outgoing)
         except TransportFailure as error:
-            reason = (
-                "Timeout" if isinstance(error, TransportTimeout) else "BackendConnectionFailure"
-            )
-            raise PolicyError(500, reason, f"The message was not sent: {error}") from error
+            raise PolicyError(
+                500, failure_reason(error), f"The message was not sent: {error}"
+            ) from error
         if response.status != 201:
             raise PolicyError(
                 500, "ServiceBusMessageFailure", f"Service Bus answered {response.status}."

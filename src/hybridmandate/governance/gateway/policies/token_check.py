@@ -6,9 +6,19 @@ import base64
 import binascii
 from collections.abc import Sequence
 
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from joserfc.errors import JoseError
-from joserfc.jwk import Key, OctKey, RSAKey
+from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 
+from hybridmandate.governance.gateway.certificate_store import (
+    PREFIX,
+    CertificateStore,
+    CertificateUnreadable,
+)
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.json_web_token import (
     CompactToken,
@@ -16,6 +26,8 @@ from hybridmandate.governance.gateway.json_web_token import (
     TokenInvalid,
     TokenRules,
     check_claims,
+    decrypt_token,
+    is_encrypted,
     read_token,
     verify_signature,
 )
@@ -52,7 +64,7 @@ def signing_key(reader: ElementReader) -> tuple[str | None, Key]:
     """A ``<key>`` of ``<issuer-signing-keys>``: inline base64, or RSA by modulus and exponent."""
     name = reader.optional_literal("id")
     if reader.has("certificate-id"):
-        reader.refuse("the gateway holds no certificates: give the key by modulus or openid-config")
+        return name, _certificate_key(reader)
     modulus, exponent = reader.optional_literal("n"), reader.optional_literal("e")
     try:
         if modulus is not None and exponent is not None:
@@ -63,6 +75,43 @@ def signing_key(reader: ElementReader) -> tuple[str | None, Key]:
         return name, OctKey.import_key(secret)
     except (binascii.Error, ValueError, JoseError):
         reader.refuse("<key> is neither base64 text nor an RSA key with 'n' and 'e'")
+
+
+def decryption_key(reader: ElementReader) -> tuple[str | None, Key]:
+    """A ``<key>`` of ``<decryption-keys>``: inline base64, or a certificate's private key."""
+    name = reader.optional_literal("id")
+    if reader.has("certificate-id"):
+        return name, _certificate_key(reader, private=True)
+    try:
+        secret = base64.b64decode(reader.literal_content(), validate=True)
+        return name, OctKey.import_key(secret)
+    except (binascii.Error, ValueError, JoseError):
+        reader.refuse("<key> needs its key as base64 text, or 'certificate-id'")
+
+
+def decrypted(raw: str, keys: NamedKeys) -> str:
+    """The signed token; one that is not encrypted stays. :raises TokenInvalid: when none opens."""
+    return decrypt_token(raw, keys) if keys and is_encrypted(raw) else raw
+
+
+def _certificate_key(reader: ElementReader, *, private: bool = False) -> Key:
+    """The RSA or EC key of a certificate of the store."""
+    id = reader.literal("certificate-id")
+    place = reader.attribute("certificate-id")
+    try:
+        found = CertificateStore(reader.configuration.named_values).by_id(id)
+    except CertificateUnreadable as error:
+        reader.refuse(f"certificate '{id}': {error}", place)
+    if found is None:
+        reader.refuse(f"no certificate '{id}': declare named value '{PREFIX}{id}'", place)
+    if private and found.key is None:
+        reader.refuse(f"certificate '{id}' has no private key", place)
+    key = found.key if private else found.certificate.public_key()
+    if isinstance(key, RSAPublicKey | RSAPrivateKey):
+        return RSAKey.import_key(key)
+    if not isinstance(key, EllipticCurvePublicKey | EllipticCurvePrivateKey):
+        reader.refuse(f"certificate '{id}' has neither an RSA nor an EC key", place)
+    return ECKey.import_key(key)
 
 
 async def verified_token(

@@ -8,6 +8,8 @@ from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.json_web_token import CompactToken, TokenInvalid, TokenRules
 from hybridmandate.governance.gateway.policies.token_check import (
     bearer,
+    decrypted,
+    decryption_key,
     judge,
     object_id,
     present,
@@ -41,8 +43,9 @@ class ValidateAzureAdToken(Policy):
         self._status = reader.number_value("failed-validation-httpcode", 401, least=200, most=599)
         self._message = reader.optional_value("failed-validation-error-message")
         self._output = reader.optional_literal("output-token-variable-name")
-        if reader.child("decryption-keys") is not None:
-            reader.refuse("<decryption-keys>: the gateway reads signed tokens, not encrypted ones")
+        self._decryption = tuple(
+            decryption_key(each) for each in reader.listed("decryption-keys", "key")
+        )
         backends = reader.listed("backend-application-ids", "application-id")
         clients = reader.listed("client-application-ids", "application-id")
         self._clients = texts(clients)
@@ -64,7 +67,7 @@ class ValidateAzureAdToken(Policy):
             exchange.variables[self._output] = exchange.jwt(token)
 
     async def _check(self, exchange: Exchange) -> CompactToken:
-        raw = self._raw(exchange)
+        raw = decrypted(self._raw(exchange), self._decryption)
         base, tenant = _authority(text_of(self._tenant.get(exchange)).strip())
         url = f"{base}/{tenant}/v2.0/.well-known/openid-configuration"
         token, named = await verified_token(exchange, raw, (), [url], signed=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
-from lxml import etree
 
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.messages import Request, Response
@@ -21,6 +20,12 @@ from hybridmandate.governance.gateway.registry import (
     Policy,
     Section,
     policy,
+)
+from hybridmandate.governance.gateway.xml_schemas import (
+    XmlSchema,
+    XmlSchemaUnreadable,
+    read_xml,
+    soap_content,
 )
 
 _MOST_BYTES = 4 * 1024 * 1024
@@ -81,8 +86,8 @@ class ValidateContent(Policy):
                 reader.refuse(f"no schema '{schema_id}'", reader.attribute("schema-id"))
             if validate_as == "json":
                 validator = _validator(schema, reference)
-            elif not isinstance(schema, str):
-                reader.refuse(f"schema '{schema_id}' is not an XML schema")
+            else:
+                validator = _xml_schema(reader, schema_id, schema)
         return _Content(kind.lower() if kind else None, validate_as, action, validator)
 
     async def act(self, exchange: Exchange) -> None:
@@ -134,7 +139,7 @@ class ValidateContent(Policy):
         if content.action == "ignore":
             return []
         if content.validate_as != "json":
-            return _xml_violations(body, content.action)
+            return _xml_violations(content, body)
         return self._json_violations(exchange, content, body, kind)
 
     def _json_violations(
@@ -187,11 +192,35 @@ def _validator(schema: Any, reference: str | None) -> Any:
     return jsonschema_rs.Draft202012Validator(schema)
 
 
-def _xml_violations(body: bytes, action: str) -> list[Violation]:
-    """XML and SOAP are checked for being well-formed; XML schemas are not applied here."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+def _xml_schema(reader: ElementReader, id: str, schema: Any) -> XmlSchema:
     try:
-        etree.fromstring(body, parser)
-    except etree.XMLSyntaxError:
-        return [Violation("body", "Content", "XmlBody", "The body is not XML.", action)]
-    return []
+        return XmlSchema(schema if isinstance(schema, str) else str(schema["value"]))
+    except (XmlSchemaUnreadable, KeyError, TypeError):
+        reader.refuse(f"schema '{id}' is not an XML schema", reader.attribute("schema-id"))
+
+
+def _xml_violations(content: _Content, body: bytes) -> list[Violation]:
+    """XML as it stands; of a SOAP envelope what stands in its body."""
+    root = read_xml(body)
+    if root is None:
+        return [Violation("body", "Content", "XmlBody", "The body is not XML.", content.action)]
+    elements = [root]
+    if content.validate_as == "soap":
+        inside = soap_content(root)
+        if inside is None:
+            told = "The body is not a SOAP envelope."
+            return [Violation("body", "Content", "SoapBody", told, content.action)]
+        elements = inside
+    if content.validator is None:
+        return []
+    return [
+        Violation(
+            str(element.tag),
+            "Content",
+            "XmlSchema",
+            f"Body of the request does not conform to the definition: {message}",
+            content.action,
+        )
+        for element in elements
+        for message in content.validator.violations(element)
+    ]

@@ -6,6 +6,8 @@ from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.json_web_token import CompactToken, TokenInvalid, TokenRules
 from hybridmandate.governance.gateway.policies.token_check import (
     bearer,
+    decrypted,
+    decryption_key,
     judge,
     object_id,
     present,
@@ -40,8 +42,9 @@ class ValidateJwt(Policy):
         self._urls = [each.literal("url") for each in reader.children("openid-config")]
         keys = reader.listed("issuer-signing-keys", "key")
         self._keys = tuple(signing_key(each) for each in keys)
-        if reader.child("decryption-keys") is not None:
-            reader.refuse("<decryption-keys>: the gateway reads signed tokens, not encrypted ones")
+        self._decryption = tuple(
+            decryption_key(each) for each in reader.listed("decryption-keys", "key")
+        )
         if self._signed and not self._urls and not self._keys:
             reader.refuse("<validate-jwt> needs <openid-config> or <issuer-signing-keys>")
         self._audiences = texts(reader.listed("audiences", "audience"))
@@ -61,7 +64,7 @@ class ValidateJwt(Policy):
             exchange.variables[self._output] = exchange.jwt(token)
 
     async def _check(self, exchange: Exchange) -> CompactToken:
-        raw = self._raw(exchange)
+        raw = decrypted(self._raw(exchange), self._decryption)
         token, named = await verified_token(
             exchange, raw, self._keys, self._urls, signed=self._signed
         )
