@@ -59,5 +59,5 @@ def test_a_version_that_stays_has_no_lifecycle() -> None:
 def test_a_lifecycle_that_makes_no_sense_is_refused_where_it_is_declared(
     lifecycle: dict[str, object],
 ) -> None:
-    with pytest.raises(ValueError, match="shop.count"):
+    with pytest.raises(ValueError, match=r"shop\.count"):
         declared(**lifecycle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,14 +32,6 @@ AudienceOption = Annotated[
     str | None, typer.Option(help="Audience of tokens; api://<solution>/prod when left out.")
 ]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
-
-_USAGE = """
-SELECT subject, principal, count(*), max(time_ns),
-       sum(outcome = 'replayed'), sum(failure_type IS NOT NULL)
-FROM evidence
-WHERE kind = 'call.finished' AND subject GLOB '*/[0-9]*' AND time_ns >= ?
-GROUP BY subject, principal ORDER BY subject, max(time_ns) DESC
-"""
 
 
 @app.command()
@@ -173,11 +165,14 @@ def usage(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Who called which version of an operation, last when, how often; from the evidence.
+    """Who called which version of a contract, when last, how often; from the evidence.
+
+    Counts what reached the gateway, refusals included, and what the execution tier ran.
 
     Example: mandate contract usage --since "30 d"
     """
     from hybridmandate.evidence.store import open_reader
+    from hybridmandate.governance.gateway.contract_usage import contract_usage
 
     since_ns = 0 if since is None else _nanoseconds(since)
     try:
@@ -185,7 +180,7 @@ def usage(
     except FileNotFoundError as missing:
         fail(f"{missing}. Is --state the folder that `mandate up` printed?")
     try:
-        rows = [_use(row) for row in store.execute(_USAGE, (since_ns,))]
+        rows = [each.to_json() for each in contract_usage(store, since_ns)]
     finally:
         store.close()
     if as_json:
@@ -193,25 +188,12 @@ def usage(
         return
     for row in rows:
         typer.echo(
-            f"{row['operation']} v{row['version']}  {row['principal']}  {row['calls']} calls "
+            f"{row['operation']} v{row['version']}  {row['principal'] or '(nobody)'}  "
+            f"{row['calls']} calls ({row['refused']} refused), {row['executed']} executed "
             f"({row['replayed']} replayed, {row['failed']} failed), last {row['last']}"
         )
     if not rows:
-        typer.echo("no operation was called in that time")
-
-
-def _use(row: tuple[Any, ...]) -> dict[str, Any]:
-    subject, principal, calls, last_ns, replayed, failed = row
-    operation, _, version = str(subject).rpartition("/")
-    return {
-        "operation": operation,
-        "version": int(version),
-        "principal": principal,
-        "calls": calls,
-        "replayed": replayed,
-        "failed": failed,
-        "last": datetime.fromtimestamp(last_ns / 1e9, UTC).isoformat(timespec="seconds"),
-    }
+        typer.echo("no contract was called in that time")
 
 
 def _nanoseconds(text: str) -> int:
