@@ -108,7 +108,7 @@ def test_chunks_change_nothing(text: str, chunk: int) -> None:
     except Unreadable:
         return
     pieces = whole_sheet(read_text(content, chunk=chunk))
-    names = ["first_line", "last_line", "start", "end", "t0"]
+    names = ["first_line", "last_line", "start_byte", "end_byte", "t0"]
     assert pieces.frame.select(names).rows() == whole.frame.select(names).rows()
 
 
