@@ -18,6 +18,7 @@ from hybridmandate.execution.services.spreadsheets.profile import Profile
 from hybridmandate.execution.services.spreadsheets.structure import FoundTable, match_headers
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
+    HIDDEN,
     INVISIBLE,
     Decision,
     text_column,
@@ -31,6 +32,7 @@ _TOTAL = (
     r"|total\s+g[ée]n[ée]ral|sous-total|subtotal|totale|somma|suma"
 )
 _LABEL = rf"(?i)^(?:{_TOTAL})(?:\s+\S{{1,20}}){{0,2}}\s*[:=]?$"
+_PART = re.compile(r"(?i)sub|zwischen|sous")
 _MESSAGES = {
     "rows.blank": "rows that hold nothing visible",
     "rows.repeated_header": "the header repeated among the rows",
@@ -38,8 +40,9 @@ _MESSAGES = {
     "rows.total": "total lines: the label of a total, and the sum of all rows above",
     "rows.subtotal": "sub-total lines: a total's label, and the sum of the rows since the last",
     "rows.second_table": "another table below, behind a blank row, with a header of its own",
-    "rows.hidden": "hidden rows were read like the others",
 }
+_HIDDEN_READ = "hidden rows were read like the others"
+_HIDDEN_OUT = "hidden rows were left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +116,18 @@ def _rare_rows(
     return np.flatnonzero(mask.to_numpy())
 
 
+def _hidden(rows: pl.DataFrame) -> Indices:
+    if HIDDEN not in rows.columns:
+        return np.zeros(rows.height, dtype=bool)
+    return rows[HIDDEN].fill_null(False).to_numpy()
+
+
 @dataclass(slots=True)
 class RowSorter:
-    """Decides batch after batch which rows are data; keeps the running sums for total lines."""
+    """Decides batch after batch which rows are data; keeps the running sums for total lines.
+
+    Hidden rows are data and reported; a profile that switches ``rows.hidden`` off leaves them out.
+    """
 
     profile: Profile
     table: FoundTable
@@ -143,6 +155,7 @@ class RowSorter:
         total, sub, unconfirmed = self._totals(
             rows, values, labelled & ~below, ~(blank | repeated | footer | below)
         )
+        hidden = _hidden(rows) & ~(blank | repeated | footer | below | total | sub)
         out |= {
             "rows.blank": blank & ~below,
             "rows.repeated_header": repeated & ~below,
@@ -157,6 +170,14 @@ class RowSorter:
             for rule, mask in out.items()
             if mask.any()
         ]
+        if hidden.any():
+            kept = "rows.hidden" not in self.profile.structure.off
+            message = _HIDDEN_READ if kept else _HIDDEN_OUT
+            decisions.append(
+                Decision.of("rows.hidden", message, lines.filter(pl.Series(hidden)).to_list())
+            )
+            if not kept:
+                out["rows.hidden"] = hidden
         if unconfirmed:
             message = "labelled like a total, but not the sum of the rows above: judged as data"
             decisions.append(
@@ -226,6 +247,7 @@ class RowSorter:
             given = {n: Decimal(str(values[n][row])) for n in numeric if values[n][row] is not None}
             if given and all(self.since.get(n, Decimal(0)) == v for n, v in given.items()):
                 whole = all(self.sums.get(n) == v for n, v in given.items())
+                whole &= not self._says_part(rows, row)
                 (total if whole else sub)[row] = True
                 self.since = {}
                 self.declared_totals |= given if whole else {}
@@ -238,6 +260,12 @@ class RowSorter:
         rest[unconfirmed] = True
         self._add(values, numeric, rest, taken, rows.height)
         return total, sub, unconfirmed
+
+    def _says_part(self, rows: pl.DataFrame, row: int) -> bool:
+        """Whether the label itself says sub-total: the first one equals the total so far."""
+        names = [text_column(p) for p in range(self.table.span[0], self.table.span[1] + 1)]
+        texts = [rows[name][row] for name in names if name in rows.columns]
+        return any(_PART.match((t or "").strip(INVISIBLE)) for t in texts)
 
     def _add(
         self, values: pl.DataFrame, numeric: Sequence[str], data: Indices, start: int, stop: int

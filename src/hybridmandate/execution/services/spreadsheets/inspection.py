@@ -5,37 +5,67 @@ The same as one public function for Python callers: :func:`inspect_file`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hybridmandate.execution.services.spreadsheets.reading import read_file
+import polars as pl
+
+from hybridmandate.execution.services.spreadsheets.body_rows import RowSorter, mark_rows
+from hybridmandate.execution.services.spreadsheets.header_search import (
+    SEARCHED_ROWS,
+    Header,
+    find_header,
+)
+from hybridmandate.execution.services.spreadsheets.plain_columns import PlainColumns, plain_columns
+from hybridmandate.execution.services.spreadsheets.profile import ReaderOptions, StructureOptions
+from hybridmandate.execution.services.spreadsheets.reading import open_declared
+from hybridmandate.execution.services.spreadsheets.structure import (
+    FoundTable,
+    HeaderMatch,
+    column_blocks,
+    is_unit_row,
+)
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
-    INVISIBLE,
+    LAST_LINE,
     Decision,
     Sheet,
+    Unreadable,
+    text_column,
     visible,
+    whole_sheet,
 )
 
-HEAD_ROWS = 200
-_MARKS = set("0123456789@")
+NO_OPTIONS = ReaderOptions()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InspectedTable:
     """A table as it was understood: header, its line, the rows below with their lines.
 
-    ``decisions`` say what was left out, by which rule, with lines.
+    ``header_line`` is 0 when no row holds headings. ``frame`` has ``first_line``, ``last_line`` and
+    a column of texts for each heading; ``decisions`` say what was left out, by which rule, with
+    lines.
     """
 
     source: dict[str, Any]
     header: tuple[str, ...]
     header_line: int
-    lines: tuple[int, ...]
-    rows: tuple[tuple[str | None, ...], ...]
+    frame: pl.DataFrame
     decisions: tuple[Decision, ...]
+
+    @cached_property
+    def lines(self) -> tuple[int, ...]:
+        """The first line of each row."""
+        return tuple(self.frame[FIRST_LINE].to_list())
+
+    @cached_property
+    def rows(self) -> tuple[tuple[str | None, ...], ...]:
+        """The texts of each row."""
+        return tuple(self.frame.drop(FIRST_LINE, LAST_LINE).iter_rows())
 
     def to_json(self) -> dict[str, Any]:
         """The table as JSON values."""
@@ -44,8 +74,8 @@ class InspectedTable:
             "header": list(self.header),
             "headerLine": self.header_line,
             "rows": [
-                {"line": line, "cells": list(cells)}
-                for line, cells in zip(self.lines, self.rows, strict=True)
+                {"line": line, "lastLine": last, "cells": cells}
+                for line, last, *cells in self.frame.iter_rows()
             ],
             "decisions": [
                 {"rule": d.rule, "message": d.message, "lines": list(d.lines), "count": d.count}
@@ -54,65 +84,174 @@ class InspectedTable:
         }
 
 
-def inspect_file(content: bytes | Path) -> InspectedTable:
+def inspect_file(
+    content: bytes | Path,
+    *,
+    reader: ReaderOptions = NO_OPTIONS,
+    header_line: int | None = None,
+    off: Sequence[str] = (),
+) -> InspectedTable:
     """Read a file of any kind: dialect, structure, header, rows; nothing is judged.
 
-    The header is the first of the widest run of rows without numbers above rows of the same width.
-    :raises Unreadable: when the file is no table.
+    ``reader`` declares dialect, encoding or sheet, ``header_line`` where the header stands, ``off``
+    the structure rules that are not to be used.
+
+    :raises Unreadable: when the file is no table, or its structure allows two readings: then with
+        the candidates.
+    :raises ValueError: for the name of a rule that does not exist.
     """
-    sheet = read_file(content)
-    texts = [sheet.texts(row) for row in range(min(sheet.height, HEAD_ROWS))]
-    header = _header_row(texts)
-    lines = sheet.frame[FIRST_LINE]
-    decisions = list(sheet.notes)
-    titles = [int(lines[r]) for r in range(header) if any(visible(t) for t in texts[r])]
-    if titles:
-        decisions.append(Decision.of("rows.title", "title rows above the header", titles))
-    kept: list[int] = []
-    cells: list[tuple[str | None, ...]] = []
-    blank: list[int] = []
-    repeated: list[int] = []
-    for line, row in _body(sheet, header):
-        if not any(visible(t) for t in row):
-            blank.append(line)
-        elif row == tuple(texts[header]):
-            repeated.append(line)
-        else:
-            kept.append(line)
-            cells.append(row)
-    if blank:
-        decisions.append(Decision.of("rows.blank", "rows that hold nothing visible", blank))
-    if repeated:
-        message = "the header repeated among the rows"
-        decisions.append(Decision.of("rows.repeated_header", message, repeated))
+    options = StructureOptions(off=tuple(off))
+
+    def recognise(sheet: Sheet) -> str | None:
+        return _recognised(sheet, options)
+
+    sheet = whole_sheet(open_declared(content, reader, recognise))
+    return _inspected(sheet, options, header_line)
+
+
+def _recognised(sheet: Sheet, options: StructureOptions) -> str | None:
+    """A few words on the table of a sheet; a sheet of one column or one row is a remark."""
+    try:
+        table = _inspected(sheet, options, None)
+    except Unreadable as unreadable:
+        return unreadable.message if unreadable.reason.startswith("table.ambiguous") else None
+    named = [name for name in table.header if name]
+    if len(named) < 2 or not table.frame.height or not table.header_line:
+        return None
+    return f"header on line {table.header_line}: {' | '.join(named)[:200]}"
+
+
+def _inspected(sheet: Sheet, options: StructureOptions, header_line: int | None) -> InspectedTable:
+    off = options.off
+    head = sheet.frame.head(SEARCHED_ROWS)
+    names = [text_column(position) for position in range(sheet.width)]
+    texts = [list(row) for row in head.select(names).iter_rows()]
+    lines = head[FIRST_LINE].to_list()
+    _spread_merged(texts, sheet.merged)
+    if not any(visible(t) for row in texts for t in row):
+        raise Unreadable("file.empty", f"nothing visible in the first {SEARCHED_ROWS} rows")
+    header = find_header(texts, lines, off, header_line)
+    span, beside = _span(sheet, header, texts, lines, off)
+    first = header.row + header.height
+    columns = plain_columns(sheet.frame.slice(first), header.texts, off)
+    found = _found_table(header, columns, lines, span)
+    decisions = [*sheet.notes, *header.decisions, *beside]
+    if (
+        "rows.units" not in off
+        and header.height
+        and first < len(texts)
+        and is_unit_row(texts[first], found.matches, columns.profile)
+    ):
+        decisions.append(Decision.of("rows.units", "units below the header", [lines[first]]))
+        first += 1
+    body = sheet.frame.slice(first)
+    values = columns.values.slice(first - header.row - header.height)
+    kept, left_out = _sorted_rows(body, values, columns, found)
+    _refuse_larger_second_table(left_out, kept, body, header, lines)
+    shown = [text_column(position) for position in range(span[0], span[1] + 1)]
     return InspectedTable(
         source=dict(sheet.source),
-        header=tuple((t or "").strip(INVISIBLE) for t in texts[header]),
-        header_line=int(lines[header]),
-        lines=tuple(kept),
-        rows=tuple(cells),
-        decisions=tuple(decisions),
+        header=header.texts[span[0] : span[1] + 1],
+        header_line=lines[header.row] if header.height else 0,
+        frame=body.filter(kept).select([FIRST_LINE, LAST_LINE, *shown]),
+        decisions=(*decisions, *left_out),
     )
 
 
-def _body(sheet: Sheet, header: int) -> Iterator[tuple[int, tuple[str | None, ...]]]:
-    names = [FIRST_LINE, *(f"t{position}" for position in range(sheet.width))]
-    for row in sheet.frame.slice(header + 1).select(names).iter_rows():
-        yield row[0], tuple(row[1:])
+def _spread_merged(
+    texts: list[list[str | None]], merged: Sequence[tuple[int, int, int, int]]
+) -> None:
+    """A heading merged over two rows stands in the lower one, where its column begins."""
+    for top, left, bottom, right in merged:
+        if bottom == top + 1 and left == right and bottom < len(texts) and left < len(texts[top]):
+            texts[bottom][left], texts[top][left] = texts[top][left], None
 
 
-def _header_row(texts: list[list[str | None]]) -> int:
-    """The first row that is filled as widely as most rows, all words; else the first so filled."""
-    filled = [sum(visible(t) for t in row) for row in texts]
-    widest = max(filled)
-    wide = [n for n, count in enumerate(filled) if count >= max(1, widest - widest // 4)]
-    for row in wide[:20]:
-        words = [t for t in texts[row] if t is not None and visible(t)]
-        if not any(_is_value(t) for t in words) and len(set(words)) == len(words):
-            return row
-    return wide[0]
+def _found_table(
+    header: Header, columns: PlainColumns, lines: Sequence[int], span: tuple[int, int]
+) -> FoundTable:
+    matches = tuple(
+        HeaderMatch(name, header.texts[position], position, "exact")
+        for position, name in enumerate(columns.names)
+        if span[0] <= position <= span[1]
+    )
+    return FoundTable(
+        header_line=lines[header.row] if header.height else 0,
+        header=header.texts,
+        first_row=header.row + header.height,
+        matches=matches,
+        ignored_headers=(),
+        missing=(),
+        span=span,
+        decisions=(),
+    )
 
 
-def _is_value(text: str) -> bool:
-    digits = sum(c in _MARKS for c in text)
-    return digits * 2 > len(text.strip(INVISIBLE))
+def _span(
+    sheet: Sheet,
+    header: Header,
+    texts: Sequence[Sequence[str | None]],
+    lines: Sequence[int],
+    off: Sequence[str],
+) -> tuple[tuple[int, int], list[Decision]]:
+    """The columns of the table, and what stands beside it.
+
+    :raises Unreadable: ``table.ambiguous_columns`` when the table beside it is as large.
+    """
+    whole = (0, sheet.width - 1)
+    if "columns.second_table" in off or not header.height:
+        return whole, []
+    blocks = column_blocks(header.texts, texts[header.row + header.height :])
+    blocks = [b for b in blocks if sum(bool(t) for t in header.texts[b[0] : b[1] + 1]) > 1]
+    if len(blocks) < 2:
+        return whole, []
+    body = sheet.frame.slice(header.row + header.height)
+    cells = [_filled_cells(body, block) for block in blocks]
+    shown = [" | ".join(t for t in header.texts[a : b + 1] if t)[:200] for a, b in blocks]
+    if max(cells[1:]) >= cells[0]:
+        raise Unreadable(
+            "table.ambiguous_columns",
+            "tables stand side by side, behind empty columns: which one is it?",
+            [f"columns {a + 1} to {b + 1}: {s}" for (a, b), s in zip(blocks, shown, strict=True)],
+        )
+    message = f"another table beside it, behind an empty column: {'; '.join(shown[1:])}"
+    note = Decision.of("columns.second_table", message, [lines[header.row]])
+    return blocks[0], [note]
+
+
+def _filled_cells(frame: pl.DataFrame, block: tuple[int, int]) -> int:
+    names = [text_column(position) for position in range(block[0], block[1] + 1)]
+    counts = frame.select((pl.col(name).fill_null("") != "").sum() for name in names)
+    return sum(counts.row(0))
+
+
+def _sorted_rows(
+    body: pl.DataFrame, values: pl.DataFrame, columns: PlainColumns, found: FoundTable
+) -> tuple[pl.Series, list[Decision]]:
+    marks = mark_rows(body, found, columns.profile.structure.off)
+    sorter = RowSorter(columns.profile, found)
+    return sorter.data_rows(body, values, marks, final=True)
+
+
+def _refuse_larger_second_table(
+    decisions: Sequence[Decision],
+    kept: pl.Series,
+    body: pl.DataFrame,
+    header: Header,
+    lines: Sequence[int],
+) -> None:
+    """Of two tables below each other the first is read only when it is the larger one."""
+    second = next((d for d in decisions if d.rule == "rows.second_table"), None)
+    if second is None or second.count - 1 < kept.sum():
+        return
+    start = second.lines[0]
+    row = body.filter(pl.col(FIRST_LINE) == start).drop(FIRST_LINE, LAST_LINE).row(0)
+    words = [t for t in row if isinstance(t, str) and visible(t)]
+    raise Unreadable(
+        "table.ambiguous_rows",
+        "two tables stand below each other, the second not smaller: which one is it?",
+        [
+            f"header on line {lines[header.row]}: {' | '.join(t for t in header.texts if t)[:200]}",
+            f"header on line {start}: {' | '.join(words)[:200]}",
+        ],
+    )

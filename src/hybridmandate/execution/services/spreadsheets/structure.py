@@ -89,11 +89,7 @@ def find_table(rows: Sequence[Texts], lines: Sequence[int], profile: Profile) ->
         if m.how == "similar"
     ]
     first = row + height
-    if (
-        "rows.units" not in off
-        and first < len(rows)
-        and _is_unit_row(rows[first], matches, profile)
-    ):
+    if "rows.units" not in off and first < len(rows) and is_unit_row(rows[first], matches, profile):
         decisions.append(Decision.of("rows.units", "units below the header", [lines[first]]))
         first += 1
     span = _span(header, rows[first:], matches)
@@ -257,8 +253,11 @@ def _required(profile: Profile) -> list[str]:
     return names or list(profile.columns)
 
 
-def _is_unit_row(row: Texts, matches: Sequence[HeaderMatch], profile: Profile) -> bool:
-    """Every filled cell is a unit, one of them in a column of numbers or dates."""
+def is_unit_row(row: Texts, matches: Sequence[HeaderMatch], profile: Profile) -> bool:
+    """Whether a row below the header holds units.
+
+    Every filled cell is a unit, one of them in a column of numbers or dates.
+    """
     filled = [t.strip(INVISIBLE) for t in row if t is not None and visible(t)]
     if not filled or not all(_UNIT.fullmatch(text) for text in filled):
         return False
@@ -269,17 +268,24 @@ def _is_unit_row(row: Texts, matches: Sequence[HeaderMatch], profile: Profile) -
     )
 
 
+def column_blocks(header: Texts, body: Sequence[Texts]) -> list[tuple[int, int]]:
+    """First and last position of the groups of columns that empty columns set apart."""
+    blocks: list[tuple[int, int]] = []
+    for position in range(len(header)):
+        filled = visible(header[position]) or any(
+            visible(row[position]) for row in body if position < len(row)
+        )
+        if not filled:
+            continue
+        if blocks and blocks[-1][1] == position - 1:
+            blocks[-1] = (blocks[-1][0], position)
+        else:
+            blocks.append((position, position))
+    return blocks
+
+
 def _span(header: Texts, body: Sequence[Texts], matches: Sequence[HeaderMatch]) -> tuple[int, int]:
     """The positions around the matched columns up to a column that is empty from top to bottom."""
-
-    def empty(position: int) -> bool:
-        if visible(header[position]):
-            return False
-        return not any(visible(row[position]) for row in body if position < len(row))
-
     first, last = min(m.position for m in matches), max(m.position for m in matches)
-    while first > 0 and not empty(first - 1):
-        first -= 1
-    while last < len(header) - 1 and not empty(last + 1):
-        last += 1
-    return first, last
+    touched = [b for b in column_blocks(header, body) if b[0] <= last and b[1] >= first]
+    return touched[0][0], touched[-1][1]

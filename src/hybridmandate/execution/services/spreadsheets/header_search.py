@@ -1,0 +1,184 @@
+"""Finding a header without any profile: by the shape of the rows, or not at all.
+
+A heading is words above cells of another kind. What allows two readings is refused with both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hybridmandate.execution.services.spreadsheets.table import (
+    INVISIBLE,
+    Decision,
+    Unreadable,
+    visible,
+)
+
+SEARCHED_ROWS = 200
+_CANDIDATES = 30
+_WIDE_ENOUGH = 0.75
+_MARKS = set("0123456789@")
+_YEAR = re.compile(r"(?:19|20)\d\d(?:\s?[-/]\s?\d{2,4})?|Q[1-4]\W?(?:\d{2,4})?", re.IGNORECASE)
+
+Texts = Sequence[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Headings and where they stand: 0-based first row, one or two rows high, or none (0)."""
+
+    row: int
+    height: int
+    texts: tuple[str, ...]
+    decisions: tuple[Decision, ...]
+
+
+def find_header(
+    rows: Sequence[Texts], lines: Sequence[int], off: Sequence[str], declared: int | None = None
+) -> Header:
+    """The header in the first rows of a sheet, or on a declared line.
+
+    :raises Unreadable: ``table.no_header`` for a declared line that is not there or when titles
+        are switched off, ``table.ambiguous_header`` when a second row is as good.
+    """
+    if declared is not None:
+        if declared not in lines[: len(rows)]:
+            raise Unreadable("table.no_header", f"no record begins on line {declared}")
+        row = lines.index(declared)
+        return Header(row, 1, _plain(rows[row]), _titles(rows, lines, row))
+    wide = _wide_rows(rows)
+    row = _first_of_headings(rows, wide)
+    if row is None:
+        first = wide[0]
+        width = max(len(each) for each in rows)
+        names = tuple(f"column {n + 1}" for n in range(width))
+        message = "no row holds headings: the columns are numbered"
+        note = Decision.of("header.none", message, [lines[first]])
+        return Header(first, 0, names, (*_titles(rows, lines, first), note))
+    found = Header(row, 1, _plain(rows[row]), ())
+    if "header.two_rows" not in off:
+        found = _with_second_row(rows, lines, found)
+    if "rows.title" in off and any(_seen(each) for each in rows[: found.row]):
+        raise Unreadable(
+            "table.no_header", f"the header must stand first, not on line {lines[found.row]}"
+        )
+    named = [text for text in found.texts if text]
+    decisions = [*_titles(rows, lines, found.row), *found.decisions]
+    twins = [name for name, count in Counter(named).items() if count > 1]
+    if twins:
+        message = f"several columns have one heading: {', '.join(twins[:10])}"
+        decisions.append(Decision.of("header.repeated_names", message, [lines[found.row]]))
+    return Header(found.row, found.height, found.texts, tuple(decisions))
+
+
+def is_value(text: str) -> bool:
+    """Whether a cell is mostly digits: an amount, a date, a number."""
+    plain = text.strip(INVISIBLE)
+    return sum(c in _MARKS for c in plain) * 2 > len(plain)
+
+
+def holds_headings(texts: Texts, below: Sequence[Texts]) -> bool:
+    """Whether a row's filled cells are all words, or years above what are no years."""
+    cells = [(p, t) for p, t in enumerate(texts) if t is not None and visible(t)]
+    words = [t for _, t in cells if not is_value(t)]
+    if not words:
+        return False
+    return all(
+        not is_value(t) or (_YEAR.fullmatch(t.strip(INVISIBLE)) and not _years_below(below, p))
+        for p, t in cells
+    )
+
+
+def _years_below(rows: Sequence[Texts], position: int) -> bool:
+    cells = [row[position] for row in rows[:20] if position < len(row)]
+    filled = [t for t in cells if t is not None and visible(t)]
+    years = sum(_YEAR.fullmatch(t.strip(INVISIBLE)) is not None for t in filled)
+    return not filled or years * 2 > len(filled)
+
+
+def _seen(texts: Texts) -> int:
+    return sum(visible(t) for t in texts)
+
+
+def _wide_rows(rows: Sequence[Texts]) -> list[int]:
+    """Rows about as wide as the table: the width that explains the most cells."""
+    filled = [_seen(row) for row in rows]
+    counts = Counter(count for count in filled if count)
+    usual = max(counts, key=lambda width: (width * min(counts[width], 50), width))
+    enough = max(1, round(usual * _WIDE_ENOUGH))
+    return [n for n, count in enumerate(filled) if count >= enough]
+
+
+def _first_of_headings(rows: Sequence[Texts], wide: Sequence[int]) -> int | None:
+    """The first wide row of headings that no row of values stands above."""
+    for row in wide[:_CANDIDATES]:
+        below = rows[row + 1 :]
+        if holds_headings(rows[row], below):
+            return row
+        if _values(rows[row]) >= 2 or (_values(rows[row]) and _seen(rows[row]) <= 2):
+            return None
+    return None
+
+
+def _values(texts: Texts) -> int:
+    return sum(is_value(t) for t in texts if t is not None and visible(t))
+
+
+def _with_second_row(rows: Sequence[Texts], lines: Sequence[int], found: Header) -> Header:
+    """The row above or below belongs to the header too, when the two complete each other.
+
+    The upper row has gaps that the lower one fills, no cell of either is a value, and below the
+    words of the lower row stand values.
+    """
+    for top in (found.row - 1, found.row):
+        if top < 0 or top + 1 >= len(rows):
+            continue
+        upper, lower = rows[top], rows[top + 1]
+        if _complete_each_other(upper, lower) and _values_under(lower, rows[top + 2 :]):
+            both = [lines[top], lines[top + 1]]
+            note = Decision.of("header.two_rows", "the header stands in two rows", both)
+            return Header(top, 2, _joined(upper, lower), (note,))
+    return found
+
+
+def _complete_each_other(upper: Texts, lower: Texts) -> bool:
+    if _seen(upper) < 2 or not _seen(lower) or _values(lower) or _values(upper):
+        return False
+    pairs = list(zip(upper, lower, strict=False))
+    filled_by_lower = any(visible(b) and not visible(a) for a, b in pairs)
+    last = max(p for p, (a, b) in enumerate(pairs) if visible(a) or visible(b))
+    return filled_by_lower and all(visible(a) or visible(b) for a, b in pairs[: last + 1])
+
+
+def _values_under(lower: Texts, body: Sequence[Texts]) -> bool:
+    for position, text in enumerate(lower):
+        if not visible(text):
+            continue
+        cells = [row[position] for row in body[:20] if position < len(row)]
+        filled = [t for t in cells if t is not None and visible(t)]
+        if filled and sum(is_value(t) for t in filled) * 2 > len(filled):
+            return True
+    return False
+
+
+def _joined(upper: Texts, lower: Texts) -> tuple[str, ...]:
+    group = ""
+    names = []
+    for top, bottom in zip(_plain(upper), _plain(lower), strict=False):
+        group = top or group
+        names.append(f"{group} {bottom}".strip() if bottom else top)
+    return tuple(names)
+
+
+def _plain(texts: Texts) -> tuple[str, ...]:
+    return tuple((t or "").strip(INVISIBLE) for t in texts)
+
+
+def _titles(rows: Sequence[Texts], lines: Sequence[int], row: int) -> tuple[Decision, ...]:
+    above = [lines[n] for n in range(row) if _seen(rows[n])]
+    if not above:
+        return ()
+    return (Decision.of("rows.title", "title rows above the header", above),)

@@ -1,0 +1,89 @@
+"""Kinds of columns without a profile: what is a number for certain, so that totals can be checked.
+
+A notation is taken for a whole column, never cell by cell, and only when nearly all cells have it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from hybridmandate.execution.services.spreadsheets.profile import (
+    Column,
+    NumberFormat,
+    Profile,
+    StructureOptions,
+)
+from hybridmandate.execution.services.spreadsheets.table import INVISIBLE, text_column
+
+_NOTATIONS = ("1234.56", "1,234.56", "1.234,56", "1234,56", "1 234,56", "1'234.56")
+_DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?$"
+_MOSTLY = 0.8
+_SAMPLE = 5_000
+_SCALE = 6
+_MAX_DIGITS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class PlainColumns:
+    """A column of a made-up profile for each position, and the numbers of those that have them."""
+
+    profile: Profile
+    names: tuple[str, ...]
+    values: pl.DataFrame
+
+
+def plain_columns(
+    frame: pl.DataFrame, headings: tuple[str, ...], off: tuple[str, ...]
+) -> PlainColumns:
+    """Columns of the rows below a header, by what most of their cells are."""
+    columns: dict[str, Column] = {}
+    values: dict[str, pl.Series] = {}
+    taken: set[str] = set()
+    for position, heading in enumerate(headings):
+        name = f"c{position}"
+        cells = frame[text_column(position)].str.strip_chars(INVISIBLE)
+        notation = _notation(cells)
+        alias = (heading,) if heading and heading.casefold() not in taken else ()
+        taken.update(each.casefold() for each in alias)
+        if notation is not None:
+            columns[name] = Column(type="decimal", aliases=alias, number_format=notation)
+            values[name] = _numbers(cells, NumberFormat.parse(notation))
+        else:
+            columns[name] = Column(type="date" if _mostly(cells, _DATE) else "text", aliases=alias)
+    profile = Profile.model_validate(
+        {
+            "profile": {"name": "none", "version": 1, "title": "No profile"},
+            "columns": columns,
+            "structure": StructureOptions(off=off),
+        }
+    )
+    return PlainColumns(profile, tuple(columns), pl.DataFrame(values))
+
+
+def _notation(cells: pl.Series) -> str | None:
+    return next((each for each in _NOTATIONS if _mostly(cells, _pattern(each))), None)
+
+
+def _pattern(notation: str) -> str:
+    return NumberFormat.parse(notation).pattern
+
+
+def _mostly(cells: pl.Series, pattern: str) -> bool:
+    sample = cells.head(_SAMPLE)
+    filled = sample.filter((sample != "").fill_null(False))
+    if not filled.len():
+        return False
+    return bool(filled.str.contains(pattern).sum() >= _MOSTLY * filled.len())
+
+
+def _numbers(cells: pl.Series, notation: NumberFormat) -> pl.Series:
+    plain = cells
+    if notation.group:
+        plain = plain.str.replace_all(re.escape(notation.group), "")
+    plain = plain.str.replace(re.escape(notation.point), ".")
+    fits = cells.str.contains(notation.pattern) & (cells.str.len_chars() <= _MAX_DIGITS)
+    written = plain.zip_with(fits.fill_null(False), pl.Series([None], dtype=pl.String))
+    return written.cast(pl.Decimal(38, _SCALE), strict=False)
