@@ -201,26 +201,16 @@ def _configuration(folder: SolutionFolder, environment: str) -> Configuration:
 
     Addresses are those of stubs: nothing is called.
     """
-    from hybridmandate.governance.gateway.layout import baseline_folder, load_layout
     from hybridmandate.governance.gateway.rehearsal import OPENID_CONFIGURATION
-    from hybridmandate.identity.audiences import internal_audience
+    from hybridmandate.local.policies import PolicyPlaces, load_policies
 
-    claims = _claims(folder, environment)
-    values = {
-        "tenant-id": claims["tid"],
-        "openid-config-url": OPENID_CONFIGURATION,
-        "issuer-v1": f"https://sts.windows.net/{claims['tid']}/",
-        "issuer-v2": claims["iss"],
-        "gateway-audience": claims["aud"],
-        "internal-audience": internal_audience(folder.name, environment),
-        "execution-backend": "http://execution.rehearsal.example",
-        "data-backend": "http://data.rehearsal.example",
-    }
-    return load_layout(
-        folder.policies,
-        named_values={**values, **folder.environment(environment).named_values},
-        baseline=baseline_folder(),
+    places = PolicyPlaces(
+        openid_configuration=OPENID_CONFIGURATION,
+        issuer=_claims(folder, environment)["iss"],
+        execution="http://execution.rehearsal.example",
+        data="http://data.rehearsal.example",
     )
+    return load_policies(folder, environment, places)
 
 
 def _claims(folder: SolutionFolder, environment: str) -> Mapping[str, Any]:

@@ -70,8 +70,10 @@ async def _serve(run: LocalRun, *, as_json: bool) -> None:
         _print_places(run.machine.plan, as_json=as_json)
         failing = asyncio.create_task(run.supervisor.wait())
         waiting = asyncio.create_task(stopped.wait())
+        telling = asyncio.create_task(_tell(run.machine.plan, "gateway"))
         await asyncio.wait({failing, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
+        telling.cancel()
         if failing.done():
             failing.result()
         failing.cancel()
@@ -81,6 +83,14 @@ async def _serve(run: LocalRun, *, as_json: bool) -> None:
         await run.stop()
         if not as_json:
             typer.echo("stopped; state is kept, remove its folder to forget everything")
+
+
+async def _tell(plan: RunPlan, process: str) -> None:
+    """Pass on what a process says, such as that changed policies could not be used."""
+    from hybridmandate.local.log_lines import new_lines
+
+    async for line in new_lines(plan.folder.log(process)):
+        typer.echo(f"{process}: {line}", err=True)
 
 
 def _print_places(plan: RunPlan, *, as_json: bool) -> None:

@@ -218,7 +218,7 @@ def _product(path: Path) -> ProductEntry:
     listed = path / "apis.json"
     names = [each.name for each in _folders(path / "apis")]
     if listed.is_file():
-        names += [str(each["name"]) for each in json.loads(listed.read_text("utf-8-sig"))]
+        names += _listed(listed)
     required = bool(properties.get("subscriptionRequired", True))
     approval = bool(properties.get("approvalRequired", False))
     if approval and not required:
@@ -234,6 +234,15 @@ def _product(path: Path) -> ProductEntry:
         approval_required=approval,
         file=str(file),
     )
+
+
+def _listed(file: Path) -> list[str]:
+    try:
+        return [str(each["name"]) for each in json.loads(file.read_text("utf-8-sig"))]
+    except json.JSONDecodeError as error:
+        raise PolicyDocumentError(str(file), error.lineno, error.colno, error.msg) from error
+    except (TypeError, KeyError) as error:
+        raise PolicyDocumentError(str(file), 1, 1, "a list of objects with 'name'") from error
 
 
 def _subscription(path: Path, named_values: Mapping[str, str]) -> Subscription:

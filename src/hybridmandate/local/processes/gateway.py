@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+import sys
+import time
 
 from hybridmandate.contracts.quantities import parse_size
-from hybridmandate.governance.gateway.layout import baseline_folder, load_layout
+from hybridmandate.governance.gateway.configuration import Configuration
+from hybridmandate.governance.gateway.file_watch import WatchedGateway
+from hybridmandate.governance.gateway.layout import baseline_folder
 from hybridmandate.governance.gateway.server import create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
-from hybridmandate.identity.audiences import gateway_audience, internal_audience
+from hybridmandate.governance.gateway.worker_counters import WorkerCounters
 from hybridmandate.identity.principal import TokenSource
 from hybridmandate.local.boot import Boot
+from hybridmandate.local.policies import PolicyPlaces, load_policies
 from hybridmandate.local.serving import Serving
 
 KEY_REFETCH_SECONDS = 5.0
@@ -19,7 +23,7 @@ KEY_REFETCH_SECONDS = 5.0
 
 
 def serve_gateway(boot: Boot) -> list[Serving]:
-    """The gateway with the solution's policy set over the shipped baseline.
+    """The gateway with the solution's policy set over the shipped baseline; it follows the files.
 
     :raises PolicyDocumentError: for whatever API Management would reject at deployment.
     """
@@ -27,37 +31,37 @@ def serve_gateway(boot: Boot) -> list[Serving]:
     def identity(client_id: str | None) -> TokenSource:
         return boot.tokens
 
+    def load() -> Configuration:
+        return load_policies(boot.folder, boot.plan.environment, places(boot))
+
+    own = boot.state.of("gateway")
+    own.mkdir(parents=True, exist_ok=True)
     app = create_app(
         GatewaySettings(
             body_limits={"exec/files-store-v1": parse_size(boot.folder.solution.files.max_size)},
             key_refetch_seconds=KEY_REFETCH_SECONDS,
         ),
-        load_layout(
-            boot.folder.policies,
-            named_values={**named_values(boot), **boot.environment.named_values},
-            baseline=baseline_folder(),
-        ),
+        load(),
         identity,
         boot.evidence,
         tls=ssl.create_default_context(cafile=boot.ca_file),
+        counters=WorkerCounters(own / "counters", time.time),
     )
-    return [Serving(app, port=boot.plan.ports["gateway"])]
+    watched = WatchedGateway(app, [boot.folder.policies, baseline_folder()], load, _say)
+    return [Serving(watched, port=boot.plan.ports["gateway"])]
 
 
-def named_values(boot: Boot) -> Mapping[str, str]:
-    """Addresses, audiences and issuers of this run, as the policies name them."""
-    solution, environment = boot.folder.name, boot.plan.environment
-    v1, v2 = (
-        f"https://sts.windows.net/{boot.tenant}/",
-        f"{boot.authority}/{boot.tenant}/v2.0",
+def places(boot: Boot) -> PolicyPlaces:
+    """Addresses of this run, as the policies name them."""
+    return PolicyPlaces(
+        openid_configuration=boot.openid_configuration,
+        issuer=f"{boot.authority}/{boot.tenant}/v2.0",
+        execution=boot.plan.backend("execution"),
+        data=boot.plan.backend("data"),
     )
-    return {
-        "tenant-id": boot.tenant,
-        "openid-config-url": boot.openid_configuration,
-        "issuer-v1": v1,
-        "issuer-v2": v2,
-        "gateway-audience": gateway_audience(solution, environment),
-        "internal-audience": internal_audience(solution, environment),
-        "execution-backend": boot.plan.backend("execution"),
-        "data-backend": boot.plan.backend("data"),
-    }
+
+
+def _say(line: str) -> None:
+    """A line for people in the process's log, which `mandate up` shows."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
