@@ -76,7 +76,7 @@ def test_rows_on_disk_and_in_memory_give_the_same(tmp_path: Path) -> None:
     spill = tmp_path / "spill"
     spill.mkdir()
     seen: list[int] = []
-    disk = normalize(path, invoice(), spill=spill, progress=lambda done, _: seen.append(done))
+    disk = normalize(path, invoice(), spill=spill, progress=lambda far: seen.append(far.read))
     memory = normalize(path.read_bytes(), invoice())
     assert len(list(spill.iterdir())) > 1
     assert disk.digest == memory.digest

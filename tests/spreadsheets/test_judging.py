@@ -1,6 +1,6 @@
 """Columns, rules and duplicates: strict, complete, and the same every time."""
 
-import io
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -191,10 +191,13 @@ def test_label_of_a_total_without_the_sum_is_judged_as_data_and_said() -> None:
     assert {d.rule: d.lines for d in result.decisions} == {"rows.total_unconfirmed": (4,)}
 
 
-def test_rejected_workbook_marks_cells_gives_reasons_and_runs_no_formula() -> None:
+def test_rejected_workbook_marks_cells_gives_reasons_and_runs_no_formula(
+    tmp_path: Path,
+) -> None:
     wanted = profile('[columns.a]\ntype="integer"\n[columns.b]\ntype="text"\n')
     result = normalize(b'a,b\n1,fine\nx,"=HYPERLINK(""http://e"")"\n', wanted)
-    sheet = openpyxl.load_workbook(io.BytesIO(rejected_workbook(result))).active
+    rejected_workbook(result, tmp_path / "rejected.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "rejected.xlsx").active
     assert sheet is not None
     (header, row) = list(sheet.iter_rows())
     assert [c.value for c in header] == ["Line in your file", "a", "b", "Why it was rejected"]

@@ -1,6 +1,7 @@
 """`spreadsheets.normalize` answers with an outcome's parts and stores its files."""
 
 import hashlib
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ class MemoryFiles:
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[StoredFile, bytes]] = {}
+        self._folder = tempfile.TemporaryDirectory()
 
     async def store(
         self, stream: AsyncIterator[bytes], *, content_type: str, file_name: str | None
@@ -40,6 +42,12 @@ class MemoryFiles:
 
     async def read(self, handle: str) -> AsyncIterator[bytes]:
         yield self.kept[handle][1]
+
+    async def local_path(self, handle: str) -> str:
+        await self.describe(handle)
+        path = Path(self._folder.name) / handle
+        path.write_bytes(self.kept[handle][1])
+        return str(path)
 
 
 class FakeCall:

@@ -99,7 +99,12 @@ def _run(file: Path, profile: Profile, spill: Path | None) -> Normalization:
             file,
             profile,
             spill=spill,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=lambda far: bar.update(
+                task,
+                completed=far.read,
+                total=None if far.expected is None else max(far.expected, far.read),
+                description=f"{far.read} rows: {far.accepted} accepted, {far.rejected} rejected",
+            ),
         )
 
 
@@ -114,11 +119,11 @@ def _write(result: Normalization, folder: Path) -> None:
     accepted_csv(result, folder / "accepted.csv")
     accepted_parquet(result, folder / "accepted.parquet")
     if result.rejected_count:
-        (folder / "rejected-rows.xlsx").write_bytes(rejected_workbook(result))
+        rejected_workbook(result, folder / "rejected-rows.xlsx")
 
 
 def _report(result: Normalization) -> dict[str, Any]:
-    from hybridmandate.execution.services.spreadsheets.operation import summary
+    from hybridmandate.execution.services.spreadsheets.summary import summary
 
     return {
         "ok": not result.rejected_count,
@@ -149,7 +154,7 @@ def _show(result: Normalization) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from hybridmandate.execution.services.spreadsheets.operation import summary
+    from hybridmandate.execution.services.spreadsheets.summary import summary
 
     console = Console(highlight=False)
     console.print(f"[bold]{escape(result.profile.label)}[/bold]  {escape(summary(result))}")

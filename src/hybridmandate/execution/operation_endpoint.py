@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -45,6 +45,7 @@ from hybridmandate.execution.idempotency import (
     explicit_key,
     payload_conflict,
 )
+from hybridmandate.execution.job_switch import asks_for_job
 from hybridmandate.execution.jobs import Jobs, accepted, interrupted
 from hybridmandate.execution.runner import Runner
 from hybridmandate.execution.settings import ExecutionSettings
@@ -204,9 +205,8 @@ class OperationEndpoint:
                 await self.jobs.ensure_started(taken.claim, payload.value, arrived.visit.caller)
                 outcome, claim = accepted(taken.claim), taken.claim
             else:
-                outcome, claim = (
-                    await self._first(taken, operation, payload, deadline, arrived),
-                    taken.claim,
+                outcome, claim = await self._first(
+                    taken, wanted, operation, payload, deadline, arrived
                 )
         except sa.exc.DBAPIError as error:
             self.trail.crashed(
@@ -252,11 +252,12 @@ class OperationEndpoint:
     async def _first(
         self,
         taken: Taken,
+        wanted: Wanted,
         operation: Operation,
         payload: Payload,
         deadline: float,
         arrived: Arrived,
-    ) -> Outcome:
+    ) -> tuple[Outcome, Claim]:
         claim = taken.claim
         if taken.took_over:
             self.trail.write(
@@ -275,8 +276,32 @@ class OperationEndpoint:
             raise
         if isinstance(outcome, Download):
             raise TypeError("a file cannot be kept for idempotency")
+        if asks_for_job(outcome) and "job" in operation.modes:
+            text = orjson.dumps(outcome.to_json()).decode()
+            await self.claims.finish(claim, text, ClaimState.RELEASED)
+            return await self._as_job(wanted, operation, payload, arrived)
         await self._finish(claim, outcome)
-        return outcome
+        return outcome, claim
+
+    async def _as_job(
+        self, wanted: Wanted, operation: Operation, payload: Payload, arrived: Arrived
+    ) -> tuple[Outcome, Claim]:
+        """The same call as a job: what a synchronous run found too long for itself."""
+        taken = await self.claims.take(replace(wanted, mode="job"))
+        claim = taken.claim
+        if claim.outcome is not None and claim.state is ClaimState.KEPT:
+            first = Outcome.model_validate_json(claim.outcome)
+            return first.model_copy(update={"replayed": True}), claim
+        await self.jobs.ensure_started(claim, payload.value, arrived.visit.caller)
+        self.trail.write(
+            "call.became_job",
+            subject_of(operation.ref),
+            correlation_id=arrived.visit.correlation_id,
+            caller=arrived.visit.caller,
+            outcome="accepted",
+            detail={"key": claim.key},
+        )
+        return accepted(claim), claim
 
     async def _finish(self, claim: Claim, outcome: Outcome) -> None:
         text = orjson.dumps(outcome.to_json()).decode()
@@ -300,6 +325,9 @@ class OperationEndpoint:
         if claim.outcome is None:
             return accepted(claim), claim
         first = Outcome.model_validate_json(claim.outcome)
+        if asks_for_job(first):
+            # Another call of the same key found it too long a moment ago.
+            return await self._as_job(wanted, operation, payload, arrived)
         return first.model_copy(update={"replayed": True}), claim
 
     async def _awaited(self, claim: Claim) -> Claim:

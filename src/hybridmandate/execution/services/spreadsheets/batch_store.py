@@ -9,27 +9,26 @@ import polars as pl
 
 
 class BatchStore:
-    """Frames by number. With a folder they are written there as Arrow files and read back."""
+    """Frames by kind and number. With a folder they wait there as Arrow files."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._frames: list[pl.DataFrame] = []
-        self._count = 0
+        self.folder = folder
+        self._frames: dict[tuple[str, int], pl.DataFrame] = {}
 
-    def put(self, frame: pl.DataFrame) -> int:
-        """Keep a frame; returns its number."""
-        number = self._count
-        self._count += 1
-        if self._folder is None:
-            self._frames.append(frame)
+    def put(self, kind: str, number: int, frame: pl.DataFrame) -> None:
+        """Keep a frame."""
+        if self.folder is None:
+            self._frames[kind, number] = frame
         else:
-            frame.write_ipc(self._folder / f"batch-{number}.arrow", compression="uncompressed")
-        return number
+            frame.write_ipc(self._path(self.folder, kind, number), compression="uncompressed")
 
-    def get(self, number: int, columns: Sequence[str] | None) -> pl.DataFrame:
+    def get(self, kind: str, number: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """A frame, or some of its columns."""
-        if self._folder is None:
-            frame = self._frames[number]
+        if self.folder is None:
+            frame = self._frames[kind, number]
             return frame if columns is None else frame.select(columns)
-        lazy = pl.scan_ipc(self._folder / f"batch-{number}.arrow")
-        return (lazy if columns is None else lazy.select(columns)).collect()
+        path = self._path(self.folder, kind, number)
+        return pl.read_ipc(path, columns=None if columns is None else list(columns))
+
+    def _path(self, folder: Path, kind: str, number: int) -> Path:
+        return folder / f"{kind}-{number:06}.arrow"

@@ -62,9 +62,12 @@ class CellBytes:
         self._starts: list[Numbers] = []
         self._lengths: list[Numbers] = []
         place = starts
-        for position in range(width):
-            length = frame[text_column(position)].str.len_bytes().fill_null(0)
-            lengths = length.to_numpy().astype(np.int64)
+        sizes = frame.select(
+            pl.col(text_column(position)).str.len_bytes().fill_null(0).cast(pl.Int64)
+            for position in range(width)
+        )
+        for size in sizes.iter_columns():
+            lengths = size.to_numpy()
             self._starts.append(place)
             self._lengths.append(lengths)
             place = place + lengths + 1

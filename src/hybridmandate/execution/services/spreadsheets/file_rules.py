@@ -1,14 +1,19 @@
-"""Rules about all rows together: sums, counts, one month, no gaps in numbers."""
+"""Rules about all rows together, kept as running figures: sums, counts, one month, no gaps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, Protocol
 
+import numpy as np
 import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.profile import FileRule, Profile
+
+_MONTHS_NAMED = 6
+_GAPS_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,49 +26,127 @@ class FileFinding:
     field: str | None
 
 
-def file_findings(
-    profile: Profile, values: pl.DataFrame, totals: Mapping[str, Decimal]
-) -> list[FileFinding]:
-    """Every file rule that the data rows break; ``totals`` are the file's own confirmed totals."""
-    checks = {"sum": _sum, "count": _count, "one_month": _one_month, "no_gaps": _no_gaps}
-    found = []
-    for rule in profile.file_rules:
-        message = checks[rule.kind](rule, values, totals)
-        if message is not None:
-            found.append(FileFinding(f"file.{rule.code}", message, rule.severity, rule.column))
-    return found
+class Tally(Protocol):
+    """What is kept of the rows for one rule."""
+
+    def add(self, values: pl.DataFrame) -> None:
+        """Take data rows."""
+
+    def problem(self, totals: Mapping[str, Decimal]) -> str | None:
+        """What is wrong, once all rows are taken; ``totals`` are the file's confirmed totals."""
 
 
-def _sum(rule: FileRule, values: pl.DataFrame, totals: Mapping[str, Decimal]) -> str | None:
-    added = Decimal(str(values[str(rule.column)].sum() or 0))
-    wanted = Decimal(rule.equals) if rule.equals is not None else totals.get(str(rule.column))
-    if wanted is None:
-        return f"the file has no total line that is the sum of '{rule.column}'"
-    return None if added == wanted else f"'{rule.column}' adds up to {added}, not to {wanted}"
+class FileTallies:
+    """The tallies of a profile's file rules."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._rules = [(rule, _TALLIES[rule.kind](rule)) for rule in profile.file_rules]
+
+    def add(self, values: pl.DataFrame) -> None:
+        """Take the data rows of a batch."""
+        for _, tally in self._rules:
+            tally.add(values)
+
+    def findings(self, totals: Mapping[str, Decimal]) -> list[FileFinding]:
+        """Every file rule that the data rows break."""
+        found = []
+        for rule, tally in self._rules:
+            message = tally.problem(totals)
+            if message is not None:
+                found.append(FileFinding(f"file.{rule.code}", message, rule.severity, rule.column))
+        return found
 
 
-def _count(rule: FileRule, values: pl.DataFrame, totals: Mapping[str, Decimal]) -> str | None:
-    height = values.height
-    if rule.minimum is not None and height < rule.minimum:
-        return f"the file has {height} rows; at least {rule.minimum} are expected"
-    if rule.maximum is not None and height > rule.maximum:
-        return f"the file has {height} rows; at most {rule.maximum} are expected"
-    return None
+class _Sum:
+    def __init__(self, rule: FileRule) -> None:
+        self._rule = rule
+        self._added = Decimal(0)
+
+    def add(self, values: pl.DataFrame) -> None:
+        self._added += Decimal(str(values[str(self._rule.column)].sum() or 0))
+
+    def problem(self, totals: Mapping[str, Decimal]) -> str | None:
+        column, equals = str(self._rule.column), self._rule.equals
+        wanted = Decimal(equals) if equals is not None else totals.get(column)
+        if wanted is None:
+            return f"the file has no total line that is the sum of '{column}'"
+        if self._added == wanted:
+            return None
+        return f"'{column}' adds up to {self._added}, not to {wanted}"
 
 
-def _one_month(rule: FileRule, values: pl.DataFrame, totals: Mapping[str, Decimal]) -> str | None:
-    months = values[str(rule.column)].dt.to_string("%Y-%m").drop_nulls().unique().sort()
-    if months.len() <= 1:
+class _Count:
+    def __init__(self, rule: FileRule) -> None:
+        self._rule = rule
+        self._height = 0
+
+    def add(self, values: pl.DataFrame) -> None:
+        self._height += values.height
+
+    def problem(self, totals: Mapping[str, Decimal]) -> str | None:
+        least, most = self._rule.minimum, self._rule.maximum
+        if least is not None and self._height < least:
+            return f"the file has {self._height} rows; at least {least} are expected"
+        if most is not None and self._height > most:
+            return f"the file has {self._height} rows; at most {most} are expected"
         return None
-    return f"the dates of '{rule.column}' lie in {', '.join(months.head(6))}"
 
 
-def _no_gaps(rule: FileRule, values: pl.DataFrame, totals: Mapping[str, Decimal]) -> str | None:
-    texts = values[str(rule.column)].cast(pl.String)
-    numbers = texts.str.extract(r"([0-9]{1,15})$").cast(pl.Int64).drop_nulls().unique().sort()
-    steps = numbers.diff().drop_nulls()
-    gaps = numbers.slice(1).filter(steps > 1)
-    if not gaps.len():
-        return None
-    shown = ", ".join(str(each) for each in gaps.head(5))
-    return f"the numbers of '{rule.column}' are not complete: something is missing before {shown}"
+class _OneMonth:
+    def __init__(self, rule: FileRule) -> None:
+        self._column = str(rule.column)
+        self._months: set[str] = set()
+
+    def add(self, values: pl.DataFrame) -> None:
+        months = values[self._column].dt.truncate("1mo").drop_nulls().unique()
+        self._months.update(months.dt.to_string("%Y-%m"))
+
+    def problem(self, totals: Mapping[str, Decimal]) -> str | None:
+        if len(self._months) <= 1:
+            return None
+        return f"the dates of '{self._column}' lie in " + ", ".join(
+            sorted(self._months)[:_MONTHS_NAMED]
+        )
+
+
+class _NoGaps:
+    """Numbers as runs without a gap: two numbers a run, and whole numbering is one run."""
+
+    def __init__(self, rule: FileRule) -> None:
+        self._column = str(rule.column)
+        self._first: Any = np.empty(0, dtype=np.int64)
+        self._last: Any = np.empty(0, dtype=np.int64)
+
+    def add(self, values: pl.DataFrame) -> None:
+        texts = values[self._column].cast(pl.String)
+        numbers = texts.str.extract(r"([0-9]{1,15})$").cast(pl.Int64).drop_nulls().unique()
+        new = numbers.sort().to_numpy()
+        self._first, self._last = _runs(
+            np.concatenate([self._first, new]), np.concatenate([self._last, new])
+        )
+
+    def problem(self, totals: Mapping[str, Decimal]) -> str | None:
+        if len(self._first) <= 1:
+            return None
+        shown = ", ".join(str(each) for each in self._first[1 : 1 + _GAPS_NAMED].tolist())
+        return (
+            f"the numbers of '{self._column}' are not complete: something is missing before {shown}"
+        )
+
+
+def _runs(first: Any, last: Any) -> tuple[Any, Any]:
+    """Intervals of whole numbers, joined where they touch or overlap."""
+    order = np.argsort(first, kind="stable")
+    first, last = first[order], np.maximum.accumulate(last[order])
+    apart = first[1:] > last[:-1] + 1
+    begins = np.concatenate([[True], apart]) if len(first) else apart
+    ends = np.concatenate([apart, [True]]) if len(first) else apart
+    return first[begins], last[ends]
+
+
+_TALLIES: dict[str, type[_Sum] | type[_Count] | type[_OneMonth] | type[_NoGaps]] = {
+    "sum": _Sum,
+    "count": _Count,
+    "one_month": _OneMonth,
+    "no_gaps": _NoGaps,
+}

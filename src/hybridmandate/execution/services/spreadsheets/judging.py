@@ -17,6 +17,7 @@ import polars as pl
 from hybridmandate.execution.services.spreadsheets.body_rows import RowMarks, mark_rows
 from hybridmandate.execution.services.spreadsheets.cell_bytes import (
     CellBytes,
+    Chunk,
     Mask,
     TextBatch,
 )
@@ -29,15 +30,12 @@ from hybridmandate.execution.services.spreadsheets.profile import Profile
 from hybridmandate.execution.services.spreadsheets.quick_column import QuickCells
 from hybridmandate.execution.services.spreadsheets.structure import FoundTable
 from hybridmandate.execution.services.spreadsheets.table import (
-    FIRST_LINE,
     INVISIBLE,
-    LAST_LINE,
     Batch,
     Decision,
     text_column,
     visible,
 )
-from hybridmandate.execution.services.spreadsheets.value_digest import value_digest
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 References = Mapping[str, pl.DataFrame]
@@ -52,7 +50,7 @@ class Judged:
     values: pl.DataFrame
     hits: tuple[tuple[Check, Rows], ...]
     marks: RowMarks
-    digest: bytes
+    chunk: Chunk | None
     notes: tuple[Decision, ...]
 
 
@@ -78,9 +76,8 @@ class Judge:
         order = {name: n for n, name in enumerate(self.profile.columns)}
         hits.sort(key=lambda hit: order.get(hit[0].field, len(order)))
         marks = mark_rows(rows, self.table, self.profile.structure.off)
-        lines = [rows[FIRST_LINE], rows[LAST_LINE]]
-        digest = value_digest([*values.iter_columns(), *lines])
-        return Judged(rows, values, tuple(hits), marks, digest, batch.notes)
+        chunk = batch.chunk if isinstance(batch, TextBatch) else None
+        return Judged(rows, values, tuple(hits), marks, chunk, batch.notes)
 
     def _at_least_as_wide_as_the_header(self, frame: pl.DataFrame) -> pl.DataFrame:
         names = [text_column(p) for p in range(len(self.table.header))]

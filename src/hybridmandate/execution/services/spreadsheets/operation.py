@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from datetime import date
-from decimal import Decimal
+import tempfile
+from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import polars as pl
 from pydantic import Field
 
@@ -23,21 +19,35 @@ from hybridmandate.contracts import (
     Refused,
     RowError,
     Status,
+    StoredFile,
     Versions,
     WireModel,
     operation,
 )
 from hybridmandate.contracts.declaration import declared_operation
-from hybridmandate.execution.services.spreadsheets.accepted_file import PARQUET
-from hybridmandate.execution.services.spreadsheets.normalization import Normalization, normalize
+from hybridmandate.execution.job_switch import needs_job
+from hybridmandate.execution.services.spreadsheets.accepted_file import json_frame
+from hybridmandate.execution.services.spreadsheets.file_result import Normalization
+from hybridmandate.execution.services.spreadsheets.normalization import Progress, normalize
 from hybridmandate.execution.services.spreadsheets.profile import Profile, ProfileLibrary
-from hybridmandate.execution.services.spreadsheets.rejected_file import (
-    MEDIA_TYPE,
-    rejected_workbook,
+from hybridmandate.execution.services.spreadsheets.resubmission import (
+    Earlier,
+    earlier_submission,
 )
+from hybridmandate.execution.services.spreadsheets.result_files import (
+    ResultHandles,
+    store_result,
+)
+from hybridmandate.execution.services.spreadsheets.summary import summary
 from hybridmandate.execution.services.spreadsheets.table import Decision, Unreadable
+from hybridmandate.execution.watched_thread import run_watched
 
-MAX_FILE_BYTES = 32 * 1024 * 1024
+SYNC_TIMEOUT = "60 s"
+SYNC_SECONDS = 60.0
+SYNC_FILE_BYTES = 32 * 1024 * 1024
+"""Above this size a call becomes a job."""
+IN_MEMORY_BYTES = 32 * 1024 * 1024
+"""Above this size rows wait on disk while a file is judged."""
 MAX_ERRORS_LISTED = 1_000
 MAX_ROWS_INLINE = 5_000
 
@@ -121,7 +131,9 @@ def spreadsheet_operations(profiles: ProfileLibrary) -> list[Operation]:
         "spreadsheets.normalize",
         version=1,
         role="Spreadsheets.Normalize",
-        limits=Limits(payload="16 KiB", timeout="60 s", job_timeout="30 min", calls_per_minute=120),
+        limits=Limits(
+            payload="16 KiB", timeout=SYNC_TIMEOUT, job_timeout="30 min", calls_per_minute=120
+        ),
         modes={"sync", "job"},
     )
     async def normalize_file(request: NormalizeRequest, call: Call) -> Answer[Normalized]:
@@ -131,28 +143,22 @@ def spreadsheet_operations(profiles: ProfileLibrary) -> list[Operation]:
         all its reasons and line numbers; everything that was skipped is listed with its rule.
         """
         profile = _profile(profiles, request.profile)
-        content = await _content(call, request.handle)
+        stored = await call.files.describe(request.handle)
+        if stored.size > SYNC_FILE_BYTES and call.remaining_seconds() <= SYNC_SECONDS:
+            raise needs_job(f"a file of {stored.size} bytes is normalised in a job")
+        content = Path(await call.files.local_path(request.handle))
         references = await _references(call, profile)
-        before = await _accepted_before(call, request.accepted_before)
-        try:
-            result = await _with_progress(
-                call,
-                lambda progress: normalize(
-                    content,
-                    profile,
-                    references=references,
-                    accepted_before=before,
-                    progress=progress,
-                ),
-            )
-        except Unreadable as unreadable:
-            call.note("decision", "file.unreadable", reason=unreadable.reason)
-            raise _refused(unreadable) from None
-        if request.resubmission_of is not None:
-            call.note("decision", "file.resubmitted", first=request.resubmission_of)
-        for decision in result.decisions:
-            call.note("decision", decision.rule, lines=decision.count)
-        return await _answer(request, profile, result, call)
+        earlier = await earlier_submission(
+            call, content, request.resubmission_of, request.accepted_before
+        )
+        with tempfile.TemporaryDirectory(prefix="mandate-rows-") as folder:
+            result = await _judged(call, stored, content, profile, references, earlier, folder)
+            if earlier.correlation_id is not None:
+                call.note("decision", "file.resubmitted", first=earlier.correlation_id)
+            for decision in result.decisions:
+                call.note("decision", decision.rule, lines=decision.count)
+            handles = await store_result(call, result, Path(folder))
+            return _answer(request, result, handles, earlier)
 
     declared = declared_operation(normalize_file)
     assert declared is not None
@@ -172,14 +178,39 @@ def _profile(profiles: ProfileLibrary, name: str) -> Profile:
     return found
 
 
-async def _content(call: Call, handle: str) -> bytes:
-    stored = await call.files.describe(handle)
-    if stored.size > MAX_FILE_BYTES:
-        raise Refused(
-            FailureType.PAYLOAD_TOO_LARGE,
-            f"the file has {stored.size} bytes; {MAX_FILE_BYTES} may be normalised",
+async def _judged(
+    call: Call,
+    stored: StoredFile,
+    content: Path,
+    profile: Profile,
+    references: dict[str, pl.DataFrame],
+    earlier: Earlier,
+    folder: str,
+) -> Normalization:
+    spill = Path(folder) if stored.size > IN_MEMORY_BYTES else None
+
+    def work(progress: Progress) -> Normalization:
+        return normalize(
+            content,
+            profile,
+            references=references,
+            accepted_before=earlier.accepted,
+            spill=spill,
+            progress=progress,
         )
-    return b"".join([chunk async for chunk in call.files.read(handle)])
+
+    try:
+        return await run_watched(
+            work,
+            lambda far: call.progress(
+                far.read,
+                None if far.expected is None else max(far.expected, far.read),
+                f"rows, {far.accepted} accepted, {far.rejected} rejected",
+            ),
+        )
+    except Unreadable as unreadable:
+        call.note("decision", "file.unreadable", reason=unreadable.reason)
+        raise _refused(unreadable) from None
 
 
 async def _references(call: Call, profile: Profile) -> dict[str, pl.DataFrame]:
@@ -204,35 +235,6 @@ async def _references(call: Call, profile: Profile) -> dict[str, pl.DataFrame]:
     return found
 
 
-async def _accepted_before(call: Call, handle: str | None) -> pl.DataFrame | None:
-    if handle is None:
-        return None
-    content = b"".join([chunk async for chunk in call.files.read(handle)])
-    try:
-        return pl.read_parquet(io.BytesIO(content))
-    except pl.exceptions.PolarsError:
-        raise Refused(
-            FailureType.VALIDATION_ERROR,
-            "acceptedBefore is not an acceptedParquetHandle of this operation",
-            reason="resubmission.not_parquet",
-        ) from None
-
-
-async def _with_progress(
-    call: Call, work: Callable[[Callable[[int, int | None], None]], Normalization]
-) -> Normalization:
-    """Run the work in a thread and pass on how many rows are read, at most ten times a second."""
-    latest: list[tuple[int, int | None]] = []
-    task = asyncio.create_task(
-        asyncio.to_thread(work, lambda done, total: latest.append((done, total)))
-    )
-    while not task.done():
-        await asyncio.wait([task], timeout=0.1)
-        if latest and not task.done():
-            await call.progress(*latest[-1], "rows")
-    return await task
-
-
 def _refused(unreadable: Unreadable) -> Refused:
     return Refused(
         FailureType.VALIDATION_ERROR,
@@ -245,38 +247,20 @@ def _refused(unreadable: Unreadable) -> Refused:
     )
 
 
-async def _answer(
-    request: NormalizeRequest, profile: Profile, result: Normalization, call: Call
+def _answer(
+    request: NormalizeRequest, result: Normalization, handles: ResultHandles, earlier: Earlier
 ) -> Answer[Normalized]:
-    rows = accepted_rows(result.accepted)
-    accepted = await call.files.store(
-        _lines(rows), content_type="application/x-ndjson", file_name="accepted.jsonl"
-    )
-    parquet = io.BytesIO()
-    result.accepted.write_parquet(parquet)
-    columns = await call.files.store(
-        _once(parquet.getvalue()), content_type=PARQUET, file_name="accepted.parquet"
-    )
-    errors_handle = rejected_handle = None
-    if result.errors:
-        listed = await call.files.store(
-            _error_lines(result), content_type="application/x-ndjson", file_name="errors.jsonl"
-        )
-        errors_handle = listed.handle
-    if result.rejected_count:
-        workbook = await asyncio.to_thread(rejected_workbook, result)
-        stored = await call.files.store(
-            _once(workbook), content_type=MEDIA_TYPE, file_name="rejected-rows.xlsx"
-        )
-        rejected_handle = stored.handle
-    inline = len(rows) <= request.inline_rows
+    inline = result.accepted_count <= request.inline_rows
+    counts: dict[str, int] = {}
+    for (code, _, _), count in result.count_by_rule().items():
+        counts[code] = counts.get(code, 0) + count
     data = Normalized(
-        accepted=rows if inline else [],
+        accepted=json_frame(result.accepted).to_dicts() if inline else [],
         accepted_inline=inline,
-        accepted_handle=accepted.handle,
-        rejected_handle=rejected_handle,
+        accepted_handle=handles.accepted,
+        rejected_handle=handles.rejected,
         rejected_share=round(result.rejected_share, 6),
-        review_needed=result.rejected_share > profile.thresholds.review_share,
+        review_needed=result.rejected_share > result.profile.thresholds.review_share,
         summary=summary(result),
         source=dict(result.source),
         headers=[
@@ -284,17 +268,18 @@ async def _answer(
         ],
         ignored_headers=list(result.table.ignored_headers),
         decisions=[_taken(d) for d in result.decisions],
-        errors_by_rule=dict(sorted(Counter(e.code for e in result.errors).items())),
+        errors_by_rule=dict(sorted(counts.items())),
         digest=result.digest,
-        accepted_parquet_handle=columns.handle,
-        errors_handle=errors_handle,
+        accepted_parquet_handle=handles.parquet,
+        errors_handle=handles.errors,
         file_findings=[
             FileRuleBroken(code=f.code, message=f.message, severity=f.severity, field=f.field)
             for f in result.file_findings
         ],
-        resubmission_of=request.resubmission_of,
+        resubmission_of=earlier.correlation_id,
     )
     status = _status(result)
+    warnings = [*handles.warnings, *([earlier.warning] if earlier.warning else [])]
     return Answer(
         data,
         status=status,
@@ -303,11 +288,15 @@ async def _answer(
             "accepted": result.accepted_count,
             "rejected": result.rejected_count,
         },
-        errors=[*_file_errors(result, "error"), *result.errors[:MAX_ERRORS_LISTED]],
-        warnings=[*_file_errors(result, "warning"), *result.warnings[:MAX_ERRORS_LISTED]],
-        versions=Versions(profile=profile.label),
+        errors=[*_file_errors(result, "error"), *_listed(result, "error")],
+        warnings=[*warnings, *_file_errors(result, "warning"), *_listed(result, "warning")],
+        versions=Versions(profile=result.profile.label),
         message=data.summary if status is Status.REJECTED else None,
     )
+
+
+def _listed(result: Normalization, severity: str) -> list[RowError]:
+    return list(islice(result.each_error(severity), MAX_ERRORS_LISTED))
 
 
 def _file_errors(result: Normalization, severity: str) -> list[RowError]:
@@ -318,46 +307,10 @@ def _file_errors(result: Normalization, severity: str) -> list[RowError]:
     ]
 
 
-async def _error_lines(result: Normalization) -> AsyncIterator[bytes]:
-    for start in range(0, len(result.errors), 1000):
-        chunk = result.errors[start : start + 1000]
-        yield b"".join(orjson.dumps(error.model_dump()) + b"\n" for error in chunk)
-
-
 def _status(result: Normalization) -> Status:
     if not result.accepted_count:
         return Status.REJECTED
     return Status.PARTIALLY_SUCCEEDED if result.rejected_count else Status.SUCCEEDED
-
-
-def accepted_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """The accepted rows as JSON values: dates as ISO texts, decimals as numbers."""
-    return [
-        {name: _json(value) for name, value in row.items()} for row in frame.iter_rows(named=True)
-    ]
-
-
-def summary(result: Normalization) -> str:
-    """One paragraph for a mail: what came in, what was accepted, what was wrong and how often."""
-    parts = [
-        f"{result.rows_in} rows were read, {result.accepted_count} accepted, "
-        f"{result.rejected_count} rejected."
-    ]
-    if result.count_by_rule():
-        counted = Counter(
-            {(field or "row", text): n for (_, field, text), n in result.count_by_rule().items()}
-        )
-        reasons = [f"{field} {message} ({n}×)" for (field, message), n in counted.most_common(5)]
-        parts.append(f"Reasons: {'; '.join(reasons)}.")
-    for finding in result.file_findings:
-        parts.append(f"The whole file: {finding.message}.")
-    if result.file_rejected:
-        parts.append("Because of that no row of the file was accepted.")
-    left_out = [d for d in result.decisions if d.rule.startswith("rows.") and d.count]
-    if left_out:
-        listed = "; ".join(f"{d.message} ({d.count})" for d in left_out)
-        parts.append(f"Left out: {listed}.")
-    return " ".join(parts)
 
 
 def _taken(decision: Decision) -> DecisionTaken:
@@ -367,20 +320,3 @@ def _taken(decision: Decision) -> DecisionTaken:
         lines=list(decision.lines),
         count=decision.count,
     )
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)  # at most 15 digits, so the number is carried exactly
-    if isinstance(value, date):  # datetime too: ISO 8601 in UTC
-        return value.isoformat()
-    return value
-
-
-async def _lines(rows: list[dict[str, Any]]) -> AsyncIterator[bytes]:
-    for start in range(0, len(rows), 1000):
-        yield b"".join(orjson.dumps(row) + b"\n" for row in rows[start : start + 1000])
-
-
-async def _once(content: bytes) -> AsyncIterator[bytes]:
-    yield content

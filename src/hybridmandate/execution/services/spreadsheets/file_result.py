@@ -1,0 +1,186 @@
+"""What a file became: counts, findings, and the rows, read batch by batch from where they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hybridmandate.contracts import RowError
+from hybridmandate.execution.services.spreadsheets.batch_store import BatchStore
+from hybridmandate.execution.services.spreadsheets.cell_bytes import Mask
+from hybridmandate.execution.services.spreadsheets.column_checks import Check
+from hybridmandate.execution.services.spreadsheets.file_rules import FileFinding
+from hybridmandate.execution.services.spreadsheets.profile import Profile
+from hybridmandate.execution.services.spreadsheets.structure import FoundTable
+from hybridmandate.execution.services.spreadsheets.table import FIRST_LINE, Decision, text_column
+
+MAX_VALUE_SHOWN = 120
+ROWS, HITS = "rows", "hits"
+"""Kinds of frames in the store: data rows with their values; broken rules as (check, row)."""
+
+
+@dataclass(slots=True)
+class KeptBatch:
+    """A stored batch: its rows, and one bit for each that is rejected (packed)."""
+
+    number: int
+    height: int
+    first_row: int
+    bad: Any = None
+    has_hits: bool = False
+
+    def rejected(self) -> Mask:
+        """The rejected rows of the batch."""
+        return np.unpackbits(self.bad, count=self.height).astype(bool)
+
+
+@dataclass
+class Normalization:
+    """What a file became.
+
+    ``accepted`` has a typed column for each column of the profile, in its order, and ``line``;
+    ``rejected`` holds the rejected rows as they were sent (``first_line`` and texts), ``errors``
+    every (row, rule) of severity error, ``warnings`` the others, in the order of lines.
+    ``file_findings`` are broken file rules; ``file_rejected`` says that nothing is accepted because
+    of them or because too many rows are wrong. ``digest`` is a SHA-256 of it all.
+    """
+
+    profile: Profile
+    source: dict[str, Any]
+    width: int
+    table: FoundTable
+    decisions: tuple[Decision, ...]
+    rows_in: int
+    accepted_count: int
+    file_findings: tuple[FileFinding, ...]
+    file_rejected: bool
+    digest: str
+    rule_counts: dict[tuple[str, str, str, str], int]
+    """How often each (severity, code, field, message) was broken."""
+    store: BatchStore
+    checks: tuple[Check, ...]
+    repeated: Any = None
+    """One bit a data row (packed): whether its key stands elsewhere in the file; None without."""
+    repeated_check: Check | None = None
+    batches: list[KeptBatch] = field(default_factory=list)
+
+    @property
+    def rejected_count(self) -> int:
+        """Data rows that are not accepted."""
+        return self.rows_in - self.accepted_count
+
+    @property
+    def rejected_share(self) -> float:
+        """Share of data rows that were rejected, 0 to 1."""
+        return self.rejected_count / self.rows_in if self.rows_in else 0.0
+
+    @cached_property
+    def accepted(self) -> pl.DataFrame:
+        """All accepted rows in memory."""
+        return pl.concat(list(self.accepted_batches()))
+
+    @cached_property
+    def rejected(self) -> pl.DataFrame:
+        """All rejected rows in memory, as they were sent."""
+        return pl.concat(list(self.rejected_batches()), how="diagonal")
+
+    def accepted_batches(self) -> Iterator[pl.DataFrame]:
+        """Accepted rows, batch by batch."""
+        names = list(self.profile.columns)
+        for kept in self.batches:
+            good = ~kept.rejected()
+            if self.file_rejected:
+                good[:] = False
+            frame = self.store.get(ROWS, kept.number, [*names, FIRST_LINE])
+            frame = frame.select([*names, pl.col(FIRST_LINE).alias("line")])
+            yield frame if good.all() else frame.filter(pl.Series(good))
+
+    def rejected_batches(self) -> Iterator[pl.DataFrame]:
+        """Rejected rows, batch by batch: lines and texts."""
+        for kept in self.batches:
+            bad = kept.rejected()
+            if self.file_rejected:
+                bad[:] = True
+            yield (
+                self.store.get(ROWS, kept.number)
+                .filter(pl.Series(bad))
+                .select(pl.exclude(list(self.profile.columns)))
+            )
+
+    @cached_property
+    def errors(self) -> tuple[RowError, ...]:
+        """Every (row, rule) that rejected a row, in the order of lines."""
+        return tuple(self.each_error("error"))
+
+    @cached_property
+    def warnings(self) -> tuple[RowError, ...]:
+        """Every (row, rule) that is only a warning, in the order of lines."""
+        return tuple(self.each_error("warning"))
+
+    def count_by_rule(self) -> dict[tuple[str, str, str], int]:
+        """How often each (code, field, message) of severity error was broken."""
+        return {
+            key: count
+            for (severity, *key_), count in self.rule_counts.items()
+            if severity == "error"
+            for key in [(key_[0], key_[1], key_[2])]
+        }
+
+    def each_error(self, severity: str) -> Iterator[RowError]:
+        """Broken rules of one severity, batch by batch, without holding them all."""
+        for kept in self.batches:
+            yield from self.batch_errors(kept, severity)
+
+    def batch_errors(self, kept: KeptBatch, severity: str) -> Iterator[RowError]:
+        """Broken rules of one severity in a batch, in the order of lines."""
+        hits = [
+            (order, check, rows)
+            for order, (check, rows) in enumerate(self._hits(kept))
+            if self.profile.severity(check.code, check.field) == severity
+        ]
+        if not hits:
+            return
+        positions = {m.column: m.position for m in self.table.matches}
+        frame = self.store.get(ROWS, kept.number)
+        found: list[tuple[int, int, RowError]] = []
+        for order, check, rows in hits:
+            hit = frame[rows]
+            position = positions.get(check.field)
+            texts = hit[text_column(position)] if position is not None else [None] * hit.height
+            for line, value in zip(hit[FIRST_LINE], texts, strict=True):
+                shown = None if value is None else str(value)[:MAX_VALUE_SHOWN]
+                error = RowError.model_construct(
+                    code=check.code,
+                    message=check.message,
+                    line=line,
+                    record=None,
+                    field=check.field or None,
+                    value=shown,
+                )
+                found.append((line, order, error))
+        found.sort(key=lambda item: item[:2])
+        yield from (error for _, _, error in found)
+
+    def _hits(self, kept: KeptBatch) -> Iterator[tuple[Check, Any]]:
+        if kept.has_hits:
+            hits = self.store.get(HITS, kept.number)
+            for (number,), rows in hits.group_by("check", maintain_order=True):
+                yield self.checks[int(str(number))], rows["row"].to_numpy()
+        if self.repeated is not None and self.repeated_check is not None:
+            again = repeated_of(self.repeated, kept)
+            if again.any():
+                yield self.repeated_check, np.flatnonzero(again)
+
+
+def repeated_of(repeated: Any, kept: KeptBatch) -> Mask:
+    """The rows of a batch whose bit is set among the bits of all rows."""
+    start = kept.first_row // 8
+    stop = (kept.first_row + kept.height + 7) // 8
+    bits = np.unpackbits(repeated[start:stop])
+    skipped = kept.first_row - start * 8
+    return bits[skipped : skipped + kept.height].astype(bool)

@@ -1,0 +1,102 @@
+"""Which submission a corrected file belongs to: said by the call, or by the workbook itself.
+
+The workbook of rejected rows carries two document properties (ECMA-376 part 1, 15.2.12.2). They
+are a claim and give no right: the file store decides whether the caller may read what they name,
+and its own record says to which transaction that belongs.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from hybridmandate.contracts import Call, FailureType, Refused, RowError
+
+CORRELATION_PROPERTY = "mandateCorrelationId"
+HANDLE_PROPERTY = "mandateAcceptedRows"
+ACCEPTED_TYPE = "application/vnd.apache.parquet"
+_PART = "docProps/custom.xml"
+_MAX_PART = 64 * 1024
+_PROPERTY = re.compile(
+    r'<property\b[^>]*\bname="([A-Za-z]{1,40})"[^>]*>\s*<vt:lpwstr>([^<]{1,200})<'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submission by its correlation id and the handle of its accepted rows (Parquet)."""
+
+    correlation_id: str
+    accepted_handle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The submission that a file corrects, and the rows that were accepted then."""
+
+    correlation_id: str | None = None
+    accepted: pl.DataFrame | None = None
+    warning: RowError | None = None
+    """Why the reference in a workbook was not followed."""
+
+
+def reference_in(content: bytes | Path) -> Submission | None:
+    """The reference that a workbook carries; None for every other file."""
+    source = io.BytesIO(content) if isinstance(content, bytes) else content
+    try:
+        with zipfile.ZipFile(source) as package:
+            if package.getinfo(_PART).file_size > _MAX_PART:
+                return None
+            text = package.read(_PART).decode("utf-8", errors="replace")
+    except (zipfile.BadZipFile, KeyError, OSError, RuntimeError, NotImplementedError, EOFError):
+        return None
+    found = dict(_PROPERTY.findall(text))
+    if CORRELATION_PROPERTY not in found or HANDLE_PROPERTY not in found:
+        return None
+    return Submission(found[CORRELATION_PROPERTY], found[HANDLE_PROPERTY])
+
+
+async def earlier_submission(
+    call: Call, content: bytes | Path, resubmission_of: str | None, accepted_before: str | None
+) -> Earlier:
+    """What the call names, else what the workbook names and the file store confirms.
+
+    :raises Refused: when the call names a file that cannot be read.
+    """
+    if resubmission_of is not None or accepted_before is not None:
+        accepted = None if accepted_before is None else await _accepted(call, accepted_before)
+        return Earlier(resubmission_of, accepted)
+    claimed = reference_in(content)
+    if claimed is None:
+        return Earlier()
+    try:
+        stored = await call.files.describe(claimed.accepted_handle)
+        if (stored.correlation_id, stored.content_type) != (claimed.correlation_id, ACCEPTED_TYPE):
+            return Earlier(warning=_not_followed(call, "resubmission.another_transaction"))
+        accepted = await _accepted(call, claimed.accepted_handle)
+    except Refused as refused:
+        return Earlier(warning=_not_followed(call, refused.reason or "resubmission.refused"))
+    return Earlier(claimed.correlation_id, accepted)
+
+
+def _not_followed(call: Call, reason: str) -> RowError:
+    call.note("decision", "resubmission.not_followed", reason=reason)
+    message = "the workbook names an earlier submission that this caller cannot be linked to"
+    return RowError(code="resubmission.not_followed", message=message)
+
+
+async def _accepted(call: Call, handle: str) -> pl.DataFrame:
+    content = b"".join([chunk async for chunk in call.files.read(handle)])
+    try:
+        return pl.read_parquet(io.BytesIO(content))
+    except pl.exceptions.PolarsError:
+        raise Refused(
+            FailureType.VALIDATION_ERROR,
+            "acceptedBefore is not an acceptedParquetHandle of this operation",
+            reason="resubmission.not_parquet",
+        ) from None
