@@ -22,6 +22,9 @@ from hybridmandate.twin.dataverse import (
 ORIGIN = "https://dataverse.test"
 API = "/api/data/v9.2/"
 TABLES = Path(__file__).parents[2] / "examples" / "vendor-invoices" / "tables"
+ORDERS = Path(__file__).parent / "tables"
+"""Tables with lookups, choices, a file and custom APIs."""
+ORDER_TABLES = ("hm_order", "hm_customer", "hm_tag")
 ALL = frozenset({"create", "read", "update", "delete"})
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
@@ -41,15 +44,18 @@ class Door:
 class Organisation:
     """Application, client, faults, evidence and a clock that stands still."""
 
-    def __init__(self, folder: Path, limits: ProtectionLimits | None = None) -> None:
+    def __init__(
+        self, folder: Path, limits: ProtectionLimits | None = None, tables: Path = TABLES
+    ) -> None:
         self.now = 1_800_000_000.0
         self.records: list[Record] = []
         self.faults = Faults()
         self.store = DataverseStore(
-            open_engine(f"sqlite:///{folder}/dataverse.db"), TABLES, clock=lambda: self.now
+            open_engine(f"sqlite:///{folder}/dataverse.db"), tables, clock=lambda: self.now
         )
         privileges: Mapping[str, Any] = {
-            "full": {"hm_invoice": ALL, "hm_vendor": ALL},
+            "full": dict.fromkeys(("hm_invoice", "hm_vendor", *ORDER_TABLES), ALL),
+            "orders": {"hm_order": ALL},
             "writer": {"hm_invoice": frozenset({"create", "update"})},
             "nothing": {},
         }
@@ -77,3 +83,10 @@ class Organisation:
 
 def invoice(number: str, **more: Any) -> dict[str, Any]:
     return {"hm_vendornumber": "V-10001", "hm_invoicenumber": number, "hm_amount": 10.5, **more}
+
+
+async def row_id(org: Organisation, entity_set: str, body: Any, app: str = "full") -> str:
+    """Make a row; gives its id."""
+    made = await org.send("POST", entity_set, body, app=app)
+    assert made.status_code == 204, made.text
+    return str(made.headers["odata-entityid"]).partition("(")[2].rstrip(")")

@@ -20,12 +20,13 @@ from hybridmandate.contracts import is_correlation_id
 from hybridmandate.evidence.record import Record, Recorder, Tier
 from hybridmandate.identity.principal import Principal, TokenRefused, TokenVerifier
 from hybridmandate.twin.dataverse.batch import ChangeSet, Part, format_answers, parse_batch, resolve
+from hybridmandate.twin.dataverse.caller import Actor, Caller, Privileges
 from hybridmandate.twin.dataverse.errors import DataverseError, bad_request
 from hybridmandate.twin.dataverse.exchange import ApiAnswer, ApiRequest
 from hybridmandate.twin.dataverse.faults import Faults
 from hybridmandate.twin.dataverse.protection import Protection, ProtectionLimits
-from hybridmandate.twin.dataverse.store import Actor, DataverseStore, Transaction
-from hybridmandate.twin.dataverse.web_api import Caller, Privileges, WebApi
+from hybridmandate.twin.dataverse.store import DataverseStore, Transaction
+from hybridmandate.twin.dataverse.web_api import WebApi
 
 MAX_BODY_BYTES = 120 * 1024 * 1024
 
@@ -281,6 +282,9 @@ _FAILURES = {
 
 def _response(answer: ApiAnswer) -> Response:
     headers = {**_ODATA, **answer.headers, "req_id": str(uuid.uuid4())}
+    if answer.data is not None:
+        headers["content-type"] = "application/octet-stream"
+        return Response(answer.data, status_code=answer.status, headers=headers)
     if answer.body is None:
         return Response(status_code=answer.status, headers=headers)
     headers["content-type"] = "application/json; odata.metadata=minimal"

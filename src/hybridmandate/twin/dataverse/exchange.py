@@ -65,14 +65,17 @@ def _no_constant(name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """One answer; ``body`` is JSON or None for an empty one."""
+    """One answer; ``body`` is JSON or None for an empty one, ``data`` the bytes of a file."""
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    data: bytes | None = None
 
     def content(self) -> bytes:
         """The body's bytes."""
+        if self.data is not None:
+            return self.data
         return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode()
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import Any
 
 from hybridmandate.twin.dataverse.errors import DataverseError, unsupported
 from hybridmandate.twin.dataverse.exchange import ApiAnswer, ApiRequest
-from hybridmandate.twin.dataverse.table import TableDefinition
+from hybridmandate.twin.dataverse.table import ColumnDefinition, TableDefinition
 
 _BY_NAME = re.compile(r"(?i)\(?\s*(logicalname|entitysetname)\s+eq\s+'([^']*)'\s*\)?")
 _KEY = re.compile(r"(?i)logicalname\s*=\s*'([^']*)'")
@@ -25,7 +25,14 @@ _ATTRIBUTE_TYPES = {
     "datetime": "DateTime",
     "date": "DateTime",
     "guid": "Uniqueidentifier",
+    "choice": "Picklist",
+    "choices": "Virtual",
+    "lookup": "Lookup",
+    "file": "Virtual",
 }
+_METADATA_TYPES = {"choices": "MultiSelectPicklist", "file": "File"}
+"""Types whose metadata has another name than their attribute type."""
+_ATTRIBUTE_BY_NAME = re.compile(r"(?i)\s*logicalname\s+eq\s+'([^']*)'\s*")
 
 
 def metadata_answer(
@@ -46,9 +53,11 @@ def metadata_answer(
     if not rest:
         return ApiAnswer(200, _entity(table))
     if rest.startswith(_PICKLISTS):
-        return ApiAnswer(200, {"value": []})
+        choices = [c for c in table.columns.values() if c.type == "choice"]
+        return ApiAnswer(200, {"value": [_picklist(table, column) for column in choices]})
     if rest == "/Attributes":
-        return ApiAnswer(200, {"value": [_attribute(table, name) for name in _names(table)]})
+        names = _filtered_names(request, table)
+        return ApiAnswer(200, {"value": [_attribute(table, name) for name in names]})
     if rest == "/Keys":
         return ApiAnswer(200, {"value": [_entity_key(table, name) for name in table.keys]})
     raise unsupported(f"EntityDefinitions{rest}")
@@ -91,11 +100,30 @@ def _names(table: TableDefinition) -> list[str]:
     return [table.primary_id, *table.columns]
 
 
+def _filtered_names(request: ApiRequest, table: TableDefinition) -> list[str]:
+    text = request.query.get("$filter")
+    if text is None:
+        return _names(table)
+    match = _ATTRIBUTE_BY_NAME.fullmatch(text)
+    if match is None:
+        raise unsupported(f"the metadata filter '{text}'")
+    return [name for name in _names(table) if name == match[1]]
+
+
+def _picklist(table: TableDefinition, column: ColumnDefinition) -> dict[str, Any]:
+    options = [
+        {"Value": value, "Label": {"LocalizedLabels": [{"Label": label, "LanguageCode": 1033}]}}
+        for value, label in column.options.items()
+    ]
+    return {**_attribute(table, column.name), "OptionSet": {"Options": options}}
+
+
 def _attribute(table: TableDefinition, name: str) -> dict[str, Any]:
     column = table.columns.get(name)
     kind = "Uniqueidentifier" if column is None else _ATTRIBUTE_TYPES[column.type]
+    described = kind if column is None else _METADATA_TYPES.get(column.type, kind)
     return {
-        "@odata.type": f"#Microsoft.Dynamics.CRM.{kind}AttributeMetadata",
+        "@odata.type": f"#Microsoft.Dynamics.CRM.{described}AttributeMetadata",
         "MetadataId": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{table.logical_name}/{name}")),
         "LogicalName": name,
         "SchemaName": name,

@@ -11,23 +11,17 @@ import re
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from sqlalchemy import ColumnElement
-
 from hybridmandate.twin.dataverse.errors import bad_request
 from hybridmandate.twin.dataverse.exchange import ROOT, ApiAnswer, ApiRequest
 from hybridmandate.twin.dataverse.filter_expression import parse_filter
-from hybridmandate.twin.dataverse.row_shape import (
-    known_options,
-    list_of,
-    preferences,
-    select,
-    shown_row,
-)
+from hybridmandate.twin.dataverse.ordering import order_by, whole_number
+from hybridmandate.twin.dataverse.presentation import Presentation
+from hybridmandate.twin.dataverse.row_shape import known_options, preferences
 from hybridmandate.twin.dataverse.store import DataverseStore, Transaction
 from hybridmandate.twin.dataverse.table import TableDefinition
 
 PAGE = 5_000
-_OPTIONS = ("$select", "$filter", "$orderby", "$top", "$count", "$skiptoken")
+_OPTIONS = ("$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken")
 
 
 class RowList:
@@ -37,62 +31,75 @@ class RowList:
         self._store = store
         self._origin = origin
 
-    def answer(self, request: ApiRequest, table: TableDefinition, rows: Transaction) -> ApiAnswer:
+    def answer(
+        self, request: ApiRequest, table: TableDefinition, shown: Presentation, rows: Transaction
+    ) -> ApiAnswer:
         """Rows, or changes when the request asks for them.
 
         :raises DataverseError: 400 for an option that cannot be read, 501 for one not known here.
         """
         if "$deltatoken" in request.query:
-            return self._changes(request, table, rows)
+            return self._changes(request, table, shown, rows)
         if request.prefers("odata.track-changes"):
-            return self._tracked(request, table, rows)
-        return self._rows(request, table, rows)
+            return self._tracked(request, table, shown, rows)
+        return self._rows(request, table, shown, rows)
 
-    def _rows(self, request: ApiRequest, table: TableDefinition, rows: Transaction) -> ApiAnswer:
+    def _rows(
+        self, request: ApiRequest, table: TableDefinition, shown: Presentation, rows: Transaction
+    ) -> ApiAnswer:
         known_options(request, _OPTIONS)
         sql = self._store.sql(table)
         text = request.query.get("$filter")
         where = parse_filter(text, sql) if text else None
-        order = [_order(part, sql.c) for part in list_of(request.query.get("$orderby"))]
+        order = order_by(request.query.get("$orderby"), sql.c)
         page = _page_size(request)
         offset = _offset(request.query.get("$skiptoken"))
-        top = _whole_number(request.query.get("$top"), "$top")
+        top = whole_number(request.query.get("$top"), "$top")
         if top is not None and "odata.maxpagesize" not in request.headers.get("prefer", ""):
             page = min(top, PAGE)
         found = rows.query(table, where, order, limit=page + 1, offset=offset)
-        columns = select(request, table)
         body: dict[str, Any] = {"@odata.context": self._context(table)}
         if request.query.get("$count") == "true":
             body["@odata.count"] = min(rows.count_where(table, where), PAGE)
-        body["value"] = [shown_row(row, columns) for row in found[:page]]
+        body["value"] = shown.show(table, found[:page], request.query)
         if len(found) > page and top is None:
             query = {**request.query, "$skiptoken": _token(offset + page)}
             body["@odata.nextLink"] = self._link(table, query)
         return ApiAnswer(200, body, preferences(request))
 
-    def _tracked(self, request: ApiRequest, table: TableDefinition, rows: Transaction) -> ApiAnswer:
+    def count(self, request: ApiRequest, table: TableDefinition, rows: Transaction) -> ApiAnswer:
+        """`set/$count`: how many rows match, at most 5,000."""
+        known_options(request, ("$filter",))
+        text = request.query.get("$filter")
+        where = parse_filter(text, self._store.sql(table)) if text else None
+        number = min(rows.count_where(table, where), PAGE)
+        return ApiAnswer(200, data=str(number).encode())
+
+    def _tracked(
+        self, request: ApiRequest, table: TableDefinition, shown: Presentation, rows: Transaction
+    ) -> ApiAnswer:
         """Every row in one answer, and the link that will tell what changed after it."""
         known_options(request, ("$select",))
         since = rows.last_change()
-        columns = select(request, table)
         found = rows.query(table, None, [], limit=-1, offset=0)
         body = {
             "@odata.context": f"{self._context(table)}/$delta",
             "@odata.deltaLink": self._link(table, {**request.query, "$deltatoken": str(since)}),
-            "value": [shown_row(row, columns) for row in found],
+            "value": shown.show(table, found, request.query),
         }
         return ApiAnswer(200, body, {"preference-applied": "odata.track-changes"})
 
-    def _changes(self, request: ApiRequest, table: TableDefinition, rows: Transaction) -> ApiAnswer:
+    def _changes(
+        self, request: ApiRequest, table: TableDefinition, shown: Presentation, rows: Transaction
+    ) -> ApiAnswer:
         known_options(request, ("$select", "$deltatoken"))
-        since = _whole_number(request.query["$deltatoken"], "$deltatoken") or 0
-        columns = select(request, table)
+        since = whole_number(request.query["$deltatoken"], "$deltatoken") or 0
         changed = rows.changes_after(table, since, limit=PAGE + 1)
         value: list[dict[str, Any]] = []
         for _, row_id in changed[:PAGE]:
             row = rows.find(table, row_id)
             if row is not None:
-                value.append(shown_row(row, columns))
+                value.append(shown.one(table, row, request.query))
                 continue
             gone = f"{self._context(table)}/$deletedEntity"
             value.append({"@odata.context": gone, "id": row_id, "reason": "deleted"})
@@ -109,28 +116,9 @@ class RowList:
         return f"{self._origin}{ROOT}{table.entity_set}?{urlencode(query, quote_via=quote)}"
 
 
-def _order(part: str, columns: Any) -> ColumnElement[Any]:
-    name, _, direction = part.strip().partition(" ")
-    if name not in columns:
-        raise bad_request(f"Could not find a property named '{name}'.")
-    if direction.strip() not in ("", "asc", "desc"):
-        raise bad_request(f"'{direction}' is no direction of $orderby.")
-    column = columns[name]
-    ordered: ColumnElement[Any] = column.desc() if direction.strip() == "desc" else column.asc()
-    return ordered
-
-
 def _page_size(request: ApiRequest) -> int:
     match = re.search(r"odata\.maxpagesize=([0-9]{1,9})", request.headers.get("prefer", ""))
     return min(int(match[1]), PAGE) if match and int(match[1]) > 0 else PAGE
-
-
-def _whole_number(text: str | None, option: str) -> int | None:
-    if text is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", text) is None:
-        raise bad_request(f"'{text}' is no value of {option}.")
-    return int(text)
 
 
 def _token(offset: int) -> str:

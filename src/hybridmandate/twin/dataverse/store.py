@@ -9,23 +9,16 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    Column,
     ColumnElement,
     Connection,
     Engine,
-    Float,
-    Index,
-    Integer,
     MetaData,
     RowMapping,
-    String,
     Table,
     delete,
     func,
@@ -35,6 +28,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from hybridmandate.twin.dataverse.callbacks import Callbacks
+from hybridmandate.twin.dataverse.caller import Actor
+from hybridmandate.twin.dataverse.custom_api import read_custom_apis
 from hybridmandate.twin.dataverse.errors import (
     bad_request,
     duplicate_key,
@@ -42,22 +38,23 @@ from hybridmandate.twin.dataverse.errors import (
     stale,
     unsupported,
 )
-from hybridmandate.twin.dataverse.table import TableDefinition, guid, read_tables
+from hybridmandate.twin.dataverse.file_contents import FileContents
+from hybridmandate.twin.dataverse.links import Links
+from hybridmandate.twin.dataverse.relations import ManyWithMany, Relations, ToMany, ToOne
+from hybridmandate.twin.dataverse.row_key import referenced
+from hybridmandate.twin.dataverse.sql_tables import changes_table, row_table
+from hybridmandate.twin.dataverse.table import (
+    ColumnDefinition,
+    TableDefinition,
+    guid,
+    read_tables,
+)
 
 Row = RowMapping
-_SQL_TYPES: dict[str, type[Any]] = {
-    "integer": Integer,
-    "decimal": Float,
-    "money": Float,
-    "boolean": Boolean,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who reads and writes: the application user."""
-
-    user_id: str
+MAX_VALUES = 500
+"""How many values one SQL query compares with."""
+SYSTEM = "system"
+"""Who changes rows when none of the callers does: seeds, and lookups of deleted rows."""
 
 
 class DataverseStore:
@@ -65,19 +62,16 @@ class DataverseStore:
 
     def __init__(self, engine: Engine, folder: Path, *, clock: Callable[[], float]) -> None:
         self.tables = read_tables(folder)
+        self.custom_apis = read_custom_apis(folder / "actions", self.tables)
         self._engine = engine
         self._clock = clock
         metadata = MetaData()
-        self._sql = {name: _sql_table(table, metadata) for name, table in self.tables.items()}
-        self.changes = Table(
-            "changes",
-            metadata,
-            Column("number", Integer, primary_key=True, autoincrement=True),
-            Column("entity", String(100), nullable=False),
-            Column("id", String(36), nullable=False),
-            Column("operation", String(10), nullable=False),
-            Column("at", Float, nullable=False),
-        )
+        self._sql = {name: row_table(table, metadata) for name, table in self.tables.items()}
+        self.changes = changes_table(metadata)
+        self.relations = Relations(self.tables)
+        self.links = Links(metadata)
+        self.files = FileContents(metadata, clock)
+        self.callbacks = Callbacks(metadata, self.tables, self._sql, clock)
         metadata.create_all(engine)
         self._seed(folder / "data")
 
@@ -98,6 +92,10 @@ class DataverseStore:
     def sql(self, table: TableDefinition) -> Table:
         """The SQL table behind a Dataverse table."""
         return self._sql[table.entity_set]
+
+    def named(self, logical_name: str) -> TableDefinition | None:
+        """The table of a logical name."""
+        return next((t for t in self.tables.values() if t.logical_name == logical_name), None)
 
     def now(self) -> float:
         """Epoch seconds."""
@@ -123,7 +121,7 @@ class DataverseStore:
             with self.transaction() as transaction:
                 if transaction.count(table) == 0:
                     for values in rows:
-                        transaction.create(table, values, Actor("seed"), row_id=None)
+                        transaction.create(table, values, Actor(SYSTEM), row_id=None)
 
 
 class Transaction:
@@ -131,24 +129,24 @@ class Transaction:
 
     def __init__(self, store: DataverseStore, connection: Connection) -> None:
         self._store = store
-        self._connection = connection
+        self.connection = connection
 
     def count(self, table: TableDefinition) -> int:
         """How many rows a table has."""
         query = select(func.count()).select_from(self._store.sql(table))
-        return int(self._connection.execute(query).scalar_one())
+        return int(self.connection.execute(query).scalar_one())
 
     def find(self, table: TableDefinition, row_id: str) -> Row | None:
         """A row by id."""
         sql = self._store.sql(table)
         query = select(sql).where(sql.c[table.primary_id] == row_id)
-        return self._connection.execute(query).mappings().first()
+        return self.connection.execute(query).mappings().first()
 
     def find_by_key(self, table: TableDefinition, key: Mapping[str, Any]) -> Row | None:
         """A row by alternate key."""
         sql = self._store.sql(table)
         query = select(sql).where(*(sql.c[name] == value for name, value in key.items()))
-        return self._connection.execute(query).mappings().first()
+        return self.connection.execute(query).mappings().first()
 
     def query(
         self,
@@ -164,19 +162,29 @@ class Transaction:
         query = select(sql).order_by(*order, sql.c[table.primary_id]).limit(limit).offset(offset)
         if where is not None:
             query = query.where(where)
-        return list(self._connection.execute(query).mappings())
+        return list(self.connection.execute(query).mappings())
 
     def count_where(self, table: TableDefinition, where: ColumnElement[bool] | None) -> int:
         """How many rows match."""
         query = select(func.count()).select_from(self._store.sql(table))
         if where is not None:
             query = query.where(where)
-        return int(self._connection.execute(query).scalar_one())
+        return int(self.connection.execute(query).scalar_one())
+
+    def names(self, table: TableDefinition, ids: set[str]) -> dict[str, str]:
+        """The primary names of rows by id."""
+        sql = self._store.sql(table)
+        key, name = sql.c[table.primary_id], sql.c[table.primary_name]
+        ordered, found = sorted(ids), {}
+        for start in range(0, len(ordered), MAX_VALUES):
+            query = select(key, name).where(key.in_(ordered[start : start + MAX_VALUES]))
+            found.update({str(k): str(n) for k, n in self.connection.execute(query) if n})
+        return found
 
     def last_change(self) -> int:
         """The number of the last change in the feed; 0 when there is none."""
         query = select(func.coalesce(func.max(self._store.changes.c.number), 0))
-        return int(self._connection.execute(query).scalar_one())
+        return int(self.connection.execute(query).scalar_one())
 
     def changes_after(
         self, table: TableDefinition, number: int, *, limit: int
@@ -191,13 +199,22 @@ class Transaction:
             .order_by(last)
             .limit(limit)
         )
-        return [(int(last), str(row_id)) for last, row_id in self._connection.execute(query)]
+        return [(int(last), str(row_id)) for last, row_id in self.connection.execute(query)]
 
     def create(
-        self, table: TableDefinition, values: Mapping[str, Any], actor: Actor, *, row_id: str | None
+        self,
+        table: TableDefinition,
+        values: Mapping[str, Any],
+        actor: Actor,
+        *,
+        row_id: str | None,
+        key: Mapping[str, Any] | None = None,
     ) -> Row:
-        """A new row. :raises DataverseError: 400 for its values, 412 when a key is taken."""
-        converted = self._converted(table, values)
+        """A new row; ``key`` are values in stored form, of the alternate key that addressed it.
+
+        :raises DataverseError: 400 for its values, 412 when a key is taken.
+        """
+        converted = {**self._converted(table, values), **(key or {})}
         new_id = row_id or converted.pop(table.primary_id, None) or str(uuid.uuid4())
         converted.pop(table.primary_id, None)
         now = _timestamp(self._store.now())
@@ -209,15 +226,17 @@ class Transaction:
             "createdby": actor.user_id,
             "modifiedby": actor.user_id,
             "versionnumber": self._store.note_change(
-                self._connection, table.logical_name, new_id, "create"
+                self.connection, table.logical_name, new_id, "create"
             ),
         }
         try:
-            self._connection.execute(insert(self._store.sql(table)).values(stored))
+            self.connection.execute(insert(self._store.sql(table)).values(stored))
         except IntegrityError:
             taken = self._taken_key(table, stored)
             raise duplicate_key(taken) from None
-        return self._one(table, new_id)
+        row = self._one(table, new_id)
+        self._store.callbacks.note(self.connection, table, "Create", row, converted)
+        return row
 
     def update(
         self,
@@ -241,17 +260,19 @@ class Transaction:
             "modifiedon": _timestamp(self._store.now()),
             "modifiedby": actor.user_id,
             "versionnumber": self._store.note_change(
-                self._connection, table.logical_name, row_id, "update"
+                self.connection, table.logical_name, row_id, "update"
             ),
         }
         sql = self._store.sql(table)
         try:
-            self._connection.execute(
+            self.connection.execute(
                 update(sql).where(sql.c[table.primary_id] == row_id).values(stored)
             )
         except IntegrityError:
             raise duplicate_key(self._taken_key(table, {**before, **stored})) from None
-        return self._one(table, row_id)
+        row = self._one(table, row_id)
+        self._store.callbacks.note(self.connection, table, "Update", row, converted)
+        return row
 
     def delete(self, table: TableDefinition, row_id: str, *, version: int | None) -> None:
         """Remove a row. :raises DataverseError: 404, or 412 for a stale version."""
@@ -260,16 +281,72 @@ class Transaction:
             raise no_row(table.logical_name, row_id)
         if version is not None and before["versionnumber"] != version:
             raise stale()
+        self._unlink(table, row_id)
         sql = self._store.sql(table)
-        self._store.note_change(self._connection, table.logical_name, row_id, "delete")
-        self._connection.execute(delete(sql).where(sql.c[table.primary_id] == row_id))
+        self._store.note_change(self.connection, table.logical_name, row_id, "delete")
+        self._store.callbacks.note(self.connection, table, "Delete", before, {})
+        self.connection.execute(delete(sql).where(sql.c[table.primary_id] == row_id))
+
+    def set_columns(
+        self, table: TableDefinition, row_id: str, stored: Mapping[str, Any], actor: Actor
+    ) -> Row:
+        """Change a row to values that are in their stored form already: files, lookups."""
+        sql = self._store.sql(table)
+        now = _timestamp(self._store.now())
+        number = self._store.note_change(self.connection, table.logical_name, row_id, "update")
+        noted = {"modifiedon": now, "modifiedby": actor.user_id, "versionnumber": number}
+        self.connection.execute(
+            update(sql).where(sql.c[table.primary_id] == row_id).values({**stored, **noted})
+        )
+        row = self._one(table, row_id)
+        self._store.callbacks.note(self.connection, table, "Update", row, stored)
+        return row
+
+    def _unlink(self, table: TableDefinition, row_id: str) -> None:
+        """Remove what leads to a row: lookups are emptied (the behaviour 'Remove Link')."""
+        self._store.files.forget(self.connection, row_id)
+        for navigation in self._store.relations.of(table):
+            if isinstance(navigation, ManyWithMany):
+                self._store.links.forget(self.connection, navigation, row_id)
+            if not isinstance(navigation, ToMany):
+                continue
+            sql, name = self._store.sql(navigation.target), navigation.column.property_name
+            key = navigation.target.primary_id
+            for found in self.connection.execute(select(sql.c[key]).where(sql.c[name] == row_id)):
+                self.set_columns(navigation.target, str(found[0]), {name: None}, Actor(SYSTEM))
 
     def _converted(self, table: TableDefinition, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: _row_id(name, value) if name == table.primary_id else table.convert(name, value)
-            for name, value in values.items()
-            if not _is_annotation(name)
-        }
+        """A body as stored values. :raises DataverseError: when a part of it cannot be taken."""
+        converted: dict[str, Any] = {}
+        for name, value in values.items():
+            if name.endswith("@odata.bind"):
+                lookup, target = self._bound(table, name.removesuffix("@odata.bind"))
+                bound = None if value is None else referenced(value, target, self)
+                converted[lookup.property_name] = bound
+            elif name == table.primary_id:
+                converted[name] = _row_id(name, value)
+            elif "@" not in name:
+                converted[name] = self._plain(table, name, value)
+        return converted
+
+    def _plain(self, table: TableDefinition, name: str, value: Any) -> Any:
+        column = table.column_of(name)
+        if column is not None and column.type == "lookup":
+            raise bad_request(
+                "CRM do not support direct update of Entity Reference properties, Use Navigation "
+                f"properties instead: '{name}'."
+            )
+        if self._store.relations.find(table, name) is not None:
+            raise unsupported(f"rows within a row ('{name}')")
+        return table.convert(name, value)
+
+    def _bound(self, table: TableDefinition, name: str) -> tuple[ColumnDefinition, TableDefinition]:
+        navigation = self._store.relations.get(table, name)
+        if not isinstance(navigation, ToOne):
+            raise unsupported(
+                f"binding a collection ('{name}'); associate it after the row is made"
+            )
+        return navigation.column, navigation.target
 
     def _one(self, table: TableDefinition, row_id: str) -> Row:
         row = self.find(table, row_id)
@@ -286,37 +363,11 @@ class Transaction:
         return table.primary_id
 
 
-def _sql_table(table: TableDefinition, metadata: MetaData) -> Table:
-    columns: list[Column[Any]] = [Column(table.primary_id, String(36), primary_key=True)]
-    columns += [
-        Column(c.name, _SQL_TYPES.get(c.type) or String(collation="NOCASE"))
-        for c in table.columns.values()
-        if c.name != table.primary_id
-    ]
-    columns += [
-        Column("createdon", String(30), nullable=False),
-        Column("modifiedon", String(30), nullable=False),
-        Column("createdby", String(64), nullable=False),
-        Column("modifiedby", String(64), nullable=False),
-        Column("versionnumber", Integer, nullable=False),
-    ]
-    sql = Table(table.logical_name, metadata, *columns)
-    for name, key in table.keys.items():
-        Index(f"{table.logical_name}_{name}", *(sql.c[c] for c in key), unique=True)
-    return sql
-
-
 def _row_id(name: str, value: Any) -> str:
     try:
         return guid(value)
     except ValueError:
         raise bad_request(f"The value of '{name}' is not a GUID.") from None
-
-
-def _is_annotation(name: str) -> bool:
-    if name.endswith("@odata.bind"):
-        raise unsupported(f"lookups ('{name}')")
-    return "@" in name
 
 
 def _timestamp(epoch: float) -> str:

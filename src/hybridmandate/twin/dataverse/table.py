@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,8 +16,24 @@ from hybridmandate.twin.dataverse.errors import DataverseError, bad_request
 
 ColumnType = str
 TYPES = frozenset(
-    {"string", "memo", "integer", "decimal", "money", "boolean", "datetime", "date", "guid"}
+    {
+        "string",
+        "memo",
+        "integer",
+        "decimal",
+        "money",
+        "boolean",
+        "datetime",
+        "date",
+        "guid",
+        "choice",
+        "choices",
+        "lookup",
+        "file",
+    }
 )
+STATE_COLUMNS = ("statecode", "statuscode")
+"""Columns that every Dataverse table has under these names; a table file may describe them."""
 SYSTEM_COLUMNS = ("createdon", "modifiedon", "createdby", "modifiedby", "versionnumber")
 _NAME = re.compile(r"[a-z][a-z0-9]*_[a-z0-9_]+")
 MAX_INTEGER = 2**31 - 1
@@ -31,17 +47,46 @@ class TableInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ColumnDefinition:
-    """A column; ``max_length`` in characters for texts."""
+    """A column; ``max_length`` in characters for texts, ``options`` the labels of a choice.
+
+    A lookup has a ``target`` (logical name), a single-valued ``navigation`` property on this table,
+    and the ``relationship`` that names the collection on the target. A file has ``max_bytes``.
+    """
 
     name: str
     type: ColumnType
     required: bool = False
     max_length: int = 100
+    options: Mapping[int, str] = field(default_factory=dict)
+    target: str = ""
+    navigation: str = ""
+    relationship: str = ""
+    max_bytes: int = 0
+
+    @property
+    def property_name(self) -> str:
+        """The column in JSON: a lookup `x` is shown as `_x_value`."""
+        return f"_{self.name}_value" if self.type == "lookup" else self.name
+
+    @property
+    def property_names(self) -> tuple[str, ...]:
+        """All that the column is in JSON: a file is its id and its name."""
+        if self.type == "file":
+            return (self.name, f"{self.name}_name")
+        return (self.property_name,)
+
+
+@dataclass(frozen=True, slots=True)
+class ManyToMany:
+    """A relationship between rows of two tables; its name is the navigation property on both."""
+
+    name: str
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
-    """A table with its alternate keys."""
+    """A table with its alternate keys (of property names) and many-to-many relationships."""
 
     logical_name: str
     schema_name: str
@@ -51,6 +96,28 @@ class TableDefinition:
     primary_name: str
     columns: Mapping[str, ColumnDefinition]
     keys: Mapping[str, tuple[str, ...]]
+    many_to_many: tuple[ManyToMany, ...] = ()
+
+    @property
+    def property_names(self) -> tuple[str, ...]:
+        """What a row has in JSON, without the system columns."""
+        own = (name for column in self.columns.values() for name in column.property_names)
+        return (self.primary_id, *own)
+
+    def column_of(self, property_name: str) -> ColumnDefinition | None:
+        """The column behind a property of the JSON form."""
+        column = self.columns.get(property_name.removeprefix("_").removesuffix("_value"))
+        if column is not None and column.property_name == property_name:
+            return column
+        column = self.columns.get(property_name)
+        return None if column is None or column.type == "lookup" else column
+
+    def lookup(self, navigation: str) -> ColumnDefinition | None:
+        """The lookup behind a single-valued navigation property."""
+        for column in self.columns.values():
+            if column.type == "lookup" and column.navigation == navigation:
+                return column
+        return None
 
     def key_of(self, names: frozenset[str]) -> tuple[str, ...] | None:
         """The alternate key that consists of exactly these columns."""
@@ -61,7 +128,7 @@ class TableDefinition:
 
     def convert(self, name: str, value: Any) -> Any:
         """A value as it is stored. :raises DataverseError: when it does not fit the column."""
-        column = self.columns.get(name)
+        column = self.column_of(name)
         if column is None:
             raise DataverseError(
                 400,
@@ -98,30 +165,33 @@ def read_tables(folder: Path) -> dict[str, TableDefinition]:
         if table.entity_set in tables:
             raise TableInvalid(f"{path.name}: the entity set '{table.entity_set}' is there twice")
         tables[table.entity_set] = table
+    _check_relations(tables)
     return tables
 
 
 def _read(path: Path) -> TableDefinition:
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
+        logical_name = str(plain["logicalName"])
         columns = {
-            name: ColumnDefinition(
-                name,
-                str(each["type"]),
-                bool(each.get("required", False)),
-                int(each.get("maxLength", 100 if each["type"] == "string" else 1_048_576)),
-            )
-            for name, each in plain["columns"].items()
+            name: _column(logical_name, name, each) for name, each in plain["columns"].items()
         }
         table = TableDefinition(
-            logical_name=str(plain["logicalName"]),
+            logical_name=logical_name,
             schema_name=str(plain["schemaName"]),
             entity_set=str(plain["entitySetName"]),
             display_name=str(plain["displayName"]),
             primary_id=str(plain["primaryId"]),
             primary_name=str(plain["primaryName"]),
             columns=columns,
-            keys={name: tuple(key) for name, key in plain.get("keys", {}).items()},
+            keys={
+                name: tuple(columns[c].property_name if c in columns else c for c in key)
+                for name, key in plain.get("keys", {}).items()
+            },
+            many_to_many=tuple(
+                ManyToMany(str(each["name"]), str(each["target"]))
+                for each in plain.get("manyToMany", [])
+            ),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TableInvalid(f"{path.name}: {type(error).__name__}: {error}") from None
@@ -129,9 +199,40 @@ def _read(path: Path) -> TableDefinition:
     return table
 
 
+def _column(table: str, name: str, plain: Mapping[str, Any]) -> ColumnDefinition:
+    kind = str(plain["type"])
+    target = str(plain["target"]) if kind == "lookup" else ""
+    return ColumnDefinition(
+        name,
+        kind,
+        bool(plain.get("required", False)),
+        int(plain.get("maxLength", 100 if kind == "string" else 1_048_576)),
+        options={int(value): str(label) for value, label in plain.get("options", {}).items()},
+        target=target,
+        navigation=str(plain.get("navigation", name)),
+        relationship=str(plain.get("relationship", f"{target}_{table}_{name}")),
+        max_bytes=int(plain.get("maxSizeKb", 32_768)) * 1024,
+    )
+
+
+def _check_relations(tables: Mapping[str, TableDefinition]) -> None:
+    known = {table.logical_name for table in tables.values()}
+    names: set[str] = set()
+    for table in tables.values():
+        lookups = [c for c in table.columns.values() if c.type == "lookup"]
+        relations = [(c.relationship, c.target) for c in lookups]
+        relations += [(each.name, each.target) for each in table.many_to_many]
+        for name, target in relations:
+            if target not in known:
+                raise TableInvalid(f"{table.logical_name}: '{name}' leads to no table '{target}'")
+            if name in names:
+                raise TableInvalid(f"{table.logical_name}: relationship '{name}' is there twice")
+            names.add(name)
+
+
 def _check(file: str, table: TableDefinition) -> None:
     for name in (table.logical_name, table.primary_id, *table.columns):
-        if _NAME.fullmatch(name) is None:
+        if name not in STATE_COLUMNS and _NAME.fullmatch(name) is None:
             raise TableInvalid(f"{file}: '{name}' is not a logical name with a publisher prefix")
     for column in table.columns.values():
         if column.type not in TYPES:
@@ -139,13 +240,15 @@ def _check(file: str, table: TableDefinition) -> None:
                 f"{file}: column '{column.name}' has the type '{column.type}'; known are "
                 f"{', '.join(sorted(TYPES))}"
             )
+        if column.type in ("choice", "choices") and not column.options:
+            raise TableInvalid(f"{file}: column '{column.name}' is a choice without options")
     if table.primary_id in table.columns:
         raise TableInvalid(f"{file}: the primary id '{table.primary_id}' may be no column")
     if table.primary_name not in table.columns:
         raise TableInvalid(f"{file}: the primary name '{table.primary_name}' is no column")
     for key, columns in table.keys.items():
         for name in columns:
-            if name not in table.columns:
+            if table.column_of(name) is None:
                 raise TableInvalid(f"{file}: key '{key}' names '{name}', which is no column")
 
 
@@ -199,6 +302,30 @@ def _datetime(_: ColumnDefinition, value: Any) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _choice(column: ColumnDefinition, value: Any) -> int:
+    number = _integer(column, value)
+    if number not in column.options:
+        raise DataverseError(
+            400,
+            "0x80048403",
+            f"A validation error occurred. The value {number} of '{column.name}' is outside the "
+            "valid range. Accepted Values: "
+            f"{','.join(map(str, column.options))}",
+        )
+    return number
+
+
+def _choices(column: ColumnDefinition, value: Any) -> str:
+    """Several choices as the Web API writes them: `1,3`."""
+    if not isinstance(value, str):
+        raise TypeError("not a list of choices")
+    return ",".join(str(_choice(column, int(part))) for part in value.split(","))
+
+
+def _file(column: ColumnDefinition, _: Any) -> str:
+    raise bad_request(f"The file '{column.name}' is uploaded to an address of its own.")
+
+
 def _guid(_: ColumnDefinition, value: Any) -> str:
     return guid(value)
 
@@ -213,4 +340,8 @@ _CONVERTERS = {
     "date": _date,
     "datetime": _datetime,
     "guid": _guid,
+    "choice": _choice,
+    "choices": _choices,
+    "lookup": _guid,
+    "file": _file,
 }
