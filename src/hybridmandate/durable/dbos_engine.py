@@ -4,7 +4,8 @@ What DBOS does: keep runs and messages in the database, say which execution owns
 an execution that no longer owns it writes, and recover the runs of an executor. What is added
 here, and why, is in design.md section 8: payloads are compared when an id is started again, steps
 are known by name (:mod:`.steps`) and committed for many runs together (:mod:`.journal`), waiting is
-one query for all (:mod:`.watch`), and a heartbeat hands a dead worker's work on (:mod:`.heartbeat`).
+one query for all (:mod:`.watch`), and a heartbeat hands a dead worker's work on
+(:mod:`.heartbeat`).
 
 Everything is stored as JSON, never pickled: who can write the database must not be able to run
 code in the process.

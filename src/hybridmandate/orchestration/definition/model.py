@@ -70,15 +70,16 @@ class Action:
     description: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def secured(self) -> frozenset[str]:
-        """Which of ``inputs`` and ``outputs`` are kept out of the run history."""
-        secure = self.runtime.get("secureData") or {}
-        return frozenset(secure.get("properties") or ())
+    secured: frozenset[str] = field(init=False)
+    """Which of ``inputs`` and ``outputs`` are kept out of the run history."""
+    concurrency: int = field(init=False)
+    """How many iterations of a Foreach run at a time; 1 unless the file says otherwise."""
 
-    @property
-    def concurrency(self) -> int:
-        """How many iterations of a Foreach run at a time; 1 unless the file says otherwise."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "secured", _secured(self.runtime))
+        object.__setattr__(self, "concurrency", self._repetitions())
+
+    def _repetitions(self) -> int:
         if "Sequential" in self.options:
             return 1
         repetitions = (self.runtime.get("concurrency") or {}).get("repetitions")
@@ -128,8 +129,7 @@ class Trigger:
     @property
     def secured(self) -> frozenset[str]:
         """Which of ``inputs`` and ``outputs`` are kept out of the run history."""
-        secure = self.runtime.get("secureData") or {}
-        return frozenset(secure.get("properties") or ())
+        return _secured(self.runtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +185,8 @@ class Flow:
             if branch.label == label:
                 return branch.graph
         raise KeyError(f"'{owner.name}' has no branch '{label}'")
+
+
+def _secured(runtime: Mapping[str, Any]) -> frozenset[str]:
+    secure = runtime.get("secureData") or {}
+    return frozenset(secure.get("properties") or ())

@@ -13,6 +13,7 @@ from hybridmandate.orchestration.engine.commands import (
     SetTimer,
     Track,
     TrackRetry,
+    TrackStart,
     Watch,
 )
 from hybridmandate.orchestration.engine.events import (
@@ -44,6 +45,7 @@ __all__ = [
     "TimerFired",
     "Track",
     "TrackRetry",
+    "TrackStart",
     "Transition",
     "Watch",
     "event_from_json",

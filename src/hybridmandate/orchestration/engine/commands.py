@@ -74,6 +74,13 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackStart:
+    """An action has begun and goes on; its :class:`Track` follows. ``record`` as there."""
+
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class TrackRetry:
     """An attempt failed and another follows at ``due``. ``record`` names action and cause."""
 
@@ -90,4 +97,4 @@ class EndRun:
     error: Mapping[str, Any] | None
 
 
-Command = Call | Watch | SetTimer | Abandon | Respond | Track | TrackRetry | EndRun
+Command = Call | Watch | SetTimer | Abandon | Respond | TrackStart | Track | TrackRetry | EndRun

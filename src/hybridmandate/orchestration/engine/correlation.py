@@ -21,10 +21,10 @@ ACTION_NAME = "correlation_id"
 def is_correlation_action(action: Action) -> bool:
     """Whether an action makes the correlation id by the convention."""
     return (
-        action.name.lower() == ACTION_NAME
-        and action.type == "Compose"
-        and action.owner is None
+        action.owner is None
         and not action.run_after
+        and action.type == "Compose"
+        and action.name.lower() == ACTION_NAME
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from hybridmandate.orchestration.definition.model import Action, Graph, Status
 from hybridmandate.orchestration.engine.commands import Abandon, EndRun
@@ -24,14 +25,14 @@ class FlowControl:
     def open_graph(self, work: Working, graph: Graph, at: At) -> None:
         """Start the actions that wait for nothing."""
         for action in graph.roots:
-            work.agenda.append(lambda action=action: self._start(work, action, at))  # type: ignore[misc]
+            work.agenda.append(partial(self._start, work, action, at))
 
     def end(self, work: Working, action: Action, at: At, ended: Ended) -> None:
         """Give an action its final status; what waits for it comes on the agenda."""
         record = work.close(action, at, ended)
         recognise(work, action, record)
         work.track(action, record)
-        work.agenda.append(lambda: self._ended(work, action, at))
+        work.agenda.append(partial(self._ended, work, action, at))
 
     def skip(self, work: Working, action: Action, at: At, code: str, message: str) -> None:
         """Skip an action and all that is inside it."""
@@ -81,7 +82,7 @@ class FlowControl:
         if action.owner is None:
             work.state["open"] -= 1
             if work.state["open"] == 0:
-                work.agenda.append(lambda: self._root_done(work))
+                work.agenda.append(partial(self._root_done, work))
             return
         self._graph_done(work, work.flow.actions[action.owner], at, graph)
 
@@ -91,9 +92,9 @@ class FlowControl:
         unmet = None
         for before, wanted in action.run_after.items():
             status = work.status(before, at)
-            if status is None or not status.final:
+            if status is None:
                 return
-            if status.value not in wanted and unmet is None:
+            if status not in wanted and unmet is None:
                 unmet = (before, wanted, status)
         if unmet is None:
             self._start(work, action, at)

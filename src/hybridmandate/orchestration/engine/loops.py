@@ -10,6 +10,7 @@ without failure unless ``operationOptions`` holds ``FailWhenLimitsReached`` (Azu
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hybridmandate.orchestration.definition.model import Action, Graph
@@ -114,7 +115,7 @@ def _open_next(work: Working, control: FlowControl, action: Action, at: At) -> N
         kept=[*record["kept"], index],
     )
     if not graph.actions:
-        work.agenda.append(lambda: _close_iteration(work, control, action, at, index, graph))
+        work.agenda.append(partial(_close_iteration, work, control, action, at, index, graph))
         return
     control.open_graph(work, graph, (*at, index))
 
@@ -129,7 +130,8 @@ def _close_iteration(
     if action.type == "Until":
         _after_until(work, control, action, at, failed)
         return
-    record = work.change(action, at, failed=record["failed"] or failed)
+    if failed:
+        work.change(action, at, failed=True)
     if index < len(record["items"]) - 1:
         _forget(work, action, at, index, graph)
     if record["next"] < len(record["items"]):

@@ -158,12 +158,12 @@ class RunReferences:
 
     def _place(self, known: Action) -> At | None:
         """The iteration in which an action is seen from here, None when there is none."""
+        if known.loops == self._loops:
+            return self._at
         place: list[int] = []
-        around: Sequence[str] = self._loops
+        around = self._loops
         for depth, loop in enumerate(known.loops):
-            if list(around[: depth + 1]) == list(known.loops[: depth + 1]) and depth < len(
-                self._at
-            ):
+            if around[: depth + 1] == known.loops[: depth + 1] and depth < len(self._at):
                 place.append(self._at[depth])
                 continue
             record = self._work.record(loop, tuple(place))

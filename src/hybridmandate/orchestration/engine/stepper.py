@@ -148,48 +148,40 @@ def _take(work: Working, event: CallAnswered | TimerFired | CancelRequested) -> 
         CONTROL.end_run(work, Status.TIMED_OUT, "RunTimedOut", "A run lasts 30 days at most.")
         return
     action, at = work.flow.actions[wait["action"]], tuple(wait["at"])
-    with_fault = _Guard(work, action, at)
-    if isinstance(event, CallAnswered):
-        with_fault(
-            lambda: calls.call_answered(work, CONTROL, action, at, wait["purpose"], event.answer)
-        )
-    elif wait["purpose"] == "wait":
-        CONTROL.end(work, action, at, Ended.succeeded())
-    else:
-        with_fault(lambda: calls.timer_fired(work, CONTROL, action, at, wait))
+    try:
+        if isinstance(event, CallAnswered):
+            calls.call_answered(work, CONTROL, action, at, wait["purpose"], event.answer)
+        elif wait["purpose"] == "wait":
+            CONTROL.end(work, action, at, Ended.succeeded())
+        else:
+            calls.timer_fired(work, CONTROL, action, at, wait)
+    except ActionFault as fault:
+        _fail(work, action, at, fault)
 
 
-@dataclass(frozen=True, slots=True)
-class _Guard:
-    """Runs something of an action; a fault in it fails the action, never the engine."""
-
-    work: Working
-    action: Action
-    at: At
-
-    def __call__(self, run: Callable[[], None]) -> None:
-        try:
-            run()
-        except ActionFault as fault:
-            ended = Ended.failed(fault.code, fault.message)
-            CONTROL.skip_inside_unless_open(self.work, self.action, self.at)
-            CONTROL.end(self.work, self.action, self.at, ended)
+def _fail(work: Working, action: Action, at: At, fault: ActionFault) -> None:
+    """A fault in an action fails the action, never the engine."""
+    CONTROL.skip_inside_unless_open(work, action, at)
+    CONTROL.end(work, action, at, Ended.failed(fault.code, fault.message))
 
 
 def _start(work: Working, action: Action, at: At) -> None:
-    _Guard(work, action, at)(lambda: _begin(work, action, at))
+    try:
+        _STARTS[action.type](work, action, at)
+    except ActionFault as fault:
+        _fail(work, action, at, fault)
 
 
-def _begin(work: Working, action: Action, at: At) -> None:
-    kind = action.type
-    if kind in kinds.DATA:
-        CONTROL.end(work, action, at, run_data(work, action, at))
-    elif kind in kinds.VARIABLES:
-        CONTROL.end(work, action, at, run_variable(work, action, at))
-    elif kind in kinds.CALLS:
-        calls.start_call(work, CONTROL, action, at)
-    else:
-        _STARTS[kind](work, action, at)
+def _data(work: Working, action: Action, at: At) -> None:
+    CONTROL.end(work, action, at, run_data(work, action, at))
+
+
+def _variable(work: Working, action: Action, at: At) -> None:
+    CONTROL.end(work, action, at, run_variable(work, action, at))
+
+
+def _call(work: Working, action: Action, at: At) -> None:
+    calls.start_call(work, CONTROL, action, at)
 
 
 def _graph_done(work: Working, owner: Action, at: At, graph: Graph) -> None:
@@ -205,6 +197,9 @@ def _response(work: Working, action: Action, at: At) -> None:
 
 CONTROL = FlowControl(_start, _graph_done)
 _STARTS: dict[str, Callable[[Working, Action, At], Any]] = {
+    **dict.fromkeys(kinds.DATA, _data),
+    **dict.fromkeys(kinds.VARIABLES, _variable),
+    **dict.fromkeys(kinds.CALLS, _call),
     "Scope": lambda work, action, at: containers.start_scope(work, CONTROL, action, at),
     "If": lambda work, action, at: containers.start_if(work, CONTROL, action, at),
     "Switch": lambda work, action, at: containers.start_switch(work, CONTROL, action, at),

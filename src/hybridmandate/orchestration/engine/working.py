@@ -16,16 +16,23 @@ from typing import Any
 
 from hybridmandate.orchestration.definition import kinds
 from hybridmandate.orchestration.definition.model import Action, Flow, Graph, Status
-from hybridmandate.orchestration.engine.commands import Abandon, Command, Track
+from hybridmandate.orchestration.engine.commands import Abandon, Command, Track, TrackStart
 from hybridmandate.orchestration.engine.instants import instant_text
 from hybridmandate.orchestration.engine.outcomes import Ended
 
 State = dict[str, Any]
 At = tuple[int, ...]
 Task = Callable[[], None]
+"""Something on the agenda of an event."""
 
 _WAITING = kinds.CALLS | {"Wait"}
 """Action types that wait for something outside."""
+_AT_ONCE = kinds.DATA | kinds.VARIABLES | {"Response", "Terminate"}
+"""Action types that end in the event in which they begin; their records hold nothing internal."""
+_SHOWN_AS_WAITING = frozenset({"Wait", "OpenApiConnectionWebhook", "ApiConnectionWebhook"})
+"""Action types that the history shows as waiting while they go on: for time, or for a person."""
+_FINAL = frozenset(each.value for each in Status if each.final)
+_FAILED = frozenset({Status.FAILED.value, Status.TIMED_OUT.value, Status.CANCELLED.value})
 _INTERNAL = frozenset(
     {
         "attemptTime",
@@ -43,10 +50,14 @@ _INTERNAL = frozenset(
 )
 
 
-@lru_cache(maxsize=4096)
 def record_key(name: str, at: At) -> str:
     """The key of an action's record in an iteration."""
-    return f"{name}@{'.'.join(map(str, at))}" if at else name
+    return f"{name}@{_place(at)}" if at else name
+
+
+@lru_cache(maxsize=4096)
+def _place(at: At) -> str:
+    return ".".join(map(str, at))
 
 
 class Working:
@@ -57,52 +68,46 @@ class Working:
         self.time = time
         self.commands: list[Command] = []
         self.agenda: deque[Task] = deque()
+        self.records: dict[str, dict[str, Any]] = dict(state["actions"])
+        self.run: dict[str, Any] = dict(state["run"])
+        """Id, status, times and tracking id of the run."""
         self.state: State = {
             **state,
-            "run": dict(state["run"]),
-            "actions": dict(state["actions"]),
+            "run": self.run,
+            "actions": self.records,
             "variables": dict(state["variables"]),
             "waits": dict(state["waits"]),
         }
-        self._now_text: str | None = None
-
-    @property
-    def run(self) -> dict[str, Any]:
-        """Id, status, times and tracking id of the run."""
-        run: dict[str, Any] = self.state["run"]
-        return run
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run is over."""
-        return bool(self.run["status"] != Status.RUNNING)
-
-    @property
-    def now(self) -> str:
+        self.now = instant_text(time)
         """The event's time as text."""
-        if self._now_text is None:
-            self._now_text = instant_text(self.time)
-        return self._now_text
+        # Records that this event made or copied: nobody else holds them, so they may be changed.
+        self._own: set[str] = set()
+        self._begun: list[tuple[Action, At]] = []
 
     def work(self) -> None:
         """Do what is on the agenda until nothing is left or the run is over."""
-        while self.agenda and not self.ended:
-            self.agenda.popleft()()
+        agenda, run, running = self.agenda, self.run, Status.RUNNING.value
+        while agenda and run["status"] == running:
+            agenda.popleft()()
+        self._track_begun()
 
     # --- records -------------------------------------------------------------------------------
 
     def record(self, name: str, at: At) -> dict[str, Any] | None:
         """The record of an action in an iteration, None while it has not started."""
-        found: dict[str, Any] | None = self.state["actions"].get(record_key(name, at))
-        return found
+        return self.records.get(f"{name}@{_place(at)}" if at else name)
 
-    def status(self, name: str, at: At) -> Status | None:
-        """How an action stands, None while it has not started."""
+    def status(self, name: str, at: At) -> str | None:
+        """How an action has ended, None while it has not."""
         record = self.record(name, at)
-        return Status(record["status"]) if record else None
+        if record is None:
+            return None
+        status: str = record["status"]
+        return status if status in _FINAL else None
 
     def begin(self, action: Action, at: At, **fields: Any) -> dict[str, Any]:
         """Put the record of an action that runs now."""
+        key = record_key(action.name, at)
         record = {
             "name": action.name,
             "at": list(at),
@@ -112,20 +117,30 @@ class Working:
             "attempt": 1,
             **fields,
         }
-        self.state["actions"][record_key(action.name, at)] = record
+        self.records[key] = record
+        self._own.add(key)
+        if action.type not in _AT_ONCE:
+            self._begun.append((action, at))
         return record
 
     def change(self, action: Action, at: At, **fields: Any) -> dict[str, Any]:
         """Replace fields of a record that exists."""
-        key = record_key(action.name, at)
-        record = {**self.state["actions"][key], **fields}
-        self.state["actions"][key] = record
+        record = self._owned(record_key(action.name, at))
+        record.update(fields)
+        return record
+
+    def _owned(self, key: str) -> dict[str, Any]:
+        """The record of a key, copied unless this event has made or copied it."""
+        record = self.records[key]
+        if key not in self._own:
+            self._own.add(key)
+            record = self.records[key] = dict(record)
         return record
 
     def drop(self, graph: Graph, at: At) -> None:
         """Forget the records of a list of actions in one iteration, and all inside it."""
         for action in graph.actions:
-            record = self.state["actions"].pop(record_key(action.name, at), None)
+            record = self.records.pop(record_key(action.name, at), None)
             if record is None or not action.branches:
                 continue
             kept = record.get("kept")
@@ -138,28 +153,43 @@ class Working:
 
     def close(self, action: Action, at: At, ended: Ended) -> dict[str, Any]:
         """Give an action its final status, track it, and let go of what it waited for."""
-        record = self.record(action.name, at) or self.begin(action, at)
-        record = {
-            **record,
-            "status": ended.status.value,
-            "endTime": self.now,
-            "outputs": ended.outputs,
-            "code": ended.code,
-            "error": dict(ended.error) if ended.error else None,
-        }
-        self.state["actions"][record_key(action.name, at)] = record
+        key = record_key(action.name, at)
+        record = self._owned(key) if key in self.records else self.begin(action, at)
+        record["status"] = ended.status.value
+        record["endTime"] = self.now
+        record["outputs"] = ended.outputs
+        record["code"] = ended.code
+        record["error"] = dict(ended.error) if ended.error else None
         if action.type in _WAITING:
-            self._let_go(record_key(action.name, at))
+            self._let_go(key)
         return record
 
     def track(self, action: Action, record: Mapping[str, Any]) -> None:
         """Hand the record to the run history, without what is internal or secured."""
-        shown = {key: value for key, value in record.items() if key not in _INTERNAL}
-        shown["clientTrackingId"] = self.run["clientTrackingId"]
+        self.commands.append(Track(self._shown(action, record)))
+
+    def _shown(self, action: Action, record: Mapping[str, Any]) -> dict[str, Any]:
+        tracking_id = self.run["clientTrackingId"]
+        if action.type in _AT_ONCE:
+            shown = {**record, "clientTrackingId": tracking_id}
+        else:
+            shown = {key: value for key, value in record.items() if key not in _INTERNAL}
+            shown["clientTrackingId"] = tracking_id
         for part in action.secured:
             if shown.get(part) is not None:
                 shown[part] = {"secured": True}
-        self.commands.append(Track(shown))
+        return shown
+
+    def _track_begun(self) -> None:
+        """Show in the history what began in this event and goes on after it."""
+        for action, at in self._begun:
+            record = self.record(action.name, at)
+            if record is None or record["status"] in _FINAL:
+                continue
+            shown = self._shown(action, record)
+            if action.type in _SHOWN_AS_WAITING:
+                shown["status"] = Status.WAITING.value
+            self.commands.append(TrackStart(shown))
 
     def _let_go(self, key: str) -> None:
         waits = self.state["waits"]
@@ -185,13 +215,13 @@ class Working:
         stack, seen = list(graph.leaves), set()
         while stack:
             action = stack.pop()
-            if action.name in seen:
+            status = self.status(action.name, at)
+            if status == "Succeeded" or action.name in seen:
                 continue
             seen.add(action.name)
-            status = self.status(action.name, at)
-            if status in (Status.FAILED, Status.TIMED_OUT, Status.CANCELLED):
+            if status in _FAILED:
                 return True
-            if status is Status.SKIPPED:
+            if status == "Skipped":
                 stack.extend(graph.names[name] for name in action.run_after)
         return False
 

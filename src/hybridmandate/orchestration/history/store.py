@@ -5,11 +5,12 @@ Everything here is synchronous SQL on the engine that was passed in; the shell c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from hybridmandate.orchestration.history.bounds import bounded
@@ -22,6 +23,10 @@ from hybridmandate.orchestration.history.tables import (
 )
 
 _SHOWN = ("inputs", "outputs", "error", "trackedProperties")
+_INSERTS: Mapping[str, Callable[[Any], Any]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,35 +130,41 @@ class RunHistory:
         return True
 
     def write_turns(self, turns: Sequence[TurnRecords]) -> list[TurnWritten]:
-        """Write what turns of different runs brought, in one transaction.
+        """Write what turns brought, in one transaction; those of one run in their order.
 
-        A turn that was written before is left alone.
+        A turn that was written before is left alone. An action that went on is written again when
+        it has ended.
         """
         known = select(RUNS.c.id, RUNS.c.turn, RUNS.c.cancel_reason)
         with self._engine.begin() as connection:
             rows = connection.execute(known.where(RUNS.c.id.in_([each.run_id for each in turns])))
             runs = {row.id: row for row in rows}
             written = []
-            actions: list[dict[str, Any]] = []
-            changes: list[dict[str, Any]] = []
+            actions: dict[tuple[str, str], dict[str, Any]] = {}
+            changes: dict[str, dict[str, Any]] = {}
             for each in turns:
                 row = runs.get(each.run_id)
                 new = row is not None and row.turn < each.turn
                 written.append(TurnWritten(new, row.cancel_reason if row else None))
                 if new:
-                    actions.extend(_action_rows(each.run_id, each.records))
-                    changes.append({"_id": each.run_id, "turn": each.turn, **each.changes})
-            if actions:
-                connection.execute(insert(ACTIONS), actions)
-            for keys in {tuple(sorted(each)) for each in changes}:
-                alike = [each for each in changes if tuple(sorted(each)) == keys]
-                connection.execute(
-                    update(RUNS)
-                    .where(RUNS.c.id == bindparam("_id"))
-                    .values({key: bindparam(key) for key in keys if key != "_id"}),
-                    alike,
-                )
+                    actions.update(_action_rows(each.run_id, each.records))
+                    before = changes.get(each.run_id, {"_id": each.run_id})
+                    changes[each.run_id] = {**before, "turn": each.turn, **each.changes}
+            self._put_actions(connection, actions)
+            _change_runs(connection, changes)
         return written
+
+    def _put_actions(
+        self, connection: Connection, rows: Mapping[tuple[str, str], Mapping[str, Any]]
+    ) -> None:
+        if not rows:
+            return
+        put = _INSERTS[connection.dialect.name](ACTIONS)
+        changed = {name: put.excluded[name] for name in ("sequence", "status", "record")}
+        connection.execute(
+            put.on_conflict_do_update(index_elements=["run_id", "key"], set_=changed),
+            list(rows.values()),
+        )
 
     def end_broken(self, run_id: str, message: str, ended_at: float) -> None:
         """Write that a run failed because it could not be carried on."""
@@ -181,7 +192,7 @@ class RunHistory:
             return [StoredRun(**row._mapping) for row in connection.execute(query)]
 
     def actions(self, run_id: str) -> list[Mapping[str, Any]]:
-        """The records of a run's actions in the order in which they ended."""
+        """The records of a run's actions in the order in which they ended, or began if they go on."""
         query = select(ACTIONS.c.record).where(ACTIONS.c.run_id == run_id)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(ACTIONS.c.sequence))
@@ -210,13 +221,26 @@ class RunHistory:
             connection.execute(insert(CURSORS).values(flow=flow, cursor=cursor))
 
 
-def _action_rows(run_id: str, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _change_runs(connection: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    for keys in {tuple(sorted(each)) for each in changes.values()}:
+        alike = [each for each in changes.values() if tuple(sorted(each)) == keys]
+        connection.execute(
+            update(RUNS)
+            .where(RUNS.c.id == bindparam("_id"))
+            .values({key: bindparam(key) for key in keys if key != "_id"}),
+            alike,
+        )
+
+
+def _action_rows(
+    run_id: str, records: Sequence[Mapping[str, Any]]
+) -> dict[tuple[str, str], dict[str, Any]]:
     rows = {}
     for record in records:
         place = ".".join(map(str, record["at"]))
         key = f"{record['name']}@{place}" if place else record["name"]
         shown = {k: bounded(v) if k in _SHOWN else v for k, v in record.items()}
-        rows[key] = {
+        rows[run_id, key] = {
             "run_id": run_id,
             "key": key,
             "sequence": record["sequence"],
@@ -224,4 +248,4 @@ def _action_rows(run_id: str, records: Sequence[Mapping[str, Any]]) -> list[dict
             "status": record["status"],
             "record": shown,
         }
-    return list(rows.values())
+    return rows

@@ -48,7 +48,7 @@ ACTIONS = Table(
     Column("status", String(16), nullable=False),
     Column("record", JSON, nullable=False),
 )
-"""The final record of an action in an iteration."""
+"""The record of an action in an iteration: how it ended, or that it goes on."""
 
 DEFINITIONS = Table(
     "flow_definition",

@@ -2,8 +2,8 @@
 
 Each turn of a run is one remembered step: it gives the events that came next. A run that goes on
 after a crash replays its log through the stepper, which is pure, and arrives at the same state;
-only what was in flight is asked for again. History and evidence of a turn are written once, at the
-beginning of the following turn, guarded by the turn's number.
+only what was in flight is asked for again. No call is made before the events that led to it are in
+the log. History and evidence are written beside the run (:mod:`.turn_tracker`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
-
 from hybridmandate.durable.port import Durable, DurableContext, Json, StepFailed
 from hybridmandate.evidence.record import Recorder
 from hybridmandate.orchestration.definition.model import Flow
@@ -26,43 +24,25 @@ from hybridmandate.orchestration.engine import (
     Call,
     Command,
     Event,
-    Respond,
     RunStarted,
     State,
     Track,
-    TrackRetry,
     Watch,
     event_from_json,
     event_to_json,
     step,
 )
-from hybridmandate.orchestration.engine.instants import epoch_seconds
 from hybridmandate.orchestration.history import RunHistory, StoredRun
-from hybridmandate.orchestration.history.store import TurnRecords, TurnWritten
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.history_writer import HistoryWriter
 from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
 from hybridmandate.orchestration.shells.run_record import connection_values, workflow_record
 from hybridmandate.orchestration.shells.tracking import RunEvidence
+from hybridmandate.orchestration.shells.turn_tracker import HistoryUnwritable, Turn, TurnTracker
 
 WORKFLOW = "flow.run"
 RESPONSE_POLL_SECONDS = 1.0
-HISTORY_RETRY_SECONDS = 0.05
-MAX_HISTORY_RETRY_SECONDS = 5.0
 CHILD_SECONDS = 30 * 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What a run did since its log was last written: to be tracked once.
-
-    ``counted`` are the actions that have ended and the attempts of calls since the run began.
-    """
-
-    number: int
-    commands: tuple[Command, ...]
-    state: State
-    counted: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -232,105 +212,42 @@ class FlowHost:
         self._live[context.id] = live
         if self._closing:
             live.close()
+        tracker = TurnTracker(
+            start,
+            self._writer,
+            RunEvidence(self._recorder, context.id, flow.name),
+            written=lambda: self._waiters.tell(context.id),
+            cancel=live.cancel,
+        )
         try:
-            return await self._in_turn(context, flow, live, start)
-        except StepFailed as broken:
-            # Remembered: it would fail in the same way after every restart.
-            message = f"the run cannot go on: {broken.message}"[:2000]
+            return await self._in_turn(context, flow, live, tracker, start)
+        except (StepFailed, HistoryUnwritable) as broken:
+            # It would fail in the same way after every restart.
+            message = f"the run cannot go on: {broken}"[:2000]
             await asyncio.to_thread(self.history.end_broken, context.id, message, self._clock())
             raise
         finally:
             self._live.pop(context.id, None)
             live.close()
+            tracker.close()
             self._waiters.tell(context.id)
 
     async def _in_turn(
-        self, context: DurableContext, flow: Flow, live: LiveRun, start: Mapping[str, Any]
+        self,
+        context: DurableContext,
+        flow: Flow,
+        live: LiveRun,
+        tracker: TurnTracker,
+        start: Mapping[str, Any],
     ) -> Json:
         """Run at once, or where the trigger limits its runs when there is room for one more."""
         degree = flow.trigger.concurrency
         if degree is None:
-            return await self._turns(context, flow, live, start)
+            return await _turns(context, flow, live, tracker, start)
         room = self._rooms.setdefault(flow.name, asyncio.Semaphore(degree))
         async with room:
             began = await context.now()
-            return await self._turns(context, flow, live, {**start, "time": began})
-
-    async def _turns(
-        self, context: DurableContext, flow: Flow, live: LiveRun, start: Mapping[str, Any]
-    ) -> Json:
-        evidence = RunEvidence(self._recorder, context.id, flow.name)
-        events: list[Event] = [_started(flow, start)]
-        state: State | None = None
-        number = actions = requests = 0
-        while True:
-            commands: list[Command] = []
-            for event in events:
-                transition = step(flow, state, event)
-                state = transition.state
-                commands.extend(transition.commands)
-            if state is None:
-                raise RuntimeError("a turn brought no event")
-            live.settle(events)
-            live.note(commands)
-            # A replay counts the same again: every command of the run passes here once.
-            actions += sum(isinstance(each, Track) for each in commands)
-            requests += sum(isinstance(each, Call) for each in commands)
-            turn = Turn(number, tuple(commands), state, {"actions": actions, "requests": requests})
-            if state["run"]["status"] != "Running":
-                await context.step("end", lambda turn=turn: self._track(turn, evidence, start))  # type: ignore[misc]
-                return {"status": state["run"]["status"]}
-            remembered = await context.step(
-                f"turn {number}",
-                lambda turn=turn: self._next_turn(turn, live, evidence, start),  # type: ignore[misc]
-            )
-            events = [event_from_json(each) for each in remembered]
-            number += 1
-
-    async def _next_turn(
-        self, turn: Turn, live: LiveRun, evidence: RunEvidence, start: Mapping[str, Any]
-    ) -> Json:
-        cancel_reason = await self._track(turn, evidence, start)
-        if cancel_reason is not None:
-            live.cancel(cancel_reason)
-        return [event_to_json(each) for each in await live.next_events()]
-
-    async def _track(self, turn: Turn, evidence: RunEvidence, start: Mapping[str, Any]) -> Json:
-        """Write history and evidence of a turn, unless an earlier attempt wrote them.
-
-        Gives the reason for which a person wants the run to end, None when nobody does.
-        """
-        run = turn.state["run"]
-        records = [c.record for c in turn.commands if isinstance(c, Track)]
-        numbered = [
-            {**record, "sequence": turn.number * 1_000_000 + index}
-            for index, record in enumerate(records)
-        ]
-        changes = _changes(run, turn.commands)
-        written = await self._written(TurnRecords(start["runId"], turn.number, numbered, changes))
-        if written.new:
-            known = run["clientTrackingId"]
-            if turn.number == 0:
-                evidence.triggered(known, start, start["trigger"]["name"])
-            retries = [c.record for c in turn.commands if isinstance(c, TrackRetry)]
-            evidence.retries(known, retries)
-            evidence.actions(known, records)
-            if run["status"] != "Running":
-                evidence.ended(known, run, turn.counted)
-        self._waiters.tell(start["runId"])
-        return written.cancel_reason
-
-    async def _written(self, turn: TurnRecords) -> TurnWritten:
-        """Write a turn; a database that does not answer now is asked again until it does."""
-        wait = HISTORY_RETRY_SECONDS
-        while True:
-            try:
-                return await self._writer.write(turn)
-            except OperationalError:
-                if self._closing:
-                    raise asyncio.CancelledError("the flow host closes") from None
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, MAX_HISTORY_RETRY_SECONDS)
+            return await _turns(context, flow, live, tracker, {**start, "time": began})
 
     async def _stored(self, run_id: str) -> StoredRun:
         stored = await asyncio.to_thread(self.history.find, run_id)
@@ -383,19 +300,39 @@ def _started(flow: Flow, start: Mapping[str, Any]) -> RunStarted:
     )
 
 
-def _changes(run: Mapping[str, Any], commands: tuple[Command, ...]) -> dict[str, Any]:
-    changes = {
-        "status": run["status"],
-        "correlation_id": run["clientTrackingId"],
-        "code": run["code"],
-        "error": run["error"],
-        "ended_at": epoch_seconds(run["endTime"]) if run["endTime"] else None,
-    }
-    for command in commands:
-        if isinstance(command, Respond):
-            changes["response"] = {
-                "statusCode": command.status,
-                "headers": dict(command.headers),
-                "body": command.body,
-            }
-    return changes
+async def _turns(
+    context: DurableContext,
+    flow: Flow,
+    live: LiveRun,
+    tracker: TurnTracker,
+    start: Mapping[str, Any],
+) -> Json:
+    """Work through a run's events, those in its log first, until it has ended."""
+    events: list[Event] = [_started(flow, start)]
+    state: State | None = None
+    number = actions = requests = 0
+    while True:
+        commands: list[Command] = []
+        for event in events:
+            transition = step(flow, state, event)
+            state = transition.state
+            commands.extend(transition.commands)
+        if state is None:
+            raise RuntimeError("a turn brought no event")
+        live.settle(events)
+        live.note(commands)
+        # A replay counts the same again: every command of the run passes here once.
+        actions += sum(isinstance(each, Track) for each in commands)
+        requests += sum(isinstance(each, Call) for each in commands)
+        counted = {"actions": actions, "requests": requests}
+        await tracker.track(Turn(number, tuple(commands), state, counted))
+        if state["run"]["status"] != "Running":
+            await tracker.settled()
+            return {"status": state["run"]["status"]}
+
+        async def happened() -> Json:
+            return [event_to_json(each) for each in await live.next_events()]
+
+        remembered = await context.step(f"turn {number}", happened)
+        events = [event_from_json(each) for each in remembered]
+        number += 1

@@ -8,7 +8,9 @@ key, a watch reads on, a timer keeps its point in time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -52,8 +54,9 @@ class LiveRun:
         self._outstanding: dict[str, Call | Watch] = {}
         self._timers: dict[str, float] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._ready: asyncio.Queue[Event] = asyncio.Queue()
-        self._closing = asyncio.Event()
+        self._ready: deque[Event] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
 
     def note(self, commands: Sequence[Command]) -> None:
         """Remember what the run waits for now, and what it no longer waits for."""
@@ -74,11 +77,12 @@ class LiveRun:
 
     def cancel(self, reason: str) -> None:
         """A person ends the run."""
-        self._ready.put_nowait(CancelRequested(self._clock(), reason))
+        self._bring(CancelRequested(self._clock(), reason))
 
     def close(self) -> None:
         """Begin nothing new: calls in flight may still answer, the rest goes on elsewhere."""
-        self._closing.set()
+        self._closing = True
+        self._wake.set()
         for token in [t for t, c in self._outstanding.items() if isinstance(c, Watch)]:
             self._stop(token)
 
@@ -87,20 +91,19 @@ class LiveRun:
 
         :raises asyncio.CancelledError: when the process closes and no call is in flight.
         """
-        if not self._closing.is_set():
+        if not self._closing:
             for token, command in self._outstanding.items():
                 if token not in self._tasks:
                     self._tasks[token] = self._begin(command)
-        events = [await self._next()]
-        while not self._ready.empty():
-            events.append(self._ready.get_nowait())
+        events = [await self._next(), *self._ready]
+        self._ready.clear()
         return events
 
     async def _next(self) -> Event:
         while True:
             due = min(self._timers.items(), key=lambda each: each[1], default=None)
             wait = None if due is None else due[1] - self._clock()
-            if due is not None and wait is not None and wait <= 0 and not self._closing.is_set():
+            if due is not None and wait is not None and wait <= 0 and not self._closing:
                 del self._timers[due[0]]
                 return TimerFired(max(self._clock(), due[1]), due[0])
             event = await self._event_within(wait)
@@ -108,21 +111,20 @@ class LiveRun:
                 return event
 
     async def _event_within(self, seconds: float | None) -> Event | None:
-        """The next event, None when the seconds are over first."""
-        if not self._ready.empty():
-            return self._ready.get_nowait()
-        if self._closing.is_set() and not self._calls_in_flight():
+        """The next event, None when the seconds are over first, or something else woke it."""
+        if self._ready:
+            return self._ready.popleft()
+        if self._closing and not self._calls_in_flight():
             raise asyncio.CancelledError("the flow host closes")
-        getting = asyncio.ensure_future(self._ready.get())
-        closing = asyncio.ensure_future(self._closing.wait())
-        waiting = {getting} if self._closing.is_set() else {getting, closing}
-        try:
-            timeout = None if self._closing.is_set() else seconds
-            await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            return getting.result() if getting.done() else None
-        finally:
-            getting.cancel()
-            closing.cancel()
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if self._closing else seconds):
+                await self._wake.wait()
+        return self._ready.popleft() if self._ready else None
+
+    def _bring(self, event: Event) -> None:
+        self._ready.append(event)
+        self._wake.set()
 
     def _calls_in_flight(self) -> bool:
         return any(
@@ -143,7 +145,7 @@ class LiveRun:
             except Exception as error:
                 # A defect of a connector fails its action; a run must never wait for nothing.
                 answer = Answer.refused(f"the connector broke: {type(error).__name__}: {error}")
-            self._ready.put_nowait(CallAnswered(self._clock(), command.token, answer))
+            self._bring(CallAnswered(self._clock(), command.token, answer))
 
         # Of its own: it outlives the durable step in which it begins.
         return asyncio.get_running_loop().create_task(run(), context=contextvars.Context())
