@@ -130,8 +130,8 @@ def _values(texts: Texts) -> int:
 def _with_second_row(rows: Sequence[Texts], lines: Sequence[int], found: Header) -> Header:
     """The row above or below belongs to the header too, when the two complete each other.
 
-    The upper row has gaps that the lower one fills, no cell of either is a value, and below the
-    words of the lower row stand values.
+    The upper row has gaps that the lower one fills, no cell of either is a value, and the lower row
+    has a word or a gap where values stand below it.
     """
     for top in (found.row - 1, found.row):
         if top < 0 or top + 1 >= len(rows):
@@ -154,14 +154,14 @@ def _complete_each_other(upper: Texts, lower: Texts) -> bool:
 
 
 def _values_under(lower: Texts, body: Sequence[Texts]) -> bool:
-    for position, text in enumerate(lower):
-        if not visible(text):
-            continue
-        cells = [row[position] for row in body[:20] if position < len(row)]
-        filled = [t for t in cells if t is not None and visible(t)]
-        if filled and sum(is_value(t) for t in filled) * 2 > len(filled):
-            return True
-    return False
+    return any(values_below(body, position) for position in range(len(lower)))
+
+
+def values_below(rows: Sequence[Texts], position: int) -> bool:
+    """Whether most of the filled cells of a column, in its next rows, are values."""
+    cells = [row[position] for row in rows[:20] if position < len(row)]
+    filled = [t for t in cells if t is not None and visible(t)]
+    return bool(filled) and sum(is_value(t) for t in filled) * 2 > len(filled)
 
 
 def _joined(upper: Texts, lower: Texts) -> tuple[str, ...]:

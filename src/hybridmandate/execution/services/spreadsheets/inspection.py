@@ -18,6 +18,8 @@ from hybridmandate.execution.services.spreadsheets.header_search import (
     SEARCHED_ROWS,
     Header,
     find_header,
+    holds_headings,
+    values_below,
 )
 from hybridmandate.execution.services.spreadsheets.plain_columns import PlainColumns, plain_columns
 from hybridmandate.execution.services.spreadsheets.profile import ReaderOptions, StructureOptions
@@ -30,6 +32,7 @@ from hybridmandate.execution.services.spreadsheets.structure import (
 )
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
+    INVISIBLE,
     LAST_LINE,
     Decision,
     Sheet,
@@ -40,6 +43,8 @@ from hybridmandate.execution.services.spreadsheets.table import (
 )
 
 NO_OPTIONS = ReaderOptions()
+_SECOND_TABLE = "another table below, behind a blank row, with a header of its own"
+_BLOCKS_LOOKED_AT = 1_000
 
 
 @dataclass(frozen=True)
@@ -146,8 +151,13 @@ def _inspected(sheet: Sheet, options: StructureOptions, header_line: int | None)
         first += 1
     body = sheet.frame.slice(first)
     values = columns.values.slice(first - header.row - header.height)
-    kept, left_out = _sorted_rows(body, values, columns, found)
+    second = _second_header(body, found, columns)
+    kept, left_out = _sorted_rows(body.head(second), values.head(second), columns, found)
+    if second < body.height:
+        below = body[FIRST_LINE].slice(second).to_list()
+        left_out.append(Decision.of("rows.second_table", _SECOND_TABLE, below))
     _refuse_larger_second_table(left_out, kept, body, header, lines)
+    body = body.head(second)
     shown = [text_column(position) for position in range(span[0], span[1] + 1)]
     return InspectedTable(
         source=dict(sheet.source),
@@ -223,6 +233,32 @@ def _filled_cells(frame: pl.DataFrame, block: tuple[int, int]) -> int:
     names = [text_column(position) for position in range(block[0], block[1] + 1)]
     counts = frame.select((pl.col(name).fill_null("") != "").sum() for name in names)
     return sum(counts.row(0))
+
+
+def _second_header(body: pl.DataFrame, found: FoundTable, columns: PlainColumns) -> int:
+    """The row where another table begins: words behind a blank row, above values where there were
+    none before. The height of the body when there is none.
+    """
+    if "rows.second_table" in columns.profile.structure.off or not found.header_line:
+        return body.height
+    names = [text_column(p) for p in range(found.span[0], found.span[1] + 1)]
+    seen = [pl.col(n).str.strip_chars(INVISIBLE).fill_null("") != "" for n in names]
+    blank = body.select(~pl.any_horizontal(seen)).to_series()
+    starts = (blank.shift(1, fill_value=False) & ~blank).arg_true().to_list()
+    known = [columns.profile.columns[name].type == "text" for name in columns.names]
+    for start in starts[:_BLOCKS_LOOKED_AT]:
+        rows = [list(row) for row in body.slice(start, 21).select(names).iter_rows()]
+        words = [t for t in rows[0] if visible(t)]
+        if len(words) < 2 or len(set(words)) < len(words) or not holds_headings(rows[0], rows[1:]):
+            continue
+        if rows[0] == [found.header[p] or None for p in range(found.span[0], found.span[1] + 1)]:
+            continue
+        if any(
+            known[found.span[0] + position] and visible(text) and values_below(rows[1:], position)
+            for position, text in enumerate(rows[0])
+        ):
+            return start
+    return body.height
 
 
 def _sorted_rows(

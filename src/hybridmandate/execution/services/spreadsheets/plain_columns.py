@@ -20,7 +20,7 @@ from hybridmandate.execution.services.spreadsheets.table import INVISIBLE, text_
 
 _NOTATIONS = ("1234.56", "1,234.56", "1.234,56", "1234,56", "1 234,56", "1'234.56")
 _DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?$"
-_MOSTLY = 0.8
+_MOSTLY = 0.75
 _SAMPLE = 5_000
 _SCALE = 6
 _MAX_DIGITS = 24
@@ -38,21 +38,26 @@ class PlainColumns:
 def plain_columns(
     frame: pl.DataFrame, headings: tuple[str, ...], off: tuple[str, ...]
 ) -> PlainColumns:
-    """Columns of the rows below a header, by what most of their cells are."""
+    """Columns of the rows below a header, by what most of their cells are.
+
+    Looked at are the rows down to the first blank one, without the first, which may hold units.
+    """
+    sample = _sample(frame, len(headings))
     columns: dict[str, Column] = {}
     values: dict[str, pl.Series] = {}
     taken: set[str] = set()
     for position, heading in enumerate(headings):
         name = f"c{position}"
         cells = frame[text_column(position)].str.strip_chars(INVISIBLE)
-        notation = _notation(cells)
+        few = sample[text_column(position)].str.strip_chars(INVISIBLE)
+        notation = _notation(few)
         alias = (heading,) if heading and heading.casefold() not in taken else ()
         taken.update(each.casefold() for each in alias)
         if notation is not None:
             columns[name] = Column(type="decimal", aliases=alias, number_format=notation)
             values[name] = _numbers(cells, NumberFormat.parse(notation))
         else:
-            columns[name] = Column(type="date" if _mostly(cells, _DATE) else "text", aliases=alias)
+            columns[name] = Column(type="date" if _mostly(few, _DATE) else "text", aliases=alias)
     profile = Profile.model_validate(
         {
             "profile": {"name": "none", "version": 1, "title": "No profile"},
@@ -61,6 +66,17 @@ def plain_columns(
         }
     )
     return PlainColumns(profile, tuple(columns), pl.DataFrame(values))
+
+
+def _sample(frame: pl.DataFrame, width: int) -> pl.DataFrame:
+    head = frame.head(_SAMPLE)
+    seen = [
+        pl.col(text_column(p)).str.strip_chars(INVISIBLE).fill_null("") != "" for p in range(width)
+    ]
+    blank = head.select(~pl.any_horizontal(seen)).to_series()
+    first_blank = blank.arg_max() if blank.any() else None
+    block = head.head(first_blank) if first_blank else head
+    return block.slice(1) if block.height > 2 else block
 
 
 def _notation(cells: pl.Series) -> str | None:
@@ -72,8 +88,7 @@ def _pattern(notation: str) -> str:
 
 
 def _mostly(cells: pl.Series, pattern: str) -> bool:
-    sample = cells.head(_SAMPLE)
-    filled = sample.filter((sample != "").fill_null(False))
+    filled = cells.filter((cells != "").fill_null(False))
     if not filled.len():
         return False
     return bool(filled.str.contains(pattern).sum() >= _MOSTLY * filled.len())
