@@ -35,6 +35,7 @@ TIERS: Mapping[str, Tier] = {
     "entra": Tier.IDENTITY,
     "dataverse": Tier.DATAVERSE,
     "office": Tier.FLOW,
+    "storage": Tier.QUEUE,
     "gateway": Tier.GATEWAY,
     "execution": Tier.EXECUTION,
     "data": Tier.DATA,

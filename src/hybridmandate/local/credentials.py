@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hybridmandate.identity.client_certificate import CertificateFiles
+from hybridmandate.local.run_plan import STAND_INS
 from hybridmandate.local.state_folder import StateFolder
 from hybridmandate.twin.certificates import ensure_ca, issue_client_certificate, write_private
 from hybridmandate.twin.entra.directory import Directory, IdentityKind
 from hybridmandate.twin.entra.store import EntraStore
 
-HTTPS = ("entra", "dataverse", "office")
 MANAGED = {"gateway": "gateway", "execution": "execution", "data": "data-gateway"}
 """Which managed identity of the manifest a process has."""
 
@@ -35,7 +35,7 @@ class Credentials:
 def prepare_credentials(state: StateFolder, directory: Directory) -> Credentials:
     """Make whatever is missing, and tell the identity stand-in about it."""
     authority = ensure_ca(state.tls)
-    for name in HTTPS:
+    for name in STAND_INS:
         authority.server_certificate(name)
     store = EntraStore(state.of("entra"), time.time)
     try:

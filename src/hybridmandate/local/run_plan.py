@@ -16,8 +16,10 @@ from typing import Any
 
 from hybridmandate.local.state_folder import StateFolder
 
-PROCESSES = ("entra", "dataverse", "office", "gateway", "execution", "data", "flows")
-TCP = ("entra", "identity", "dataverse", "office", "gateway", "flows")
+STAND_INS = ("entra", "dataverse", "office", "storage")
+"""The processes that stand for a cloud service: https, as the service is."""
+PROCESSES = (*STAND_INS, "gateway", "execution", "data", "flows")
+TCP = (*STAND_INS, "identity", "gateway", "flows")
 PRIVATE = ("execution", "data")
 
 HAS_UNIX_SOCKETS = hasattr(socket, "AF_UNIX") and os.name != "nt"
@@ -46,7 +48,7 @@ class RunPlan:
 
     def origin(self, name: str) -> str:
         """The origin of a service with a port: https for stand-ins, http for ours."""
-        scheme = "https" if name in ("entra", "dataverse", "office") else "http"
+        scheme = "https" if name in STAND_INS else "http"
         host = "localhost" if scheme == "https" else "127.0.0.1"
         return f"{scheme}://{host}:{self.ports[name]}"
 

@@ -48,6 +48,18 @@ class Library(Declared):
     folders: tuple[str, ...] = ()
 
 
+StorageName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])+$", min_length=3, max_length=63)
+]
+
+
+class StorageAccount(Declared):
+    """What the local stand-in for the environment's storage account creates at start."""
+
+    containers: tuple[StorageName, ...] = ()
+    queues: tuple[StorageName, ...] = ()
+
+
 class Environment(Declared):
     """One environment: named values of the gateway, variables of flows, connections."""
 
@@ -56,3 +68,4 @@ class Environment(Declared):
     variables: dict[LogicalName, Any] = Field(default_factory=dict)
     connections: dict[LogicalName, Connection] = Field(default_factory=dict)
     libraries: dict[Slug, Library] = Field(default_factory=dict)
+    storage: StorageAccount = StorageAccount()

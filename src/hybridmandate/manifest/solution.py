@@ -88,13 +88,23 @@ class PrincipalKind(StrEnum):
 
 TierName = Literal["orchestration", "execution", "governance"]
 Privilege = Literal["create", "read", "update", "delete"]
+StorageRole = Literal[
+    "Storage Blob Data Reader",
+    "Storage Blob Data Contributor",
+    "Storage Queue Data Reader",
+    "Storage Queue Data Contributor",
+    "Storage Queue Data Message Sender",
+    "Storage Queue Data Message Processor",
+]
 
 
 class DeclaredPrincipal(Declared):
     """A workload identity: named, owned, with the roles it needs and no others.
 
     ``roles`` are application roles on the gateway API, ``internal`` roles on the services behind
-    it, ``dataverse`` privileges by table, ``graph`` application permissions in Microsoft Graph.
+    it, ``dataverse`` privileges by table, ``graph`` application permissions in Microsoft Graph,
+    ``flows`` roles on the triggers of flows (requirement I2), ``storage`` data roles on the
+    environment's storage account.
     """
 
     kind: PrincipalKind
@@ -105,6 +115,8 @@ class DeclaredPrincipal(Declared):
     internal: tuple[Role, ...] = ()
     dataverse: dict[LogicalName, tuple[Privilege, ...]] = Field(default_factory=dict)
     graph: tuple[str, ...] = ()
+    flows: tuple[Literal["Flows.Trigger"], ...] = ()
+    storage: tuple[StorageRole, ...] = ()
     enabled: bool = True
 
 

@@ -14,11 +14,15 @@ from hybridmandate.identity.client_certificate import CertificateTokens
 from hybridmandate.local.boot import OPERATOR_TOKEN, Boot
 from hybridmandate.local.credentials import certificate_files
 from hybridmandate.local.serving import Serving
+from hybridmandate.local.tenant import STORAGE_AUDIENCE
+from hybridmandate.local.trigger_door import CallerNoted, TriggerDoor
 from hybridmandate.manifest import Connection
 from hybridmandate.orchestration.connectors import ConnectorSettings
 from hybridmandate.orchestration.definition import read_flow
 from hybridmandate.orchestration.server import FlowsSettings, create_app
 
+STORAGE_CONNECTORS = {"shared_azurequeues": "queue", "shared_azureblob": "blob"}
+"""The service endpoint of the storage account by connector."""
 DATAVERSE_CONNECTOR = "shared_commondataserviceforapps"
 POLL_SECONDS = 0.5
 
@@ -27,6 +31,9 @@ def serve_flows(boot: Boot) -> list[Serving]:
     """The flows of the solution, connected as the environment says."""
     database = boot.state.database("flows", "flows")
     solution = boot.folder.solution.solution
+    callers = CallerNoted(
+        boot.verifier(flows_audience(solution.name, boot.plan.environment)),
+    )
     app = create_app(
         FlowsSettings(
             operator_token=boot.variables[OPERATOR_TOKEN],
@@ -46,9 +53,10 @@ def serve_flows(boot: Boot) -> list[Serving]:
         ),
         history=open_engine(database),
         recorder=boot.evidence,
-        verifier=boot.verifier(flows_audience(solution.name, boot.plan.environment)),
+        verifier=callers,
     )
-    return [Serving(app, port=boot.plan.ports["flows"])]
+    door = TriggerDoor(app, callers, boot.evidence, time.time)
+    return [Serving(door, port=boot.plan.ports["flows"])]
 
 
 def connection_settings(boot: Boot, connection: Connection) -> ConnectorSettings:
@@ -57,6 +65,9 @@ def connection_settings(boot: Boot, connection: Connection) -> ConnectorSettings
     definition: Any = None
     if connection.connector == DATAVERSE_CONNECTOR:
         address = resource = boot.plan.origin("dataverse")
+    elif connection.connector in STORAGE_CONNECTORS:
+        address = f"{boot.plan.origin('storage')}/{STORAGE_CONNECTORS[connection.connector]}"
+        resource = STORAGE_AUDIENCE
     elif connection.connector.startswith("shared_"):
         address, resource = boot.plan.origin("office"), GRAPH_AUDIENCE
     else:
