@@ -58,7 +58,17 @@ def places(boot: Boot) -> PolicyPlaces:
         issuer=f"{boot.authority}/{boot.tenant}/v2.0",
         execution=boot.plan.backend("execution"),
         data=boot.plan.backend("data"),
+        directory=f"{boot.authority}/graph/v1.0" if _may_read_directory(boot) else "none",
     )
+
+
+def _may_read_directory(boot: Boot) -> bool:
+    """Whether the manifest lets the gateway ask who is disabled.
+
+    Where it does not, a token is good until it ends.
+    """
+    gateway = boot.folder.solution.principals.get("gateway")
+    return gateway is not None and "Application.Read.All" in gateway.graph
 
 
 def _say(line: str) -> None:
