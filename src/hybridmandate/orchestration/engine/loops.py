@@ -88,12 +88,11 @@ def iteration_done(
     work: Working, control: FlowControl, action: Action, at: At, graph: Graph
 ) -> None:
     """One action of an iteration has ended; ``at`` is the place inside the loop."""
-    outside, index = at[:-1], at[-1]
-    record = _record(work, action, outside)
-    left = record["open"][str(index)] - 1
-    work.change(action, outside, open={**record["open"], str(index): left})
-    if left == 0:
-        _close_iteration(work, control, action, outside, index, graph)
+    outside, index = at[:-1], str(at[-1])
+    still_open = work.changeable(action, outside)["open"]
+    still_open[index] -= 1
+    if still_open[index] == 0:
+        _close_iteration(work, control, action, outside, at[-1], graph)
 
 
 def _record(work: Working, action: Action, at: At) -> dict[str, Any]:
@@ -104,16 +103,12 @@ def _record(work: Working, action: Action, at: At) -> dict[str, Any]:
 
 
 def _open_next(work: Working, control: FlowControl, action: Action, at: At) -> None:
-    record = _record(work, action, at)
+    record = work.changeable(action, at)
     index = record["next"]
     graph = action.branches[0].graph
-    work.change(
-        action,
-        at,
-        next=index + 1,
-        open={**record["open"], str(index): len(graph.actions)},
-        kept=[*record["kept"], index],
-    )
+    record["next"] = index + 1
+    record["open"][str(index)] = len(graph.actions)
+    record["kept"].append(index)
     if not graph.actions:
         work.agenda.append(partial(_close_iteration, work, control, action, at, index, graph))
         return
@@ -124,19 +119,18 @@ def _close_iteration(
     work: Working, control: FlowControl, action: Action, at: At, index: int, graph: Graph
 ) -> None:
     failed = work.failed_inside(graph, (*at, index))
-    record = _record(work, action, at)
-    still_open = {key: value for key, value in record["open"].items() if key != str(index)}
-    record = work.change(action, at, open=still_open, done=record["done"] + 1)
+    record = work.changeable(action, at)
+    del record["open"][str(index)]
+    record["done"] += 1
     if action.type == "Until":
         _after_until(work, control, action, at, failed)
         return
-    if failed:
-        work.change(action, at, failed=True)
+    record["failed"] = record["failed"] or failed
     if index < len(record["items"]) - 1:
         _forget(work, action, at, index, graph)
     if record["next"] < len(record["items"]):
         _open_next(work, control, action, at)
-    elif not still_open:
+    elif not record["open"]:
         control.end(work, action, at, SCOPE_FAILED if record["failed"] else Ended.succeeded())
 
 
@@ -169,6 +163,5 @@ def _forget(work: Working, action: Action, at: At, index: int, graph: Graph) -> 
     """Drop an iteration's records unless ``result()`` may ask for them."""
     if action.name in work.flow.collected_loops:
         return
-    record = _record(work, action, at)
     work.drop(graph, (*at, index))
-    work.change(action, at, kept=[each for each in record["kept"] if each != index])
+    work.changeable(action, at)["kept"].remove(index)

@@ -50,14 +50,10 @@ _INTERNAL = frozenset(
 )
 
 
+@lru_cache(maxsize=8192)
 def record_key(name: str, at: At) -> str:
     """The key of an action's record in an iteration."""
-    return f"{name}@{_place(at)}" if at else name
-
-
-@lru_cache(maxsize=4096)
-def _place(at: At) -> str:
-    return ".".join(map(str, at))
+    return f"{name}@{'.'.join(map(str, at))}" if at else name
 
 
 class Working:
@@ -95,11 +91,11 @@ class Working:
 
     def record(self, name: str, at: At) -> dict[str, Any] | None:
         """The record of an action in an iteration, None while it has not started."""
-        return self.records.get(f"{name}@{_place(at)}" if at else name)
+        return self.records.get(record_key(name, at))
 
     def status(self, name: str, at: At) -> str | None:
         """How an action has ended, None while it has not."""
-        record = self.record(name, at)
+        record = self.records.get(record_key(name, at))
         if record is None:
             return None
         status: str = record["status"]
@@ -112,7 +108,7 @@ class Working:
             "name": action.name,
             "at": list(at),
             "type": action.type,
-            "status": Status.RUNNING.value,
+            "status": "Running",
             "startTime": self.now,
             "attempt": 1,
             **fields,
@@ -129,12 +125,19 @@ class Working:
         record.update(fields)
         return record
 
+    def changeable(self, action: Action, at: At) -> dict[str, Any]:
+        """A record that exists, with the lists and objects that count its iterations, to change."""
+        return self._owned(record_key(action.name, at))
+
     def _owned(self, key: str) -> dict[str, Any]:
         """The record of a key, copied unless this event has made or copied it."""
         record = self.records[key]
         if key not in self._own:
             self._own.add(key)
             record = self.records[key] = dict(record)
+            for counting in ("open", "kept"):
+                if isinstance(record.get(counting), dict | list):
+                    record[counting] = record[counting].copy()
         return record
 
     def drop(self, graph: Graph, at: At) -> None:
@@ -155,7 +158,7 @@ class Working:
         """Give an action its final status, track it, and let go of what it waited for."""
         key = record_key(action.name, at)
         record = self._owned(key) if key in self.records else self.begin(action, at)
-        record["status"] = ended.status.value
+        record["status"] = ended.status._value_
         record["endTime"] = self.now
         record["outputs"] = ended.outputs
         record["code"] = ended.code

@@ -124,9 +124,9 @@ def parse_template(value: str, bounds: Bounds = DEFAULT_BOUNDS) -> Template:
 
     :raises ExpressionSyntaxError: with the position of what is wrong.
     """
-    if len(value) > _CACHED_TEXT:
-        return Template(value, bounds)
-    return _cached(value, bounds)
+    if bounds is DEFAULT_BOUNDS and len(value) <= _CACHED_TEXT:
+        return _cached(value)
+    return Template(value, bounds)
 
 
 def evaluate_json(value: Any, scope: Scope, bounds: Bounds = DEFAULT_BOUNDS) -> Any:
@@ -161,8 +161,8 @@ def evaluate_function(
 
 
 @lru_cache(maxsize=8_192)
-def _cached(value: str, bounds: Bounds) -> Template:
-    return Template(value, bounds)
+def _cached(value: str) -> Template:
+    return Template(value, DEFAULT_BOUNDS)
 
 
 def _join(parsed: Interpolated, source: str) -> Evaluate:

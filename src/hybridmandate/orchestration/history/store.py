@@ -192,7 +192,7 @@ class RunHistory:
             return [StoredRun(**row._mapping) for row in connection.execute(query)]
 
     def actions(self, run_id: str) -> list[Mapping[str, Any]]:
-        """The records of a run's actions in the order in which they ended, or began if they go on."""
+        """The records of a run's actions in the order in which they ended, or began."""
         query = select(ACTIONS.c.record).where(ACTIONS.c.run_id == run_id)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(ACTIONS.c.sequence))

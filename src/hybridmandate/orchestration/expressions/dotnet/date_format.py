@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 
 from hybridmandate.orchestration.expressions.dotnet.cultures import Culture, culture
-from hybridmandate.orchestration.expressions.dotnet.instants import Instant
+from hybridmandate.orchestration.expressions.dotnet.instants import (
+    TICKS_PER_DAY,
+    TICKS_PER_SECOND,
+    Instant,
+)
 from hybridmandate.orchestration.expressions.errors import FunctionFault
 
+Field = str | Callable[[Instant, datetime], str]
+"""A part of a pattern: the text that it always writes, or what it writes of an instant."""
+
+_LONGEST_KEPT = 256
+"""Patterns up to this length are prepared once and kept."""
 ROUND_TRIP = "yyyy-MM-ddTHH:mm:ss.fffffffK"
 TOKEN = re.compile(
     r"""'(?P<single>[^']*)'|"(?P<double>[^"]*)"|\\(?P<escaped>.)|%(?P<only>[dfFgGhHKmMstyz:/])
@@ -58,52 +67,60 @@ def format_date(instant: Instant, pattern: str, locale: str = "en-US", argument:
 
     :raises FunctionFault: when the pattern is no .NET format or the locale is unknown.
     """
+    if pattern == ROUND_TRIP and locale == "en-US":
+        return _round_trip(instant)
+    if len(pattern) > _LONGEST_KEPT:
+        fields = _fields(pattern, locale, argument)
+    else:
+        fields = _kept_fields(pattern, locale, argument)
+    moment = instant.moment
+    texts = [field if isinstance(field, str) else field(instant, moment) for field in fields]
+    return "".join(texts)
+
+
+def _fields(pattern: str, locale: str, argument: int) -> tuple[Field, ...]:
+    """What a pattern writes in a culture, part by part."""
     words = culture(locale, argument + 1)
-    if not pattern:
-        pattern = "o"
-    if len(pattern) == 1:
-        known = standard_pattern(pattern, words)
+    if len(pattern) <= 1:
+        letter = pattern or "o"
+        known = standard_pattern(letter, words)
         if known is None:
             raise FunctionFault("The format is not valid", argument=argument, value=pattern)
-        if pattern in "oOrRsu":
+        if letter in "oO":
+            return (lambda instant, moment: _round_trip(instant),)
+        if letter in "rRsu":
             words = culture("en-US")
-        if pattern in "oO":
-            return _round_trip(instant)
         pattern = known
     elif pattern == ROUND_TRIP:
-        return _round_trip(instant)
-    return _custom(instant, pattern, words, argument)
-
-
-def _round_trip(instant: Instant) -> str:
-    moment = instant.moment
-    seconds = moment.replace(microsecond=0).isoformat()
-    return f"{seconds}.{instant.fraction:07d}{'Z' if instant.utc else ''}"
-
-
-def _custom(instant: Instant, pattern: str, words: Culture, argument: int) -> str:
+        return (lambda instant, moment: _round_trip(instant),)
     tokens = _tokens(pattern)
     if tokens is None:
         raise FunctionFault("The format is not valid", argument=argument, value=pattern)
-    moment = instant.moment
     with_day = ("d", "d") in tokens or ("d", "dd") in tokens
-    parts: list[str] = []
+    fields: list[Field] = []
     for kind, text in tokens:
-        if kind in _CLOCK:
-            parts.append(f"{_CLOCK[kind](moment):0{min(len(text), 2)}d}")
-        elif kind == "literal":
-            parts.append(text)
-        elif kind == "M":
-            parts.append(_month(moment.month, len(text), words, with_day))
+        if kind == "literal":
+            fields.append(text)
         elif kind == "F":
-            _drop_point(parts, digits := _fraction(instant, len(text)).rstrip("0"))
-            parts.append(digits)
+            fields.append(_trimmed_fraction(len(text), _drop_point(fields)))
         else:
-            parts.append(_field(instant, moment, kind, len(text), words))
-    return "".join(parts)
+            fields.append(_field(kind, len(text), words, with_day))
+    return tuple(fields)
 
 
-@lru_cache(maxsize=1_024)
+_kept_fields = lru_cache(maxsize=1_024)(_fields)
+
+
+def _round_trip(instant: Instant) -> str:
+    days, ticks = divmod(instant.ticks, TICKS_PER_DAY)
+    seconds, fraction = divmod(ticks, TICKS_PER_SECOND)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    day = date.fromordinal(days + 1).isoformat()
+    end = "Z" if instant.utc else ""
+    return f"{day}T{hour:02d}:{minute:02d}:{second:02d}.{fraction:07d}{end}"
+
+
 def _tokens(pattern: str) -> tuple[tuple[str, str], ...] | None:
     """Each part as (letter, run), (sign, sign) or (``literal``, text); None when one is wrong."""
     tokens: list[tuple[str, str]] = []
@@ -118,6 +135,52 @@ def _tokens(pattern: str) -> tuple[tuple[str, str], ...] | None:
     return tuple(tokens)
 
 
+def _drop_point(fields: list[Field]) -> str:
+    """Take the point before ``FFF`` away; it is written only when a digit follows it."""
+    before = fields[-1] if fields else None
+    if not isinstance(before, str) or not before.endswith("."):
+        return ""
+    fields[-1] = before[:-1]
+    return "."
+
+
+def _trimmed_fraction(size: int, point: str) -> Field:
+    def write(instant: Instant, moment: datetime) -> str:
+        digits = _fraction(instant, size).rstrip("0")
+        return point + digits if digits else ""
+
+    return write
+
+
+def _fraction(instant: Instant, size: int) -> str:
+    return f"{instant.fraction:07d}"[: min(size, 7)]
+
+
+def _field(letter: str, size: int, words: Culture, with_day: bool) -> Field:
+    clock = _CLOCK.get(letter)
+    if clock is not None:
+        width = min(size, 2)
+        return lambda instant, moment: f"{clock(moment):0{width}d}"
+    if letter == "y":
+        if size <= 2:
+            return lambda instant, moment: f"{moment.year % 100:0{size}d}"
+        return lambda instant, moment: f"{moment.year:0{size}d}"
+    if letter == "M":
+        return _month(size, words, with_day)
+    if letter == "d":
+        return _day(size, words)
+    if letter == "f":
+        return lambda instant, moment: _fraction(instant, size)
+    if letter == "t":
+        am, pm = (words.am, words.pm) if size > 1 else (words.am[:1], words.pm[:1])
+        return lambda instant, moment: am if moment.hour < 12 else pm
+    if letter == "K":
+        return lambda instant, moment: "Z" if instant.utc else ""
+    if letter == "z":
+        return {1: "+0", 2: "+00"}.get(size, "+00:00")
+    return {"g": "A.D.", ":": words.time_separator, "/": words.date_separator}[letter]
+
+
 _CLOCK: dict[str, Callable[[datetime], int]] = {
     "h": lambda moment: (moment.hour + 11) % 12 + 1,
     "H": lambda moment: moment.hour,
@@ -126,48 +189,18 @@ _CLOCK: dict[str, Callable[[datetime], int]] = {
 }
 
 
-def _fraction(instant: Instant, size: int) -> str:
-    return f"{instant.fraction:07d}"[: min(size, 7)]
-
-
-def _drop_point(parts: list[str], digits: str) -> None:
-    """``.FFF`` writes no point when no digit follows it."""
-    if not digits and parts and parts[-1].endswith("."):
-        parts[-1] = parts[-1][:-1]
-
-
-def _field(instant: Instant, moment: datetime, letter: str, size: int, words: Culture) -> str:
-    if letter == "y":
-        return f"{moment.year % 100:0{size}d}" if size <= 2 else f"{moment.year:0{size}d}"
-    if letter == "d":
-        return _day(moment, size, words)
-    if letter == "f":
-        return _fraction(instant, size)
-    if letter == "t":
-        name = words.am if moment.hour < 12 else words.pm
-        return name[:1] if size == 1 else name
-    if letter == "z":
-        return {1: "+0", 2: "+00"}.get(size, "+00:00")
-    return {
-        "K": "Z" if instant.utc else "",
-        "g": "A.D.",
-        ":": words.time_separator,
-        "/": words.date_separator,
-    }[letter]
-
-
-def _day(moment: datetime, size: int, words: Culture) -> str:
+def _day(size: int, words: Culture) -> Field:
     if size <= 2:
-        return f"{moment.day:0{size}d}"
+        return lambda instant, moment: f"{moment.day:0{size}d}"
     names = words.short_days if size == 3 else words.days
-    return names[moment.isoweekday() % 7]
+    return lambda instant, moment: names[moment.isoweekday() % 7]
 
 
-def _month(month: int, size: int, words: Culture, with_day: bool) -> str:
+def _month(size: int, words: Culture, with_day: bool) -> Field:
     if size <= 2:
-        return f"{month:0{size}d}"
+        return lambda instant, moment: f"{moment.month:0{size}d}"
     if size == 3:
         names = words.genitive_short_months if with_day else words.short_months
     else:
         names = words.genitive_months if with_day else words.months
-    return names[month - 1]
+    return lambda instant, moment: names[moment.month - 1]

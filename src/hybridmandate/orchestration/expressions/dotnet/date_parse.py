@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from hybridmandate.orchestration.expressions.dotnet.cultures import Culture, culture
 from hybridmandate.orchestration.expressions.dotnet.instants import (
@@ -35,11 +36,16 @@ def parse_date(text: str, argument: int = 1, locale: str = "en-US") -> Instant:
     :raises FunctionFault: when the text is no date and time in the culture.
     """
     text = text.strip()
+    if not text or len(text) > _LONGEST:
+        raise _no_date(text, argument)
+    return _read(text, argument, locale)
+
+
+@lru_cache(maxsize=4_096)
+def _read(text: str, argument: int, locale: str) -> Instant:
     found = _ISO.fullmatch(text)
     if found is not None:
         return _iso(found, text, argument)
-    if not text or len(text) > _LONGEST:
-        raise _no_date(text, argument)
     return _Loose(text, culture(locale, argument + 1), argument).read()
 
 

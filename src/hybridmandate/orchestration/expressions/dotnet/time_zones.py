@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from babel.core import get_global
 
-from hybridmandate.orchestration.expressions.dotnet.instants import Instant
+from hybridmandate.orchestration.expressions.dotnet.instants import TICKS_PER_SECOND, Instant
 from hybridmandate.orchestration.expressions.errors import FunctionFault
+
+_UTC = frozenset({"UTC", "Etc/UTC"})
 
 
 def zone(name: str, argument: int) -> ZoneInfo:
@@ -26,9 +28,11 @@ def zone(name: str, argument: int) -> ZoneInfo:
 
 def from_utc(instant: Instant, target: ZoneInfo) -> Instant:
     """The wall clock of a zone at an instant of UTC; without ``Z`` unless the zone is UTC."""
-    local = instant.moment.replace(tzinfo=UTC).astimezone(target).replace(tzinfo=None)
-    moved = local - instant.moment
-    return Instant(_moved(instant, moved.total_seconds()), utc=target.key in ("UTC", "Etc/UTC"))
+    if target.key in _UTC:
+        return Instant(instant.ticks)
+    moment = instant.moment
+    local = target.fromutc(moment.replace(tzinfo=target)).replace(tzinfo=None)
+    return Instant(instant.ticks + _ticks(local - moment), utc=False)
 
 
 def to_utc(wall: Instant, source: ZoneInfo) -> Instant:
@@ -36,10 +40,10 @@ def to_utc(wall: Instant, source: ZoneInfo) -> Instant:
 
     :raises FunctionFault: for a time that daylight saving skips.
     """
-    local = wall.moment.replace(tzinfo=source, fold=1)
-    offset = local.utcoffset()
-    seconds = -offset.total_seconds() if offset is not None else 0.0
-    made = Instant(_moved(wall, seconds), utc=True)
+    if source.key in _UTC:
+        return Instant(wall.ticks)
+    offset = wall.moment.replace(tzinfo=source, fold=1).utcoffset() or timedelta()
+    made = Instant(wall.ticks - _ticks(offset))
     if from_utc(made, source).ticks != wall.ticks:
         raise FunctionFault(
             "The time does not exist in the time zone: daylight saving skips it",
@@ -49,8 +53,8 @@ def to_utc(wall: Instant, source: ZoneInfo) -> Instant:
     return made
 
 
-def _moved(instant: Instant, seconds: float) -> int:
-    return instant.ticks + round(seconds) * 10_000_000
+def _ticks(offset: timedelta) -> int:
+    return (offset.days * 86_400 + offset.seconds) * TICKS_PER_SECOND
 
 
 @lru_cache(maxsize=512)
