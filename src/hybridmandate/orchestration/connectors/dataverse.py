@@ -9,26 +9,52 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.connector import Connector, Handler
 from hybridmandate.orchestration.connectors.request import OperationCall
+from hybridmandate.orchestration.connectors.session import as_content, content_bytes, decoded
 from hybridmandate.orchestration.engine import Answer
 from hybridmandate.orchestration.limits import Profile, limit
 
 API = "/api/data/v9.2"
-_ODATA = {"accept": "application/json", "odata-version": "4.0", "odata-maxversion": "4.0"}
+_ODATA = {
+    "accept": "application/json;odata.metadata=full",
+    "odata-version": "4.0",
+    "odata-maxversion": "4.0",
+}
 _ANNOTATIONS = 'odata.include-annotations="*"'
-_QUERY = ("$select", "$filter", "$orderby", "$expand", "$top", "fetchXml")
+_QUERY = ("$select", "$filter", "$orderby", "$expand", "$top", "$skiptoken", "fetchXml")
+_BYTES = {"content-type": "application/octet-stream"}
+CHUNK_BYTES = 4 * 1024 * 1024
+"""Files above this go up in chunks (Dataverse, 'Upload a file using Web API in chunks')."""
+UNSUPPORTED = 501
+WITH_ORGANIZATION = "WithOrganization"
+"""The ending of operations on a selected environment (`ListRecordsWithOrganization`)."""
 MAX_PAGES = 1000
 MAX_PAGED_ROWS = limit("page.items").of(Profile.MEDIUM)
 
 
 class DataverseConnector(Connector):
-    """Rows: create, update, get, list, delete, relate; bound and unbound actions."""
+    """Rows: create, update, get, list, delete, relate; files; bound and unbound actions."""
 
     api_name = "shared_commondataserviceforapps"
+    triggers = frozenset({"SubscribeWebhookTrigger"})
+
+    async def call(self, call: OperationCall) -> Answer:
+        """Send an operation; those of the 'selected environment' stay within the connection's."""
+        base = call.operation_id.removesuffix(WITH_ORGANIZATION)
+        if base == call.operation_id:
+            return await super().call(call)
+        given = str(call.parameters.get("organization") or "").rstrip("/")
+        if given and given.lower() != self.settings.base_address.rstrip("/").lower():
+            return Answer.refused(
+                f"'{given}' is not the environment of this connection, "
+                f"{self.settings.base_address}: no other one is simulated"
+            )
+        return await super().call(replace(call, operation_id=base))
 
     async def create(self, call: OperationCall) -> Answer:
         """CreateRecord: the new row comes back."""
@@ -99,6 +125,38 @@ class DataverseConnector(Connector):
         full = name if "." in name else f"Microsoft.Dynamics.CRM.{name}"
         return await self._send("POST", f"{row}/{quote(full)}", call, {}, call.nested("item"))
 
+    async def file_content(self, call: OperationCall) -> Answer:
+        """GetEntityFileImageFieldContent: the bytes of a file column."""
+        address = f"{_file(call)}/$value"
+        return await self.session.send("GET", address, call=call, decode=_file_body)
+
+    async def update_file(self, call: OperationCall) -> Answer:
+        """UpdateEntityFileImageFieldContent: a repetition uploads the same file again."""
+        data, _ = content_bytes(call.required("item"))
+        name = quote(str(call.required("x-ms-file-name")))
+        if len(data) > CHUNK_BYTES:
+            return await self._upload_in_chunks(call, data, name)
+        headers = {**_BYTES, "x-ms-file-name": name}
+        return await self.session.send("PATCH", _file(call), call=call, headers=headers, data=data)
+
+    async def _upload_in_chunks(self, call: OperationCall, data: bytes, name: str) -> Answer:
+        begin = {"x-ms-transfer-mode": "chunked", "x-ms-file-name": name}
+        answer = await self.session.send("PATCH", _file(call), call=call, headers=begin, data=b"")
+        location = answer.headers.get("location")
+        if answer.status != 200 or location is None:
+            return answer
+        size = int(answer.headers.get("x-ms-chunk-size", CHUNK_BYTES))
+        for start in range(0, len(data), size):
+            part = data[start : start + size]
+            reach = f"bytes {start}-{start + len(part) - 1}/{len(data)}"
+            headers = {**_BYTES, "x-ms-file-name": name, "content-range": reach}
+            answer = await self.session.send(
+                "PATCH", location, call=call, headers=headers, data=part
+            )
+            if answer.status not in (204, 206):
+                return answer
+        return answer
+
     def _absolute(self, reference: Any) -> str:
         """The address of a row that is named by address, or by ``set(id)``."""
         text = str(reference)
@@ -136,9 +194,10 @@ class DataverseConnector(Connector):
         *,
         query: Mapping[str, str] | None = None,
     ) -> Answer:
-        return await self.session.send(
+        answer = await self.session.send(
             method, address, call=call, headers={**_ODATA, **headers}, query=query, json_body=body
         )
+        return _refused_when_unsupported(answer)
 
     operations: ClassVar[Mapping[str, Handler]] = {
         "CreateRecord": create,
@@ -151,7 +210,30 @@ class DataverseConnector(Connector):
         "DisassociateEntities": unrelate,
         "PerformUnboundAction": unbound_action,
         "PerformBoundAction": bound_action,
+        "GetEntityFileImageFieldContent": file_content,
+        "UpdateEntityFileImageFieldContent": update_file,
     }
+
+
+def _file(call: OperationCall) -> str:
+    row = _row(call.required("entityName"), call.required("recordId"))
+    return f"{row}/{quote(str(call.required('fileImageFieldName')))}"
+
+
+def _file_body(body: bytes, content_type: str) -> Any:
+    """A file as flows carry it; an error as the service says it."""
+    if content_type.lower() == "application/json":
+        return decoded(body, content_type)
+    return as_content(body, content_type)
+
+
+def _refused_when_unsupported(answer: Answer) -> Answer:
+    """What the stand-in does not have fails at once: to try again would not help."""
+    if answer.fault is not None or answer.status != UNSUPPORTED:
+        return answer
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    error = body.get("error") if isinstance(body.get("error"), Mapping) else {}
+    return Answer.refused(str((error or {}).get("message") or "Dataverse answered 501"))
 
 
 def _row(entity_set: Any, row_id: Any) -> str:

@@ -10,6 +10,7 @@ from hybridmandate.orchestration.connectors.approvals import ApprovalsConnector
 from hybridmandate.orchestration.connectors.connector import Connector
 from hybridmandate.orchestration.connectors.custom import CustomConnector
 from hybridmandate.orchestration.connectors.dataverse import DataverseConnector
+from hybridmandate.orchestration.connectors.dataverse_legacy import LegacyDataverseConnector
 from hybridmandate.orchestration.connectors.http import HttpAction
 from hybridmandate.orchestration.connectors.mail import MailConnector
 from hybridmandate.orchestration.connectors.request import OperationCall
@@ -26,6 +27,7 @@ CONNECTORS: Mapping[str, type[Connector]] = {
     for each in (
         ApprovalsConnector,
         DataverseConnector,
+        LegacyDataverseConnector,
         MailConnector,
         SharePointConnector,
         TeamsConnector,

@@ -99,7 +99,7 @@ class CallbackApi:
         caller.require("read", table)
         limit = min(whole_number(request.query.get("$top"), "$top") or MAX_EVENTS, MAX_EVENTS)
         events = self._callbacks.due(rows.connection, known.registration_id, limit=limit)
-        presentation = Presentation.of(request, self._store, caller, rows)
+        presentation = Presentation.of(request, self._store, caller, rows, self._origin)
         shown = presentation.show(table, [event.row for event in events], {})
         value = [
             self._told(table, known, event, row) for event, row in zip(events, shown, strict=True)

@@ -266,7 +266,7 @@ def _due(postpone_until: str, row: Mapping[str, Any], now: float) -> float:
     """When an event may be told: a moment, or the value of a column of the row."""
     if not postpone_until:
         return now
-    value = row[postpone_until] if postpone_until in row else postpone_until
+    value = row.get(postpone_until, postpone_until)
     return max(now, _moment(str(value))) if value else now
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement
 
 from hybridmandate.twin.dataverse.caller import Caller
 from hybridmandate.twin.dataverse.errors import bad_request
-from hybridmandate.twin.dataverse.exchange import ApiRequest
+from hybridmandate.twin.dataverse.exchange import ROOT, ApiRequest
 from hybridmandate.twin.dataverse.expansion import Expansion, parse_expand
 from hybridmandate.twin.dataverse.filter_expression import parse_filter
 from hybridmandate.twin.dataverse.formatted_values import formatted_value, system_column
@@ -41,13 +41,22 @@ class Presentation:
     caller: Caller
     rows: Transaction
     annotations: tuple[str, ...] = ()
+    root: str = ""
+    """The address below which rows are, when their addresses are shown (full metadata)."""
 
     @classmethod
     def of(
-        cls, request: ApiRequest, store: DataverseStore, caller: Caller, rows: Transaction
+        cls,
+        request: ApiRequest,
+        store: DataverseStore,
+        caller: Caller,
+        rows: Transaction,
+        origin: str,
     ) -> Presentation:
-        """What a request's Prefer header asks for."""
-        return cls(store, caller, rows, wanted_annotations(request))
+        """What a request's Prefer and Accept headers ask for."""
+        full = "odata.metadata=full" in request.headers.get("accept", "").lower()
+        root = f"{origin}{ROOT}" if full else ""
+        return cls(store, caller, rows, wanted_annotations(request), root)
 
     def show(
         self, table: TableDefinition, found: Sequence[Values], query: Mapping[str, str]
@@ -182,6 +191,9 @@ class Presentation:
         lookups: Mapping[str, Mapping[str, str]],
     ) -> dict[str, Any]:
         shown: dict[str, Any] = {"@odata.etag": etag(row)}
+        if self.root:
+            shown["@odata.type"] = f"#Microsoft.Dynamics.CRM.{table.logical_name}"
+            shown["@odata.id"] = f"{self.root}{table.entity_set}({row[table.primary_id]})"
         for name in properties:
             shown[name] = row[name]
             column = table.column_of(name) or system_column(name)

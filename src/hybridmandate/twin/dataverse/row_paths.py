@@ -67,7 +67,7 @@ class RowPaths:
     ) -> ApiAnswer:
         options = ("$select", "$filter", "$orderby", "$top", "$expand")
         known_options(request, options)
-        shown = Presentation.of(request, self._store, caller, rows)
+        shown = Presentation.of(request, self._store, caller, rows, self._origin)
         related = shown.navigate(table, navigation, row, request.query)
         context = f"{self._origin}{ROOT}$metadata#{navigation.target.entity_set}"
         if not isinstance(navigation, ToOne):

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
     MetaData,
-    RowMapping,
     Table,
     delete,
     func,
@@ -50,7 +49,8 @@ from hybridmandate.twin.dataverse.table import (
     read_tables,
 )
 
-Row = RowMapping
+Row = Mapping[str, Any]
+"""A row by property names, in its stored form."""
 MAX_VALUES = 500
 """How many values one SQL query compares with."""
 SYSTEM = "system"
@@ -140,13 +140,13 @@ class Transaction:
         """A row by id."""
         sql = self._store.sql(table)
         query = select(sql).where(sql.c[table.primary_id] == row_id)
-        return self.connection.execute(query).mappings().first()
+        return cast("Row | None", self.connection.execute(query).mappings().first())
 
     def find_by_key(self, table: TableDefinition, key: Mapping[str, Any]) -> Row | None:
         """A row by alternate key."""
         sql = self._store.sql(table)
         query = select(sql).where(*(sql.c[name] == value for name, value in key.items()))
-        return self.connection.execute(query).mappings().first()
+        return cast("Row | None", self.connection.execute(query).mappings().first())
 
     def query(
         self,
@@ -162,7 +162,7 @@ class Transaction:
         query = select(sql).order_by(*order, sql.c[table.primary_id]).limit(limit).offset(offset)
         if where is not None:
             query = query.where(where)
-        return list(self.connection.execute(query).mappings())
+        return cast("list[Row]", list(self.connection.execute(query).mappings()))
 
     def count_where(self, table: TableDefinition, where: ColumnElement[bool] | None) -> int:
         """How many rows match."""

@@ -131,7 +131,7 @@ class WebApi:
             return self._written(request, table, created, caller, rows, status=201)
         if request.method == "GET":
             caller.require("read", table)
-            shown = Presentation.of(request, self._store, caller, rows)
+            shown = Presentation.of(request, self._store, caller, rows, self._origin)
             return self._list.answer(request, table, shown, rows)
         raise bad_request(f"{request.method} is not allowed on a table.")
 
@@ -177,7 +177,9 @@ class WebApi:
             return ApiAnswer(304)
         body = {
             "@odata.context": f"{self._origin}{ROOT}$metadata#{table.entity_set}/$entity",
-            **Presentation.of(request, self._store, caller, rows).one(table, row, request.query),
+            **Presentation.of(request, self._store, caller, rows, self._origin).one(
+                table, row, request.query
+            ),
         }
         return ApiAnswer(200, body, {"etag": etag(row), **preferences(request)})
 
@@ -224,7 +226,9 @@ class WebApi:
         caller.require("read", table)
         body = {
             "@odata.context": f"{self._origin}{ROOT}$metadata#{table.entity_set}/$entity",
-            **Presentation.of(request, self._store, caller, rows).one(table, row, request.query),
+            **Presentation.of(request, self._store, caller, rows, self._origin).one(
+                table, row, request.query
+            ),
         }
         headers["preference-applied"] = "return=representation"
         return ApiAnswer(status, body, headers)
