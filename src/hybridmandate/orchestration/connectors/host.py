@@ -7,7 +7,10 @@ from typing import Any
 
 from hybridmandate.identity.principal import TokenSource
 from hybridmandate.orchestration.connectors.approvals import ApprovalsConnector
+from hybridmandate.orchestration.connectors.azure_blob import AzureBlobConnector
+from hybridmandate.orchestration.connectors.azure_queues import AzureQueuesConnector
 from hybridmandate.orchestration.connectors.connector import Connector
+from hybridmandate.orchestration.connectors.conversion import ConversionConnector
 from hybridmandate.orchestration.connectors.custom import CustomConnector
 from hybridmandate.orchestration.connectors.dataverse import DataverseConnector
 from hybridmandate.orchestration.connectors.dataverse_legacy import LegacyDataverseConnector
@@ -19,6 +22,7 @@ from hybridmandate.orchestration.connectors.settings import ConnectorSettings
 from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
 from hybridmandate.orchestration.connectors.teams import TeamsConnector
 from hybridmandate.orchestration.connectors.users import UsersConnector
+from hybridmandate.orchestration.connectors.web_contents import WebContentsConnector
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine import Answer, Call, Watch
 
@@ -26,12 +30,16 @@ CONNECTORS: Mapping[str, type[Connector]] = {
     each.api_name: each
     for each in (
         ApprovalsConnector,
+        AzureBlobConnector,
+        AzureQueuesConnector,
+        ConversionConnector,
         DataverseConnector,
         LegacyDataverseConnector,
         MailConnector,
         SharePointConnector,
         TeamsConnector,
         UsersConnector,
+        WebContentsConnector,
     )
 }
 """The connectors of the platform that are simulated, by API name."""
