@@ -60,7 +60,7 @@ class FixedForm:
         """The cells that are written so."""
         size = len(self.ranges)
         found = cells.lengths(position) == size
-        found &= _within(cells.first_word(position), self.ranges[:WORD])
+        found &= _within(cells.first_bytes(position, size), self.ranges[:WORD])
         if size > WORD:
             found &= _within(cells.word_at(position, size - WORD), self.ranges[-WORD:])
         return np.asarray(found, dtype=np.bool_)
@@ -117,7 +117,7 @@ class DateForm:
     def read(self, cells: CellBytes, position: int) -> tuple[Mask, Any]:
         """The cells that are dates written so, and their days since 1970."""
         size = len(self.form.ranges)
-        front = cells.first_word(position)
+        front = cells.first_bytes(position, size)
         back = front if size == WORD else cells.word_at(position, size - WORD)
         good = (cells.lengths(position) == size) & _within(front, self.form.ranges[:WORD])
         if size > WORD:

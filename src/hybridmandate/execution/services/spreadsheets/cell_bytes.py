@@ -96,13 +96,10 @@ class CellBytes:
         starts, lengths = self._starts[position], self._lengths[position]
         return self._bytes[starts], self._bytes[starts + lengths - 1]
 
-    def first_word(self, position: int) -> Words:
-        """The first eight bytes of each cell, the first one lowest, zero behind its end."""
+    def first_bytes(self, position: int, count: int) -> Words:
+        """Up to eight bytes from the beginning of each cell, the first one lowest, zero behind."""
         words = self._words[self._starts[position]]
-        lengths = self._lengths[position]
-        if len(lengths) and lengths.min() >= WORD:
-            return words
-        return words & _KEPT[np.minimum(lengths, WORD)]
+        return words if count >= WORD else words & _KEPT[count]
 
     def word_at(self, position: int, place: int) -> Words:
         """Eight bytes of each cell from a place in it, whatever stands there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,13 +24,26 @@ ROWS, HITS = "rows", "hits"
 """Kinds of frames in the store: data rows with their values; broken rules as (check, row)."""
 
 
+VALUE_NAMES = "^=.*$"
+"""Pattern of the names of stored values: a column may be called ``t1``, as a column of texts is."""
+
+
+def value_name(column: str) -> str:
+    """Under which name the values of a column are stored."""
+    return f"={column}"
+
+
 @dataclass(slots=True)
 class KeptBatch:
-    """A stored batch: its rows, and one bit for each that is rejected (packed)."""
+    """A stored batch: its rows, and one bit for each that is rejected (packed).
+
+    ``same`` maps columns that are not stored, being equal to their texts, to the texts' column.
+    """
 
     number: int
     height: int
     first_row: int
+    same: Mapping[str, str]
     bad: Any = None
     has_hits: bool = False
 
@@ -96,8 +109,14 @@ class Normalization:
             good = ~kept.rejected()
             if self.file_rejected:
                 good[:] = False
-            frame = self.store.get(ROWS, kept.number, [*names, FIRST_LINE])
-            frame = frame.select([*names, pl.col(FIRST_LINE).alias("line")])
+            stored = [kept.same.get(name, value_name(name)) for name in names]
+            frame = self.store.get(ROWS, kept.number, [*dict.fromkeys(stored), FIRST_LINE])
+            frame = frame.select(
+                [
+                    *(pl.col(kept.same.get(name, value_name(name))).alias(name) for name in names),
+                    pl.col(FIRST_LINE).alias("line"),
+                ]
+            )
             yield frame if good.all() else frame.filter(pl.Series(good))
 
     def rejected_batches(self) -> Iterator[pl.DataFrame]:
@@ -109,7 +128,7 @@ class Normalization:
             yield (
                 self.store.get(ROWS, kept.number)
                 .filter(pl.Series(bad))
-                .select(pl.exclude(list(self.profile.columns)))
+                .select(pl.exclude(VALUE_NAMES))
             )
 
     @cached_property

@@ -44,13 +44,17 @@ References = Mapping[str, pl.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A batch with a value for each column of the profile, and the failing rows of each check."""
+    """A batch with a value for each column of the profile, and the failing rows of each check.
+
+    ``same`` maps columns whose every value is the text of its cell to the column of that text.
+    """
 
     rows: pl.DataFrame
     values: pl.DataFrame
     hits: tuple[tuple[Check, Rows], ...]
     marks: RowMarks
     chunk: Chunk | None
+    same: Mapping[str, str]
     notes: tuple[Decision, ...]
 
 
@@ -77,7 +81,17 @@ class Judge:
         hits.sort(key=lambda hit: order.get(hit[0].field, len(order)))
         marks = mark_rows(rows, self.table, self.profile.structure.off)
         chunk = batch.chunk if isinstance(batch, TextBatch) else None
-        return Judged(rows, values, tuple(hits), marks, chunk, batch.notes)
+        same = self._same(rows, values)
+        return Judged(rows, values, tuple(hits), marks, chunk, same, batch.notes)
+
+    def _same(self, rows: pl.DataFrame, values: pl.DataFrame) -> dict[str, str]:
+        found = {}
+        for match in self.table.matches:
+            text = text_column(match.position)
+            value = values[match.column]
+            if value.dtype == pl.String and value.eq_missing(rows[text]).all():
+                found[match.column] = text
+        return found
 
     def _at_least_as_wide_as_the_header(self, frame: pl.DataFrame) -> pl.DataFrame:
         names = [text_column(p) for p in range(len(self.table.header))]

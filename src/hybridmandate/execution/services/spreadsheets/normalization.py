@@ -31,6 +31,7 @@ from hybridmandate.execution.services.spreadsheets.file_result import (
     KeptBatch,
     Normalization,
     repeated_of,
+    value_name,
 )
 from hybridmandate.execution.services.spreadsheets.file_rules import FileTallies
 from hybridmandate.execution.services.spreadsheets.judging import Judge, Judged, References, Rows
@@ -193,12 +194,13 @@ class _Collector:
             hits = [(check, place[r[mask[r]]]) for check, r in hits if mask[r].any()]
             rows, values = rows.filter(data), values.filter(data)
         hits += self._known_before(values)
-        self._digest.add(rows, values, self._texts, judged.chunk, mask)
+        self._digest.add(rows, values, self._texts, judged.same, judged.chunk, mask)
         self._tallies.add(values)
         if self._profile.duplicates is not None:
             self._keys.add(values, self._profile.duplicates.key, self._rows)
-        kept = KeptBatch(len(self._batches), rows.height, self._rows)
-        self._store.put(ROWS, kept.number, pl.concat([rows, values], how="horizontal"))
+        kept = KeptBatch(len(self._batches), rows.height, self._rows, judged.same)
+        own = values.drop(judged.same).rename(value_name)
+        self._store.put(ROWS, kept.number, pl.concat([rows, own], how="horizontal"))
         self._keep_hits(kept, hits)
         self._batches.append(kept)
         self._rows += rows.height

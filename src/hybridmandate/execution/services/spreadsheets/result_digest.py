@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,10 +36,12 @@ class ResultDigest:
         rows: pl.DataFrame,
         values: pl.DataFrame,
         texts: Mapping[str, str],
+        same: Collection[str],
         chunk: Chunk | None,
         mask: Mask,
     ) -> None:
-        """Data rows and their values; ``texts`` names the column of texts of a column of values.
+        """Data rows and their values; ``texts`` names the column of texts of a column of values,
+        ``same`` lists the columns whose values are all equal to it.
 
         ``chunk`` are the bytes of the batch, in which ``mask`` is true for the data rows. Where
         they are known, a text is hashed once more only where its value differs from it.
@@ -55,7 +57,7 @@ class ResultDigest:
                 self._numbers(name, value)
             elif chunk is None or name not in texts:
                 self._texts(name, value)
-            else:
+            elif name not in same:
                 self._changed(name, value, rows[texts[name]])
         self._rows += rows.height
 
