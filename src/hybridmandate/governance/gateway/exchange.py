@@ -111,9 +111,15 @@ class Exchange:
     @property
     def context(self) -> PolicyContext:
         """``context`` of expressions, as the call is now."""
+        context = self.steady_context
+        refresh(context, self)
+        return context
+
+    @property
+    def steady_context(self) -> PolicyContext:
+        """``context`` for expressions that read only variables and request headers."""
         if self._context is None:
             self._context = new_context(self)
-        refresh(self._context, self)
         return self._context
 
     @staticmethod

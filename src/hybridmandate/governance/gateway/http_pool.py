@@ -16,6 +16,9 @@ from hybridmandate.governance.gateway.transport import (
 )
 
 Place = tuple[str, str, int]
+Address = tuple[str, Place]
+"""What goes into ``Host``, and where to connect: scheme, host, port."""
+_MOST_ADDRESSES = 1000
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
@@ -42,22 +45,27 @@ class HttpPool:
         self._read_timeout = read_timeout
         self._idle: dict[Place, list[tuple[float, HttpConnection]]] = {}
         self._open: dict[Place, asyncio.Semaphore] = {}
+        self._addresses: dict[str, Address] = {}
 
     async def send(self, outgoing: Outgoing) -> Incoming:
         """The response as soon as its headers are there.
 
         :raises TransportTimeout: when they are late. :raises TransportFailure: otherwise.
         """
-        parts = urlsplit(outgoing.url)
-        secure = parts.scheme == "https"
-        port = parts.port or (443 if secure else 80)
-        host = parts.hostname or "localhost"
-        place = (f"{parts.scheme}+{outgoing.socket or ''}", host, port)
-        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        origin, target = _cut(outgoing.url)
+        address = self._addresses.get(origin)
+        if address is None:
+            address = _address(origin)
+            if len(self._addresses) < _MOST_ADDRESSES:
+                self._addresses[origin] = address
+        authority, (scheme, host, port) = address
+        place = (f"{scheme}+{outgoing.socket or ''}", host, port)
         chunked = outgoing.body is not None and not isinstance(outgoing.body, bytes)
         chunked = chunked and not any(n.lower() == "content-length" for n, _ in outgoing.headers)
-        head = _head(outgoing, parts.netloc.rpartition("@")[2], target, chunked=chunked)
-        room = self._open.setdefault(place, asyncio.Semaphore(self._limit))
+        head = _head(outgoing, authority, target, chunked=chunked)
+        room = self._open.get(place)
+        if room is None:
+            room = self._open[place] = asyncio.Semaphore(self._limit)
         try:
             async with asyncio.timeout(outgoing.timeout):
                 async with room:
@@ -136,6 +144,23 @@ class HttpPool:
             context = self._tls or ssl.create_default_context()
         _, connection = await loop.create_connection(make, place[1], place[2], ssl=context)
         return connection
+
+
+def _cut(url: str) -> tuple[str, str]:
+    """Origin and target (path and query) of an absolute URL, the fragment left out."""
+    begin = url.find("//") + 2
+    place = url.find("/", begin)
+    query = url.find("?", begin)
+    end = min(each for each in (place, query, len(url)) if each >= 0)
+    target = url[end:].partition("#")[0]
+    return url[:end], target if target.startswith("/") else f"/{target}"
+
+
+def _address(origin: str) -> Address:
+    """Where an origin is. User information in it is not sent."""
+    parts = urlsplit(origin)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.netloc.rpartition("@")[2], (parts.scheme, parts.hostname or "localhost", port)
 
 
 def _head(outgoing: Outgoing, host: str, target: str, *, chunked: bool) -> bytes:

@@ -61,19 +61,21 @@ def _compiled(text: str, line: int, column: int) -> Expression:
 class Evaluated:
     """An expression; a failure in it becomes ``ExpressionValueEvaluationFailure``."""
 
-    __slots__ = ("_expression", "reads_request_body", "reads_response_body")
+    __slots__ = ("_expression", "_steady", "reads_request_body", "reads_response_body")
 
     def __init__(self, text: Text, file: str) -> None:
         try:
             self._expression = _compiled(text.value, text.line, text.column)
         except ExpressionSyntaxError as error:
             raise PolicyDocumentError(file, error.line, error.column, error.reason) from error
+        self._steady = self._expression.steady
         self.reads_request_body = self._expression.reads_request_body
         self.reads_response_body = self._expression.reads_response_body
 
     def get(self, exchange: Exchange) -> Any:
+        context = exchange.steady_context if self._steady else exchange.context
         try:
-            return self._expression.evaluate(exchange.context, exchange.budget)
+            return self._expression.evaluate(context, exchange.budget)
         except ExpressionFailure as error:
             raise PolicyError(
                 500, "ExpressionValueEvaluationFailure", f"Expression evaluation failed. {error}"

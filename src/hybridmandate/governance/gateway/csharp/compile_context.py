@@ -20,6 +20,8 @@ CONTEXT: Final = "context"
 REQUEST: Final = "context.Request"
 VARIABLES: Final = "context.Variables"
 REQUEST_HEADERS: Final = "context.Request.Headers"
+STEADY: Final = frozenset({VARIABLES, REQUEST_HEADERS})
+"""Parts that are the same objects throughout a call, so that they need no bringing up to date."""
 
 _PARTS: Final[dict[str, Evaluate]] = {
     REQUEST: lambda frame: frame[0].context.request,

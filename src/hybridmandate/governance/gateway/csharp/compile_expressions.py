@@ -53,6 +53,7 @@ def identifier(c: Compiler, node: Node) -> Code:
             return Code(lambda frame: frame[slot][0], local.type)
         return Code(lambda frame: frame[slot], local.type)
     if name == "context":
+        c.live_uses += 1
         return Code(lambda frame: frame[0].context, "PolicyContext", place=CONTEXT)
     raise c.error(node, f"The name '{name}' does not exist in the current context")
 

@@ -10,6 +10,7 @@ from tree_sitter import Node
 from hybridmandate.governance.gateway.csharp.collections import Array, Delegate
 from hybridmandate.governance.gateway.csharp.compile_assignments import PLACES, Place
 from hybridmandate.governance.gateway.csharp.compile_context import (
+    STEADY,
     VARIABLES,
     part_of,
     variable_named,
@@ -120,6 +121,7 @@ def property_of(c: Compiler, node: Node, receiver: Code, name: str) -> Code:
     if found is not None:
         type_name = _property_type(receiver.type, found)
         if part is not None:
+            c.live_uses -= part[0] in STEADY
             return Code(part[1], type_name, place=part[0])
         use = _known_getter(found)
     else:

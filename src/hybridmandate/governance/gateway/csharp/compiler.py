@@ -87,6 +87,8 @@ class Compiler:
         self.binding: list[Code] = []
         self.instead: dict[int, Callable[[], Code]] = {}
         self.joined: dict[Evaluate, list[Evaluate]] = {}
+        self.live_uses = 0
+        """Uses of ``context`` for anything but variables and request headers."""
         self.reads_request_body = False
         self.reads_response_body = False
         self.member_names = _own_member_names(source.body)

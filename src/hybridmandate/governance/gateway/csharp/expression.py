@@ -41,16 +41,18 @@ class Expression:
     """A compiled expression. Evaluating it changes nothing in it: one serves all calls.
 
     ``reads_request_body`` and ``reads_response_body`` tell whether it can touch the body of the
-    request or of a response; the gateway has to have read that body before.
+    request or of a response; the gateway has to have read that body before. ``steady`` tells that
+    it looks at variables and request headers only, which are the same objects throughout a call.
     """
 
-    __slots__ = ("_locals", "_run", "reads_request_body", "reads_response_body")
+    __slots__ = ("_locals", "_run", "steady", "reads_request_body", "reads_response_body")
 
-    def __init__(self, run: Evaluate, size: int, reads_request: bool, reads_response: bool) -> None:
+    def __init__(self, run: Evaluate, compiler: Compiler) -> None:
         self._run = run
-        self._locals = [None] * size
-        self.reads_request_body = reads_request
-        self.reads_response_body = reads_response
+        self._locals = [None] * compiler.slots
+        self.reads_request_body = compiler.reads_request_body
+        self.reads_response_body = compiler.reads_response_body
+        self.steady = compiler.live_uses == 0
 
     def evaluate(self, context: PolicyContext, budget: Budget) -> Any:
         """The value: str, bool, int, float, Decimal, bytes, None or an object of this package.
@@ -79,9 +81,7 @@ def compile_expression(text: str, *, line: int, column: int) -> Expression:
         run = _body(compiler, source)
     except RecursionError:
         raise ExpressionSyntaxError("The expression is nested too deep", line, column) from None
-    return Expression(
-        run, compiler.slots, compiler.reads_request_body, compiler.reads_response_body
-    )
+    return Expression(run, compiler)
 
 
 def _body(compiler: Compiler, source: Source) -> Evaluate:
