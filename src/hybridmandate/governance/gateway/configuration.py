@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from hybridmandate.contracts.lifecycle import Lifecycle
+from hybridmandate.governance.gateway.contract_check import SchemaCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class OperationEntry:
     ``url_template`` starts with ``/`` and may hold ``{parameter}`` segments or end in ``/*``;
     ``method`` is upper case, ``*`` for any. ``request_content_types`` are those of its
     representations, ``parameters`` its declared OpenAPI parameters, ``responses`` by status the
-    schema of each content type; ``samples`` by status (content type, text) for mock-response.
+    schema of each content type; ``samples`` by status (content type, text) for mock-response. The
+    checks are the schemas, compiled, by bare content type.
     """
 
     id: str
@@ -38,6 +40,8 @@ class OperationEntry:
     responses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     samples: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     lifecycle: Lifecycle | None = None
+    request_checks: Mapping[str, SchemaCheck] = field(default_factory=dict)
+    response_checks: Mapping[str, Mapping[str, SchemaCheck]] = field(default_factory=dict)
 
 
 class VersioningScheme(StrEnum):

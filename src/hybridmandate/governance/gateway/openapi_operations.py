@@ -8,6 +8,7 @@ from typing import Any
 
 from hybridmandate.contracts.lifecycle import Lifecycle
 from hybridmandate.governance.gateway.configuration import Document, OperationEntry
+from hybridmandate.governance.gateway.contract_check import SchemaCheck
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -28,6 +29,7 @@ def operations_of(
         raise PolicyDocumentError(file, 1, 1, "an OpenAPI 3 document with 'paths' is expected")
     components = specification.get("components") or {}
     found: list[OperationEntry] = []
+    checks = _Checks(file)
     for template, item in paths.items():
         for method in _METHODS:
             operation = item.get(method)
@@ -38,6 +40,11 @@ def operations_of(
                 raise PolicyDocumentError(
                     file, 1, 1, f"{method.upper()} {template} has no operationId"
                 )
+            bodies = _schemas(operation.get("requestBody"), components)
+            responses = {
+                str(status): _schemas(response, components)
+                for status, response in (operation.get("responses") or {}).items()
+            }
             shared = [*item.get("parameters", ()), *operation.get("parameters", ())]
             found.append(
                 OperationEntry(
@@ -46,17 +53,47 @@ def operations_of(
                     method=method.upper(),
                     url_template=template,
                     policy=policies.get(id),
-                    request_schemas=_schemas(operation.get("requestBody"), components),
+                    request_schemas=bodies,
                     parameters=tuple(_resolve(each, components) for each in shared),
-                    responses={
-                        str(status): _schemas(response, components)
-                        for status, response in (operation.get("responses") or {}).items()
-                    },
+                    responses=responses,
                     samples=_samples(operation.get("responses") or {}, components),
                     lifecycle=_lifecycle(operation, file),
+                    request_checks=checks.of(bodies),
+                    response_checks={
+                        status: checks.of(schemas) for status, schemas in responses.items()
+                    },
                 )
             )
     return tuple(found)
+
+
+class _Checks:
+    """The compiled schemas of one document; what is written alike is compiled once."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._compiled: dict[str, SchemaCheck] = {}
+
+    def of(self, schemas: Mapping[str, Any]) -> Mapping[str, SchemaCheck]:
+        """The check of each content type that declares a schema, by bare type.
+
+        :raises PolicyDocumentError: when a schema is none.
+        """
+        return {
+            kind.partition(";")[0].strip().lower(): self._check(schema)
+            for kind, schema in schemas.items()
+            if schema is not None
+        }
+
+    def _check(self, schema: Any) -> SchemaCheck:
+        text = json.dumps(schema, sort_keys=True, default=str)
+        if text not in self._compiled:
+            try:
+                self._compiled[text] = SchemaCheck(schema)
+            except ValueError as error:
+                reason = f"a schema of the document is none: {error}".splitlines()[0]
+                raise PolicyDocumentError(self._file, 1, 1, reason) from error
+        return self._compiled[text]
 
 
 def _lifecycle(operation: Mapping[str, Any], file: str) -> Lifecycle | None:

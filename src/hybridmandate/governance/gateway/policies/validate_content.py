@@ -6,12 +6,12 @@ larger is accepted here.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema_rs
+import orjson
 
+from hybridmandate.governance.gateway.contract_check import SchemaCheck
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.messages import Request, Response
 from hybridmandate.governance.gateway.policies.validation import ACTIONS, Violation, settle
@@ -51,7 +51,6 @@ class ValidateContent(Policy):
         self._variable = reader.optional_literal("errors-variable-name")
         self._map = self._type_map(reader)
         self._contents = [self._content(each) for each in reader.children("content")]
-        self._by_operation: dict[int, Any] = {}
 
     @staticmethod
     def _type_map(reader: ElementReader) -> list[tuple[str | None, str]]:
@@ -79,13 +78,13 @@ class ValidateContent(Policy):
         reference = reader.optional_literal("schema-ref")
         reader.flag("case-insensitive-property-names", False)
         reader.flag("allow-additional-properties", True)
-        validator = None
+        validator: SchemaCheck | XmlSchema | None = None
         if schema_id is not None:
             schema = reader.configuration.schemas.get(schema_id)
             if schema is None:
                 reader.refuse(f"no schema '{schema_id}'", reader.attribute("schema-id"))
             if validate_as == "json":
-                validator = _validator(schema, reference)
+                validator = _check_of(schema, reference)
             else:
                 validator = _xml_schema(reader, schema_id, schema)
         return _Content(kind.lower() if kind else None, validate_as, action, validator)
@@ -146,50 +145,35 @@ class ValidateContent(Policy):
         self, exchange: Exchange, content: _Content, body: bytes, kind: str
     ) -> list[Violation]:
         try:
-            value = json.loads(body)
+            value = orjson.loads(body)
         except ValueError:
             return [
                 Violation("body", "Content", "JsonBody", "The body is not JSON.", content.action)
             ]
-        validator = content.validator or self._operation_validator(exchange, kind)
-        if validator is None:
+        check = content.validator or self._operation_check(exchange, kind)
+        if check is None:
             return []
         return [
-            Violation(
-                "/" + "/".join(str(part) for part in error.instance_path),
-                "Content",
-                "JsonSchema",
-                f"Body of the request does not conform to the definition: {error.message}",
-                content.action,
-            )
-            for error in validator.iter_errors(value)
+            Violation(fault.pointer, "Content", "JsonSchema", fault.message, content.action)
+            for fault in check.faults(value)
         ]
 
-    def _operation_validator(self, exchange: Exchange, kind: str) -> Any:
-        """The schema of the operation's own OpenAPI document, compiled once."""
+    def _operation_check(self, exchange: Exchange, kind: str) -> SchemaCheck | None:
+        """The schema of the operation's own OpenAPI document."""
         operation = exchange.operation
         if operation is None:
             return None
         if self._section is Section.INBOUND:
-            schemas = operation.request_schemas
-        else:
-            by_status = operation.responses
-            schemas = by_status.get(str(exchange.response.status)) or by_status.get("default") or {}
-        schema = next(
-            (each for name, each in schemas.items() if name.split(";")[0].strip() == kind), None
-        )
-        if schema is None:
-            return None
-        key = id(schema)
-        if key not in self._by_operation:
-            self._by_operation[key] = _validator(schema, None)
-        return self._by_operation[key]
+            return operation.request_checks.get(kind)
+        by_status = operation.response_checks
+        checks = by_status.get(str(exchange.response.status)) or by_status.get("default") or {}
+        return checks.get(kind)
 
 
-def _validator(schema: Any, reference: str | None) -> Any:
+def _check_of(schema: Any, reference: str | None) -> SchemaCheck:
     if reference is not None:
         schema = {**schema, "$ref": f"#/{reference.removeprefix('#').strip('/')}"}
-    return jsonschema_rs.Draft202012Validator(schema)
+    return SchemaCheck(schema)
 
 
 def _xml_schema(reader: ElementReader, id: str, schema: Any) -> XmlSchema:
