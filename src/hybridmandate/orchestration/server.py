@@ -27,6 +27,7 @@ from hybridmandate.orchestration.connectors.session import content_bytes
 from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
 from hybridmandate.orchestration.definition import Flow, FlowDocument
 from hybridmandate.orchestration.history import RunHistory
+from hybridmandate.orchestration.limits import Licence, Profile
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.new_files import OPERATION, NewFiles, NewFilesPolling
@@ -46,8 +47,9 @@ class FlowsSettings:
     ``respond_seconds`` how long a caller waits for a flow's response (limits page: 120 s),
     ``anyone_may_trigger`` that this is a test environment, where triggers open to anyone are
     served, ``max_body_bytes`` the largest trigger body, ``grace_seconds`` how long a stop waits
-    for calls in flight, ``default_retry`` the policy of actions that name none (medium profile
-    when None).
+    for calls in flight, ``profile`` the performance profile whose limits hold, ``licence`` that of
+    the flows' owner (None: requests are counted by flow only), ``default_retry`` the policy of
+    actions that name none (that of the profile when None).
     """
 
     operator_token: str
@@ -58,6 +60,8 @@ class FlowsSettings:
     max_body_bytes: int = 8 * 1024 * 1024
     grace_seconds: float = 10.0
     default_retry: Mapping[str, Any] | None = None
+    profile: Profile = Profile.MEDIUM
+    licence: Licence | None = None
 
     def __post_init__(self) -> None:
         if not self.operator_token:
@@ -83,7 +87,7 @@ def create_app(
     kept = RunHistory(history)
     connectors = ConnectorHost(connections)
     host = FlowHost(
-        flows=FlowCatalogue(documents, kept),
+        flows=FlowCatalogue(documents, kept, settings.profile),
         durable=durable,
         services=connectors,
         history=kept,
@@ -91,6 +95,8 @@ def create_app(
         clock=clock,
         variables=settings.variables,
         default_retry=settings.default_retry,
+        profile=settings.profile,
+        licence=settings.licence,
     )
     process = _Process(settings, host, connectors, durable, recorder, clock)
     requests = RequestTrigger(
@@ -218,6 +224,8 @@ def _routes(process: _Process, requests: RequestTrigger) -> list[Route]:
         return JSONResponse({"status": word, "triggers": sorted(troubles)}, status_code=status)
 
     async def trigger(request: Request) -> Response:
+        with contextlib.suppress(KeyError):
+            process.host.must_admit(request.path_params["name"])
         return rendered(await requests.answer(request))
 
     async def later(request: Request) -> Response:

@@ -20,7 +20,7 @@ from hybridmandate.orchestration.engine.flow_control import FlowControl
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.retry import (
-    MEDIUM_PROFILE,
+    DEFAULT_POLICIES,
     RetryPolicy,
     is_retryable,
     retry_after,
@@ -30,7 +30,11 @@ from hybridmandate.orchestration.engine.working import At, Working, record_key
 WATCH_SECONDS = 20.0
 """The wait before a location is read again when the answer has no Retry-After."""
 _NOT_SENT = frozenset({"authentication", "retryPolicy"})
-_FAULT_CODES = {"unreachable": "ServiceUnreachable", "refused": "RequestRefused"}
+_FAULT_CODES = {
+    "unreachable": "ServiceUnreachable",
+    "refused": "RequestRefused",
+    "too_large": "MessageSizeLimitExceeded",
+}
 
 
 def start_call(work: Working, control: FlowControl, action: Action, at: At) -> None:
@@ -112,7 +116,7 @@ def _send(work: Working, action: Action, at: At, reader: Reader) -> None:
     request = dict(record["inputs"])
     if "authentication" in action.inputs:
         request["authentication"] = reader.evaluate(action.inputs["authentication"])
-    pagination = (action.runtime.get("paginationPolicy") or {}).get("minimumItemCount")
+    pagination = _pages(work, action)
     token = f"{record_key(action.name, at)}#call{record['attempt']}"
     work.state["waits"][token] = {"action": action.name, "at": list(at), "purpose": "call"}
     work.commands.append(
@@ -124,9 +128,20 @@ def _send(work: Working, action: Action, at: At, reader: Reader) -> None:
             request=request,
             correlation_id=work.run["clientTrackingId"],
             idempotency_key=idempotency_key(work.run["id"], action.name, at),
-            pagination=int(pagination) if pagination is not None else None,
+            pagination=pagination,
         )
     )
+
+
+def _pages(work: Working, action: Action) -> int | None:
+    """How many rows a list action asks for over all pages. :raises ActionFault: when too many."""
+    wanted = (action.runtime.get("paginationPolicy") or {}).get("minimumItemCount")
+    if wanted is None:
+        return None
+    if not work.measure("page.items", action, int(wanted)):
+        most = work.highest("page.items")
+        raise ActionFault("InvalidPaginationPolicy", f"{wanted} rows are more than {most}")
+    return int(wanted)
 
 
 def _watch(
@@ -156,7 +171,7 @@ def _watch(
 
 
 def _policy(work: Working, action: Action, reader: Reader) -> RetryPolicy:
-    default = work.state["defaultRetry"] or MEDIUM_PROFILE
+    default = work.state["defaultRetry"] or DEFAULT_POLICIES[work.state["profile"]]
     declared = reader.evaluate(dict(action.retry)) if action.retry else None
     try:
         return RetryPolicy.of(declared, default)

@@ -89,6 +89,16 @@ class TrackRetry:
 
 
 @dataclass(frozen=True, slots=True)
+class NearLimit:
+    """An action comes to 80 % of a limit, or over it. ``limit_id`` is a row of the catalogue."""
+
+    limit_id: str
+    action: str
+    value: int
+    highest: int
+
+
+@dataclass(frozen=True, slots=True)
 class EndRun:
     """The run is over."""
 
@@ -97,4 +107,15 @@ class EndRun:
     error: Mapping[str, Any] | None
 
 
-Command = Call | Watch | SetTimer | Abandon | Respond | TrackStart | Track | TrackRetry | EndRun
+Command = (
+    Call
+    | Watch
+    | SetTimer
+    | Abandon
+    | Respond
+    | TrackStart
+    | Track
+    | TrackRetry
+    | NearLimit
+    | EndRun
+)

@@ -14,7 +14,9 @@ class RunStarted:
     ``trigger`` is what the trigger brought (``{"outputs": {"headers": …, "body": …}}``),
     ``parameters`` the values of the definition's parameters in this environment,
     ``correlation_id`` one that is already known (a resubmit, a child flow), ``workflow`` what the
-    function ``workflow()`` gives, ``default_retry`` the policy of actions that name none.
+    function ``workflow()`` gives, ``profile`` the performance profile whose limits hold
+    (``low``, ``medium``, ``high``), ``default_retry`` the policy of actions that name none (that of
+    the profile when None).
     """
 
     time: float
@@ -25,6 +27,7 @@ class RunStarted:
     correlation_id: str | None = None
     workflow: Mapping[str, Any] = field(default_factory=dict)
     default_retry: Mapping[str, Any] | None = None
+    profile: str = "medium"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ class Answer:
     """What a call brought back.
 
     With ``fault`` None it is an HTTP answer. Otherwise nothing came: ``fault`` is ``unreachable``,
-    ``timeout`` or ``refused`` (the request never left: not simulated, no connection, no token) and
-    ``message`` says what happened.
+    ``timeout``, ``refused`` (the request never left: not simulated, no connection, no token) or
+    ``too_large`` (a message over the limit) and ``message`` says what happened.
     """
 
     status: int = 0
@@ -51,6 +54,11 @@ class Answer:
     def timed_out(cls, message: str) -> Answer:
         """No answer in the time that a synchronous call has."""
         return cls(fault="timeout", message=message)
+
+    @classmethod
+    def too_large(cls, message: str) -> Answer:
+        """The request or the answer is over the limit of a message."""
+        return cls(fault="too_large", message=message)
 
     @classmethod
     def refused(cls, message: str) -> Answer:
@@ -91,6 +99,21 @@ _KINDS: dict[str, type[Any]] = {
 
 def event_to_json(event: Event) -> dict[str, Any]:
     """The event as JSON, for the durable log."""
+    if isinstance(event, CallAnswered):
+        # Most events are answers, and their bodies are JSON already: they are not copied deeply.
+        answer = event.answer
+        return {
+            "event": "CallAnswered",
+            "time": event.time,
+            "token": event.token,
+            "answer": {
+                "status": answer.status,
+                "headers": dict(answer.headers),
+                "body": answer.body,
+                "fault": answer.fault,
+                "message": answer.message,
+            },
+        }
     return {"event": type(event).__name__, **asdict(event)}
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-
-_FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
 def instant_text(epoch_seconds: float) -> str:
     """``2026-11-24T11:30:00.0000000Z`` of epoch seconds."""
     moment = datetime.fromtimestamp(epoch_seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}0Z"
+    return f"{moment.isoformat(timespec='microseconds')[:26]}0Z"
 
 
 def epoch_seconds(text: object) -> float:
@@ -21,7 +18,7 @@ def epoch_seconds(text: object) -> float:
     """
     if not isinstance(text, str):
         raise ValueError(f"'{text}' is not a point in time")
-    moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text.strip()))
+    moment = datetime.fromisoformat(text.strip())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return moment.timestamp()

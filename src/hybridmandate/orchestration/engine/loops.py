@@ -21,10 +21,6 @@ from hybridmandate.orchestration.engine.flow_control import FlowControl
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
-from hybridmandate.orchestration.limits.catalogue import Profile, limit
-
-MAX_ITEMS = limit("foreach.items").of(Profile.MEDIUM)
-MAX_COUNT = limit("until.count").of(Profile.MEDIUM)
 
 
 def start_foreach(work: Working, control: FlowControl, action: Action, at: At) -> None:
@@ -36,9 +32,10 @@ def start_foreach(work: Working, control: FlowControl, action: Action, at: At) -
             f"The result of the evaluation of 'foreach' expression '{action.foreach}' is of type "
             f"'{type(items).__name__}'. The result must be a valid array.",
         )
-    if len(items) > MAX_ITEMS:
+    if not work.measure("foreach.items", action, len(items)):
         raise ActionFault(
-            "ForeachItemsLimitExceeded", f"{len(items)} items are more than {MAX_ITEMS}"
+            "ForeachItemsLimitExceeded",
+            f"{len(items)} items are more than {work.highest('foreach.items')}",
         )
     work.begin(
         action,
@@ -67,8 +64,9 @@ def start_until(work: Working, control: FlowControl, action: Action, at: At) -> 
         deadline = work.time + duration_seconds(timeout)
     except ValueError as error:
         raise ActionFault("InvalidTemplate", f"limit.timeout: {error}") from error
-    if not 1 <= count <= MAX_COUNT:
-        raise ActionFault("InvalidTemplate", f"limit.count: {count} is not 1 to {MAX_COUNT}")
+    if count < 1 or not work.measure("until.count", action, count):
+        most = work.highest("until.count")
+        raise ActionFault("InvalidTemplate", f"limit.count: {count} is not 1 to {most}")
     work.begin(
         action,
         at,

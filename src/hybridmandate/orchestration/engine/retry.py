@@ -16,6 +16,7 @@ from typing import Any
 
 from hybridmandate.orchestration.engine.durations import duration_seconds
 from hybridmandate.orchestration.engine.events import Answer
+from hybridmandate.orchestration.limits.catalogue import Profile
 
 DAY = 86400.0
 MEDIUM_PROFILE: Mapping[str, Any] = {
@@ -31,6 +32,12 @@ LOW_PROFILE: Mapping[str, Any] = {
     "minimumInterval": "PT5M",
     "maximumInterval": "PT10M",
 }
+DEFAULT_POLICIES: Mapping[str, Mapping[str, Any]] = {
+    Profile.LOW: LOW_PROFILE,
+    Profile.MEDIUM: MEDIUM_PROFILE,
+    Profile.HIGH: MEDIUM_PROFILE,
+}
+"""The policy of actions that name none, by performance profile."""
 
 
 @dataclass(frozen=True, slots=True)

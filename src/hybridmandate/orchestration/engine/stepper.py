@@ -82,6 +82,7 @@ def _first_state(event: RunStarted) -> State:
         "trigger": dict(event.trigger),
         "parameters": dict(event.parameters),
         "workflow": dict(event.workflow),
+        "profile": event.profile,
         "defaultRetry": dict(event.default_retry) if event.default_retry else None,
         "variables": {},
         "actions": {},

@@ -16,9 +16,17 @@ from typing import Any
 
 from hybridmandate.orchestration.definition import kinds
 from hybridmandate.orchestration.definition.model import Action, Flow, Graph, Status
-from hybridmandate.orchestration.engine.commands import Abandon, Command, Track, TrackStart
+from hybridmandate.orchestration.engine.commands import (
+    Abandon,
+    Command,
+    NearLimit,
+    Track,
+    TrackStart,
+)
 from hybridmandate.orchestration.engine.instants import instant_text
 from hybridmandate.orchestration.engine.outcomes import Ended
+from hybridmandate.orchestration.limits.catalogue import Profile, limit
+from hybridmandate.orchestration.limits.measures import WARN_SHARE
 
 State = dict[str, Any]
 At = tuple[int, ...]
@@ -200,6 +208,19 @@ class Working:
         for token in [token for token in waits if token.startswith(prefix)]:
             del waits[token]
             self.commands.append(Abandon(token))
+
+    # --- limits --------------------------------------------------------------------------------
+
+    def highest(self, limit_id: str) -> int:
+        """The highest value of a limit in the run's performance profile."""
+        return limit(limit_id).of(Profile(self.state["profile"]))
+
+    def measure(self, limit_id: str, action: Action, value: int) -> bool:
+        """Hold a value to a limit: False when it is over. From 80 % on the run says so."""
+        highest = self.highest(limit_id)
+        if value >= WARN_SHARE * highest:
+            self.commands.append(NearLimit(limit_id, action.name, value, highest))
+        return value <= highest
 
     # --- places --------------------------------------------------------------------------------
 

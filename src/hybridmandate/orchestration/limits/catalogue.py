@@ -22,7 +22,8 @@ class Profile(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Limit:
     """One limit. ``highest`` is by profile, in ``unit``; ``enforced`` says where it stops a flow:
-    ``load`` (the flow is refused), ``run`` (the action or run fails) or ``call`` (throttled)."""
+    ``load`` (the flow is refused), ``run`` (the action or run fails), ``trigger`` (a new run is
+    refused with 429) or ``call`` (the flow is slowed down)."""
 
     id: str
     title: str
@@ -53,6 +54,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("expression.length", "An expression's source", "characters", "load", _same(8_192)),
     Limit("foreach.items", "Items of a loop", "items", "run", _by_plan(5_000, 100_000, 100_000)),
     Limit("foreach.concurrency", "Iterations side by side", "iterations", "load", _same(50)),
+    Limit("trigger.runs", "Runs of a trigger side by side", "runs", "load", _same(100)),
     Limit("until.count", "Iterations of Until", "iterations", "run", _same(5_000)),
     Limit("split.items", "Items of split-on", "items", "run", _by_plan(5_000, 100_000, 100_000)),
     Limit("page.items", "Rows of a paged list", "rows", "run", _by_plan(5_000, 100_000, 100_000)),
@@ -69,6 +71,8 @@ LIMITS: tuple[Limit, ...] = (
     Limit("requests.5min", "Requests of a flow in 5 minutes", "requests", "call", _same(100_000)),
 )
 
+WAITING_RUNS = 10
+"""How many runs may wait for a trigger with concurrency control, besides its degree."""
 _BY_ID = {each.id: each for each in LIMITS}
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hybridmandate.orchestration.definition.model import Flow, Graph
+from hybridmandate.orchestration.definition.model import Action, Flow, Graph
 from hybridmandate.orchestration.limits.catalogue import Limit, Profile, limit
 
 WARN_SHARE = 0.8
@@ -76,6 +76,25 @@ def measure_flow(flow: Flow, profile: Profile = Profile.MEDIUM) -> list[Measure]
             [(each.concurrency, each.name) for each in actions if each.type == "Foreach"],
             profile,
         ),
+        _measure("trigger.runs", [(flow.trigger.concurrency or 0, flow.trigger.name)], profile),
+        _measure(
+            "until.count",
+            [
+                (count, each.name)
+                for each in actions
+                if each.type == "Until" and isinstance(count := each.limit.get("count"), int)
+            ],
+            profile,
+        ),
+        _measure(
+            "page.items",
+            [
+                (count, each.name)
+                for each in actions
+                if isinstance(count := _paging(each).get("minimumItemCount"), int)
+            ],
+            profile,
+        ),
     ]
     return [each for each in measured if each is not None]
 
@@ -95,6 +114,10 @@ def _measure(limit_id: str, values: Iterable[tuple[int, str]], profile: Profile)
         return None
     found = limit(limit_id)
     return Measure(found, value, found.of(profile), place)
+
+
+def _paging(action: Action) -> Mapping[str, Any]:
+    return action.runtime.get("paginationPolicy") or {}
 
 
 def _depths(graph: Graph, above: int) -> Iterator[tuple[int, str]]:

@@ -13,14 +13,21 @@ from hybridmandate.orchestration.definition import (
     load_flow,
 )
 from hybridmandate.orchestration.history import RunHistory
-from hybridmandate.orchestration.limits import check_limits
+from hybridmandate.orchestration.limits import Profile, check_limits
 
 
 class FlowCatalogue:
     """Flows as their files are now, and the definitions that runs were started with."""
 
-    def __init__(self, documents: Iterable[FlowDocument], history: RunHistory) -> None:
-        """:raises DefinitionInvalid: when a document cannot be loaded, or is over a limit.
+    def __init__(
+        self,
+        documents: Iterable[FlowDocument],
+        history: RunHistory,
+        profile: Profile = Profile.MEDIUM,
+    ) -> None:
+        """``profile`` is the performance profile whose limits hold.
+
+        :raises DefinitionInvalid: when a document cannot be loaded, or is over a limit.
 
         :raises ValueError: when two flows have one name.
         """
@@ -30,7 +37,7 @@ class FlowCatalogue:
         self._flows: dict[str, Flow] = {}
         for document in documents:
             flow = load_flow(document)
-            over = check_limits(flow)[1]
+            over = check_limits(flow, profile)[1]
             if over:
                 faults = [DefinitionError(document.path, each) for each in over]
                 raise DefinitionInvalid(flow.name, faults)

@@ -12,8 +12,10 @@ import asyncio
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hybridmandate.durable.port import Durable, DurableContext, Json, StepFailed
@@ -24,18 +26,22 @@ from hybridmandate.orchestration.engine import (
     Call,
     Command,
     Event,
+    NearLimit,
     RunStarted,
     State,
     Track,
+    TrackRetry,
     Watch,
     event_from_json,
     event_to_json,
     step,
 )
 from hybridmandate.orchestration.history import RunHistory, StoredRun
+from hybridmandate.orchestration.limits import Licence, Profile, RequestBudget, Usage
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.history_writer import HistoryWriter
 from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
+from hybridmandate.orchestration.shells.pace import Pace
 from hybridmandate.orchestration.shells.run_record import connection_values, workflow_record
 from hybridmandate.orchestration.shells.tracking import RunEvidence
 from hybridmandate.orchestration.shells.turn_tracker import HistoryUnwritable, Turn, TurnTracker
@@ -76,8 +82,14 @@ class FlowHost:
         clock: Clock,
         variables: Mapping[str, Any],
         default_retry: Mapping[str, Any] | None = None,
+        profile: Profile = Profile.MEDIUM,
+        licence: Licence | None = None,
     ) -> None:
-        """``variables`` are the environment variables by schema name."""
+        """``variables`` are the environment variables by schema name.
+
+        ``profile`` is the performance profile whose limits and retry policy hold, ``licence`` that
+        of the flows' owner (None: requests are counted by flow only).
+        """
         self.flows = flows
         self.history = history
         self._writer = HistoryWriter(history)
@@ -87,8 +99,9 @@ class FlowHost:
         self._clock = clock
         self._variables = dict(variables)
         self._default_retry = dict(default_retry) if default_retry else None
+        self._profile = profile
+        self._pace = Pace(recorder, clock, profile, RequestBudget(profile, licence))
         self._live: dict[str, LiveRun] = {}
-        self._rooms: dict[str, asyncio.Semaphore] = {}
         self._waiters = _Waiters()
         self._closing = False
         durable.register(WORKFLOW, self._run)
@@ -98,7 +111,9 @@ class FlowHost:
         return self._clock()
 
     async def launch(self) -> None:
-        """Start again what was written down but never reached the durable engine."""
+        """Say which limits are near; start again what never reached the durable engine."""
+        for flow in self.flows.all():
+            self._pace.announce(flow)
         for stored in await asyncio.to_thread(self.history.runs, flow=None, limit=10_000):
             if stored.status == "Running" and await self._durable.find(stored.id) is None:
                 await self._durable.start(WORKFLOW, stored.id, dict(stored.start))
@@ -138,6 +153,7 @@ class FlowHost:
             "principal": principal,
             "resubmitOf": resubmit_of,
             "defaultRetry": self._default_retry,
+            "profile": self._profile.value,
         }
         hidden = "outputs" in flow.trigger.secured
         shown = {"secured": True} if hidden else start["trigger"]
@@ -149,6 +165,14 @@ class FlowHost:
             start = dict(stored.start)
         await self._durable.start(WORKFLOW, run_id, start)
         return run_id, new
+
+    def must_admit(self, flow_name: str) -> None:
+        """Refuse a caller's new run when as many runs of the trigger wait as may.
+
+        :raises KeyError: when there is no such flow.
+        :raises Refused: as throttled.
+        """
+        self._pace.must_admit(self.flows.current(flow_name))
 
     async def resubmit(self, run_id: str) -> str:
         """Run the same trigger again under the same correlation id; returns the new run's id.
@@ -208,7 +232,14 @@ class FlowHost:
 
     async def _run(self, context: DurableContext, start: Json) -> Json:
         flow = self.flows.version(start["definition"])
-        live = LiveRun(flow, _WithChildren(self, self._services), self._clock)
+        live = LiveRun(
+            flow,
+            _WithChildren(self, self._services),
+            self._clock,
+            lambda action, answer, took: self._pace.weigh(
+                flow.name, action, answer, took, context.id
+            ),
+        )
         self._live[context.id] = live
         if self._closing:
             live.close()
@@ -220,7 +251,11 @@ class FlowHost:
             cancel=live.cancel,
         )
         try:
-            return await self._in_turn(context, flow, live, tracker, start)
+            async with self._pace.room(flow):
+                if flow.trigger.concurrency is not None:
+                    start = {**start, "time": await context.now()}
+                run = _Run(context, flow, live, tracker, self._pace)
+                return await run.turns(_started(flow, start))
         except (StepFailed, HistoryUnwritable) as broken:
             # It would fail in the same way after every restart.
             message = f"the run cannot go on: {broken}"[:2000]
@@ -231,23 +266,6 @@ class FlowHost:
             live.close()
             tracker.close()
             self._waiters.tell(context.id)
-
-    async def _in_turn(
-        self,
-        context: DurableContext,
-        flow: Flow,
-        live: LiveRun,
-        tracker: TurnTracker,
-        start: Mapping[str, Any],
-    ) -> Json:
-        """Run at once, or where the trigger limits its runs when there is room for one more."""
-        degree = flow.trigger.concurrency
-        if degree is None:
-            return await _turns(context, flow, live, tracker, start)
-        room = self._rooms.setdefault(flow.name, asyncio.Semaphore(degree))
-        async with room:
-            began = await context.now()
-            return await _turns(context, flow, live, tracker, {**start, "time": began})
 
     async def _stored(self, run_id: str) -> StoredRun:
         stored = await asyncio.to_thread(self.history.find, run_id)
@@ -297,42 +315,62 @@ def _started(flow: Flow, start: Mapping[str, Any]) -> RunStarted:
         correlation_id=start["correlationId"],
         workflow=workflow_record(flow, start["runId"]),
         default_retry=start["defaultRetry"],
+        profile=start.get("profile", Profile.MEDIUM.value),
     )
 
 
-async def _turns(
-    context: DurableContext,
-    flow: Flow,
-    live: LiveRun,
-    tracker: TurnTracker,
-    start: Mapping[str, Any],
-) -> Json:
-    """Work through a run's events, those in its log first, until it has ended."""
-    events: list[Event] = [_started(flow, start)]
-    state: State | None = None
-    number = actions = requests = 0
-    while True:
-        commands: list[Command] = []
-        for event in events:
-            transition = step(flow, state, event)
-            state = transition.state
-            commands.extend(transition.commands)
-        if state is None:
-            raise RuntimeError("a turn brought no event")
-        live.settle(events)
-        live.note(commands)
-        # A replay counts the same again: every command of the run passes here once.
-        actions += sum(isinstance(each, Track) for each in commands)
-        requests += sum(isinstance(each, Call) for each in commands)
-        counted = {"actions": actions, "requests": requests}
-        await tracker.track(Turn(number, tuple(commands), state, counted))
-        if state["run"]["status"] != "Running":
-            await tracker.settled()
-            return {"status": state["run"]["status"]}
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run under way: its log, its services, its history."""
 
-        async def happened() -> Json:
-            return [event_to_json(each) for each in await live.next_events()]
+    context: DurableContext
+    flow: Flow
+    live: LiveRun
+    tracker: TurnTracker
+    pace: Pace
 
-        remembered = await context.step(f"turn {number}", happened)
-        events = [event_from_json(each) for each in remembered]
-        number += 1
+    async def turns(self, started: RunStarted) -> Json:
+        """Work through the run's events, those in its log first, until it has ended."""
+        events: list[Event] = [started]
+        state: State | None = None
+        counted: Counter[str] = Counter(actions=0, requests=0)
+        number = 0
+        while True:
+            commands: list[Command] = []
+            for event in events:
+                transition = step(self.flow, state, event)
+                state = transition.state
+                commands.extend(transition.commands)
+            if state is None:
+                raise RuntimeError("a turn brought no event")
+            self.live.settle(events)
+            self.live.note(commands)
+            # A replay counts the same again: every command of the run passes here once.
+            counted["actions"] += sum(isinstance(each, Track) for each in commands)
+            counted["requests"] += sum(isinstance(each, Call) for each in commands)
+            facts = {**counted, "profile": started.profile}
+            await self.tracker.track(Turn(number, tuple(commands), state, facts))
+            if state["run"]["status"] != "Running":
+                await self.tracker.settled()
+                return {"status": state["run"]["status"]}
+            happened = partial(self._happened, commands, state["run"]["clientTrackingId"])
+            remembered = await self.context.step(f"turn {number}", happened)
+            events = [event_from_json(each) for each in remembered]
+            number += 1
+
+    async def _happened(self, commands: Sequence[Command], correlation_id: str) -> Json:
+        """What comes next, as soon as the flow's budget of requests allows it."""
+        name, run_id = self.flow.name, self.context.id
+        for each in commands:
+            if isinstance(each, NearLimit):
+                usage = Usage(each.limit_id, each.action, each.value, each.highest)
+                self.pace.near(name, usage, run_id, correlation_id=correlation_id)
+        await self.pace.hold(name, _requests(commands), run_id, correlation_id)
+        return [event_to_json(each) for each in await self.live.next_events()]
+
+
+def _requests(commands: Sequence[Command]) -> int:
+    """What counts against the budget: actions that ran, and retries."""
+    tracked = [each for each in commands if isinstance(each, Track)]
+    retries = sum(isinstance(each, TrackRetry) for each in commands)
+    return retries + sum(each.record["status"] != "Skipped" for each in tracked)

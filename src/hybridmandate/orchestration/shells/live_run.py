@@ -44,13 +44,18 @@ class Services(Protocol):
         """Read a watched location once."""
 
 
+Weigh = Callable[[str, Answer, float], Answer]
+"""Holds the answer of an action that took some seconds to the limits of messages and calls."""
+
+
 class LiveRun:
     """What one run has under way in this process."""
 
-    def __init__(self, flow: Flow, services: Services, clock: Clock) -> None:
+    def __init__(self, flow: Flow, services: Services, clock: Clock, weigh: Weigh) -> None:
         self._flow = flow
         self._services = services
         self._clock = clock
+        self._weigh = weigh
         self._outstanding: dict[str, Call | Watch] = {}
         self._timers: dict[str, float] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -140,8 +145,9 @@ class LiveRun:
         )
 
         async def run() -> None:
+            began = self._clock()
             try:
-                answer = await action
+                answer = self._weigh(command.action, await action, self._clock() - began)
             except Exception as error:
                 # A defect of a connector fails its action; a run must never wait for nothing.
                 answer = Answer.refused(f"the connector broke: {type(error).__name__}: {error}")

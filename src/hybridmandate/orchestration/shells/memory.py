@@ -102,7 +102,11 @@ class MemoryRun:
 
 
 class MemoryHost:
-    """Hosts runs under one virtual clock. ``flows`` are child flows by workflow id or name."""
+    """Hosts runs under one virtual clock.
+
+    ``flows`` are child flows by workflow id or name, ``profile`` the performance profile whose
+    limits hold.
+    """
 
     def __init__(
         self,
@@ -111,8 +115,10 @@ class MemoryHost:
         reading: Reading = _nothing_watched,
         flows: Mapping[str, Flow] | None = None,
         now: float = START,
+        profile: str = "medium",
     ) -> None:
         self.now = now
+        self._profile = profile
         self._service = service
         self._reading = reading
         self._flows = dict(flows or {})
@@ -142,6 +148,7 @@ class MemoryHost:
             correlation_id=correlation_id,
             workflow=workflow_record(flow, run_id),
             default_retry=default_retry,
+            profile=self._profile,
         )
         transition = step(flow, None, event)
         run = MemoryRun(run_id, flow, transition.state, events=[event])
@@ -275,6 +282,7 @@ class MemoryHost:
             parameters=connection_values(flow),
             correlation_id=call.correlation_id,
             workflow=workflow_record(flow, child_id),
+            profile=self._profile,
         )
         transition = step(flow, None, event)
         child = MemoryRun(event.run_id, flow, transition.state, events=[event])

@@ -1,0 +1,148 @@
+"""Limits that a run meets while it goes on: said in the evidence from 80 %, enforced at 100 %.
+
+Requests slow a flow down, a message that is too large fails its action, a trigger with concurrency
+control refuses what comes when enough runs wait (limits page: 10 plus the degree).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from hybridmandate.contracts import FailureType, Refused
+from hybridmandate.evidence.record import Record, Recorder, Tier
+from hybridmandate.orchestration.definition.model import Flow
+from hybridmandate.orchestration.engine import Answer
+from hybridmandate.orchestration.limits import Profile, RequestBudget, Usage, limit
+from hybridmandate.orchestration.limits.catalogue import WAITING_RUNS
+from hybridmandate.orchestration.limits.measures import WARN_SHARE, measure_flow
+
+WAITING_RETRY_SECONDS = 10
+"""What a caller is told to wait when a trigger takes no further run."""
+LONGEST_HOLD = 60.0
+"""A hold is cut into pieces, so that a clock that jumps is noticed."""
+
+
+class Pace:
+    """The pace of a process's flows. ``clock`` gives epoch seconds."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        clock: Callable[[], float],
+        profile: Profile,
+        budget: RequestBudget,
+    ) -> None:
+        self._recorder = recorder
+        self._clock = clock
+        self._profile = profile
+        self._budget = budget
+        self._rooms: dict[str, asyncio.Semaphore] = {}
+        self._waiting: Counter[str] = Counter()
+
+    def announce(self, flow: Flow) -> None:
+        """Say which limits the definition of a flow comes near."""
+        for each in measure_flow(flow, self._profile):
+            if each.level != "ok":
+                usage = Usage(each.limit.id, each.place, each.value, each.highest)
+                self.near(flow.name, usage, None)
+
+    def near(self, flow: str, usage: Usage, run: str | None, **detail: Any) -> None:
+        """Write that a limit is near, or reached."""
+        outcome = "warning" if usage.value < usage.highest else "limited"
+        self._recorder.record(
+            Record(
+                time_ns=round(self._clock() * 1_000_000_000),
+                tier=Tier.FLOW,
+                kind="flow.limit",
+                subject=usage.place,
+                correlation_id=detail.pop("correlation_id", None),
+                outcome=outcome,
+                parent=None if run is None else f"run:{run}",
+                detail={
+                    "flow": flow,
+                    "limit": usage.limit_id,
+                    "value": usage.value,
+                    "highest": usage.highest,
+                    "profile": self._profile.value,
+                    **detail,
+                },
+            )
+        )
+
+    async def hold(self, flow: str, requests: int, run: str, correlation_id: str) -> None:
+        """Count a run's requests, and wait while the flow's windows have no room."""
+        for usage in self._budget.spend(flow, requests, self._clock()):
+            self.near(flow, usage, run, correlation_id=correlation_id)
+        said = False
+        while True:
+            seconds, full = self._budget.wait(flow, self._clock())
+            if full is None:
+                return
+            if not said:
+                self.near(flow, full, run, correlation_id=correlation_id, waitSeconds=seconds)
+                said = True
+            await asyncio.sleep(min(seconds, LONGEST_HOLD))
+
+    def weigh(self, flow: str, action: str, answer: Answer, seconds: float, run: str) -> Answer:
+        """Hold an answer to the limits of a message and of a call's duration."""
+        duration = limit("call.duration").of(self._profile)
+        if seconds >= WARN_SHARE * duration:
+            self.near(flow, Usage("call.duration", action, round(seconds), duration), run)
+        size, highest = message_size(answer), limit("message.size").of(self._profile)
+        if size < WARN_SHARE * highest:
+            return answer
+        self.near(flow, Usage("message.size", action, size, highest), run)
+        if size <= highest:
+            return answer
+        return Answer.too_large(f"the answer has {size} bytes; a message has at most {highest}")
+
+    def must_admit(self, flow: Flow) -> None:
+        """Refuse one more run when as many wait as may.
+
+        :raises Refused: as throttled, with the time after which to ask again.
+        """
+        degree = flow.trigger.concurrency
+        if degree is None or self._waiting[flow.name] < WAITING_RUNS + degree:
+            return
+        waiting = self._waiting[flow.name]
+        usage = Usage("trigger.waiting", flow.trigger.name, waiting, WAITING_RUNS + degree)
+        self.near(flow.name, usage, None)
+        raise Refused(
+            FailureType.THROTTLED,
+            f"{waiting} runs of flow '{flow.name}' wait for their turn; it takes no more now",
+            reason="trigger.waiting_runs",
+            retry_after_seconds=WAITING_RETRY_SECONDS,
+        )
+
+    @asynccontextmanager
+    async def room(self, flow: Flow) -> AsyncIterator[None]:
+        """Wait until the trigger of a flow has room for one more run, and take it."""
+        degree = flow.trigger.concurrency
+        if degree is None:
+            yield
+            return
+        room = self._rooms.setdefault(flow.name, asyncio.Semaphore(degree))
+        self._waiting[flow.name] += 1
+        try:
+            await room.acquire()
+        finally:
+            self._waiting[flow.name] -= 1
+        try:
+            yield
+        finally:
+            room.release()
+
+
+def message_size(answer: Answer) -> int:
+    """Bytes of an answer's body: as its headers say, or of the text that it is; 0 when unknown."""
+    said = next((v for k, v in answer.headers.items() if k.lower() == "content-length"), "")
+    if said.isdigit():
+        return int(said)
+    body = answer.body
+    if isinstance(body, Mapping) and isinstance(body.get("$content"), str):
+        return len(body["$content"]) * 3 // 4
+    return len(body) if isinstance(body, str) else 0
