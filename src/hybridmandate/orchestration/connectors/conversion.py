@@ -15,32 +15,9 @@ from hybridmandate.orchestration.connectors.connector import Connector, Handler
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.engine import Answer
 
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "blockquote",
-        "br",
-        "div",
-        "footer",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "tr",
-        "ul",
-    ]
-)
+_BLOCKS = frozenset({"address", "article", "blockquote", "br", "div", "footer", "header", "hr"})
+_BLOCKS |= {"h1", "h2", "h3", "h4", "h5", "h6", "li", "ol", "p", "pre", "section", "table", "tr"}
+_BLOCKS |= {"ul"}
 _HIDDEN = frozenset({"script", "style", "head", "title", "template"})
 
 

@@ -16,6 +16,7 @@ from hybridmandate.orchestration.connectors.dataverse import DataverseConnector
 from hybridmandate.orchestration.connectors.dataverse_legacy import LegacyDataverseConnector
 from hybridmandate.orchestration.connectors.http import HttpAction
 from hybridmandate.orchestration.connectors.mail import MailConnector
+from hybridmandate.orchestration.connectors.onedrive import OneDriveConnector
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.connectors.session import ServiceSession
 from hybridmandate.orchestration.connectors.settings import ConnectorSettings
@@ -36,6 +37,7 @@ CONNECTORS: Mapping[str, type[Connector]] = {
         DataverseConnector,
         LegacyDataverseConnector,
         MailConnector,
+        OneDriveConnector,
         SharePointConnector,
         TeamsConnector,
         UsersConnector,
