@@ -88,7 +88,8 @@ class KeyLedger:
         if not self._spilled or self._folder is None:
             yield np.concatenate(self._waiting) if self._waiting else np.empty(0, dtype=_KEY)
             return
-        self._spill(self._folder)
+        if self._waiting:
+            self._spill(self._folder)
         for path in sorted(self._folder.glob("keys-*")):
             yield np.fromfile(path, dtype=_KEY)
             path.unlink()

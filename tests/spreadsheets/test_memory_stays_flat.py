@@ -1,0 +1,86 @@
+"""Peak memory of a large file is that of its batches, not of its rows."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROFILE = """
+[profile]
+name = "large"
+version = 1
+title = "large"
+[columns.number]
+type = "text"
+required = true
+[columns.amount]
+type = "decimal"
+[columns.booked]
+type = "date"
+[duplicates]
+key = ["number"]
+[[file_rules]]
+code = "gaps"
+kind = "no_gaps"
+column = "number"
+severity = "warning"
+"""
+SCRIPT = """
+import resource, sys
+from pathlib import Path
+from hybridmandate.execution.services.spreadsheets import normalize, read_profile
+from hybridmandate.execution.services.spreadsheets.accepted_file import accepted_parquet
+folder = Path(sys.argv[1])
+profile = read_profile((folder / "p.toml").read_text(), source="p")
+spill = folder / "spill"
+spill.mkdir()
+result = normalize(folder / "a.csv", profile, spill=spill)
+accepted_parquet(result, folder / "accepted.parquet")
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(result.rows_in, result.rejected_count, peak // 1024)
+"""
+MILLION = 1_000_000
+
+
+def large_file(folder: Path, millions: int) -> None:
+    """Numbered rows, written a million at a time; every twentieth has no date."""
+    import polars as pl
+
+    with (folder / "a.csv").open("wb") as file:
+        for each in range(millions):
+            number = pl.int_range(each * MILLION, (each + 1) * MILLION, eager=True)
+            frame = pl.DataFrame(
+                {
+                    "number": "N-" + number.cast(pl.String).str.zfill(9),
+                    "amount": (number % 10_000).cast(pl.String) + ".25",
+                    "booked": pl.select(
+                        pl.when(number % 20 == 0)
+                        .then(pl.lit("soon"))
+                        .otherwise(pl.lit("2026-01-05"))
+                    ).to_series(),
+                }
+            )
+            frame.write_csv(file, include_header=each == 0)
+
+
+def peak(folder: Path, millions: int) -> int:
+    """Peak resident memory in MiB of a process that normalises so many rows."""
+    folder.mkdir()
+    (folder / "p.toml").write_text(PROFILE, encoding="utf-8")
+    large_file(folder, millions)
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(folder)], capture_output=True, text=True, check=True
+    )
+    rows, rejected, mebibytes = map(int, run.stdout.split())
+    assert rows == millions * MILLION
+    assert rejected == millions * MILLION // 20
+    return mebibytes
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the peak is asked of POSIX getrusage")
+def test_four_times_the_rows_need_no_more_memory(tmp_path: Path) -> None:
+    one = peak(tmp_path / "one", 1)
+    four = peak(tmp_path / "four", 4)
+    assert four < one * 1.3, f"{one} MiB for 1M rows, {four} MiB for 4M"
