@@ -11,6 +11,7 @@ from hybridmandate.execution.services.spreadsheets.sheet_marks import (
     MAX_ROWS,
     BookMarks,
     SheetMarks,
+    check_cells,
     check_sheet_count,
 )
 from hybridmandate.execution.services.spreadsheets.table import Unreadable
@@ -27,6 +28,7 @@ def read_ods_marks(package: WorkbookPackage) -> BookMarks:
         raise Unreadable("file.encrypted", "the workbook is protected by a password")
     walker = _Walker()
     walk_xml(package.pieces("content.xml"), walker.start, walker.end, walker.text)
+    check_cells(walker.sheets.values())
     return BookMarks(
         kind="ods",
         sheets=tuple(walker.sheets),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,10 @@ from hybridmandate.execution.services.spreadsheets.workbook_reader import (
     Workbook,
     looks_like_workbook,
 )
+
+_PROBE = 1 << 16
+_MOST_CONTROLS = 0.02
+_CONTROLS = bytes(set(range(1, 32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
 def open_reading(content: bytes | Path, profile: Profile | None = None) -> Reading:
@@ -52,9 +57,23 @@ def open_declared(content: bytes | Path, options: ReaderOptions, recognise: Reco
     if looks_like_workbook(buffer[:8]):
         reading = _workbook(buffer, options.sheet, recognise)
     else:
+        _refuse_binary(bytes(buffer[:_PROBE]))
         declared = TextOptions(options.delimiter, options.quote, options.fallback_encoding)
         reading = read_text(buffer, declared)
     return reading if note is None else replace(reading, notes=(note, *reading.notes))
+
+
+def _refuse_binary(head: bytes) -> None:
+    """Text has next to no control characters; half of UTF-16 may look like them, so it is spared.
+
+    :raises Unreadable: ``file.binary``.
+    """
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or head.count(0) * 10 > len(
+        head
+    ):
+        return
+    if len(head) - len(head.translate(None, _CONTROLS)) > max(8, len(head) * _MOST_CONTROLS):
+        raise Unreadable("file.binary", "the file is binary, not a table")
 
 
 def _unpacked(buffer: Buffer) -> tuple[Buffer, Decision | None]:

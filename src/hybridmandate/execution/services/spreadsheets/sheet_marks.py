@@ -6,7 +6,7 @@ look like others. Each format has a reader of marks of its own that fills these 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hybridmandate.execution.services.spreadsheets.table import Unreadable
@@ -96,3 +96,9 @@ def check_sheet_count(count: int) -> None:
         raise Unreadable(
             "file.too_many_sheets", f"the workbook has {count} sheets; {MAX_SHEETS} may be read"
         )
+
+
+def check_cells(sheets: Iterable[SheetMarks]) -> None:
+    """:raises Unreadable: when the sheets together span more than :data:`MAX_CELLS`."""
+    if sum(each.height * each.width for each in sheets) > MAX_CELLS:
+        raise Unreadable("file.too_many_cells", f"the sheets span more than {MAX_CELLS} cells")

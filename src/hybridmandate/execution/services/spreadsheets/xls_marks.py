@@ -12,6 +12,7 @@ from hybridmandate.execution.services.spreadsheets.sheet_marks import (
     MAX_SERIALS,
     BookMarks,
     SheetMarks,
+    check_cells,
     check_sheet_count,
 )
 from hybridmandate.execution.services.spreadsheets.table import Unreadable
@@ -47,6 +48,9 @@ def read_xls_marks(content: bytes) -> BookMarks:
     if stream is None:
         raise Unreadable("file.not_a_spreadsheet", "the file is an OLE container, not a workbook")
     sheets, uses_1904, links = _globals(stream)
+    # Calamine reads all sheets of this format at once: their limits are checked before.
+    marks = {each.name: _sheet(stream, each) for each in sheets}
+    check_cells(marks.values())
     return BookMarks(
         kind="xls",
         sheets=tuple(each.name for each in sheets if each.worksheet),
@@ -54,7 +58,7 @@ def read_xls_marks(content: bytes) -> BookMarks:
         uses_1904=uses_1904,
         macros=any(name.startswith(("_vba_project", "vba")) for name in names),
         external_links=links,
-        marks=lambda name: _sheet(stream, next(s for s in sheets if s.name == name)),
+        marks=lambda name: marks[name],
     )
 
 

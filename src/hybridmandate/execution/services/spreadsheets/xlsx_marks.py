@@ -10,6 +10,7 @@ import contextlib
 import posixpath
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from hybridmandate.execution.services.spreadsheets.bounded_xml import local, walk_xml
@@ -24,15 +25,13 @@ from hybridmandate.execution.services.spreadsheets.sheet_marks import (
 from hybridmandate.execution.services.spreadsheets.workbook_package import WorkbookPackage
 
 _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})")
-_TELLING = re.compile(
-    rb"""\bt\s*=\s*["']e["']|<f[\s/>]|hidden\s*=|zeroHeight|<mergeCell\b|<tablePart\b|<!DOCTYPE"""
-)
-_ROW = re.compile(rb"""<row\b[^>]*?\br="([0-9]{1,7})\"""")
-_WIDE = re.compile(rb"""<c r="([A-Z]{2,3})[0-9]""")
-_NARROW = re.compile(rb"""<c r="([A-Z])[0-9]""")
-_CELL = re.compile(rb"<c[\s/>]")
-_PLAIN_CELL = re.compile(rb'<c r="[A-Z]{1,3}[0-9]')
-_OVERLAP = 256
+_TELLING = (
+    b't="e"', b"<f>", b"<f ", b"<f/", b"hidden", b"zeroHeight", b"<mergeCell", b"<tablePart", b"<!",
+    b"='", b" =", b"= ", b"=\n", b"\n=", b"\t",
+)  # fmt: skip
+"""What is looked for, and ways of writing attributes that would hide it."""
+_ROW_OF_CELLS = (b"<c ", b"<c>", b"<c/", b"<c\n", b"<c\r")
+_LONGEST_TAG = 1 << 16
 
 
 def read_xlsx_marks(package: WorkbookPackage) -> BookMarks:
@@ -114,24 +113,24 @@ def _scanned(pieces: Iterator[bytes], marks: SheetMarks) -> bool:
     rows, letters, narrow = 0, b"", b""
     tail = b""
     seen = False
-    for piece in pieces:
+    for piece in chain(pieces, [b"<"]):
         window = tail + piece
         if not seen and (b"<worksheet" not in window[:4096] or window[:2] in _UTF16):
             return False
         seen = True
-        if _TELLING.search(window) or len(_CELL.findall(window)) != len(
-            _PLAIN_CELL.findall(window)
-        ):
+        # A tag that is cut by the border of two pieces is looked at with the next one.
+        cut = window.rfind(b"<")
+        window, tail = window[:cut], window[cut:]
+        if len(tail) > _LONGEST_TAG or any(each in window for each in _TELLING):
             return False
-        for found in _ROW.findall(window):
-            rows = max(rows, int(found))
+        cells = _ROW_OF_CELL.findall(window)
+        if len(cells) != sum(window.count(form) for form in _CELLS):
+            return False
+        rows = max([rows, *map(int, set(cells))])
         for found in set(_WIDE.findall(window)):
             letters = max(letters, found, key=lambda each: (len(each), each))
         if not letters:
             narrow = max([narrow, *set(_NARROW.findall(window))])
-        # A tag that is cut by the border of two pieces is looked at again as a whole.
-        cut = max(window.rfind(b"<"), len(window) - _OVERLAP)
-        tail = window[cut:]
     columns = _column((letters or narrow).decode()) + 1
     if rows and columns:
         marks.reach(rows - 1, columns - 1)
