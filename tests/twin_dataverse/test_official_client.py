@@ -1,75 +1,24 @@
 """The official Python client for Dataverse works with the stand-in, unmodified."""
 
-import asyncio
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from azure.core.credentials import AccessToken
 from PowerPlatform.Dataverse.client import DataverseClient
 from PowerPlatform.Dataverse.core.errors import HttpError
 from PowerPlatform.Dataverse.models.upsert import UpsertItem
-
-from hybridmandate.durable.database import open_engine
-from hybridmandate.evidence.record import Record
-from hybridmandate.identity.principal import Principal, TokenRefused
-from hybridmandate.twin.certificates import ensure_ca
-from hybridmandate.twin.dataverse import DataverseSettings, DataverseStore, create_app
+from served_organisation import Tokens, served
 
 TABLES = Path(__file__).parents[2] / "examples" / "vendor-invoices" / "tables"
 ALL = frozenset({"create", "read", "update", "delete"})
 PRIVILEGES = {"hm_invoice": ALL, "hm_vendor": frozenset({"read"})}
 
 
-class Tokens:
-    """Stands for Entra on both sides: the client's credential and the server's check."""
-
-    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        assert scopes[0].endswith("/.default")
-        return AccessToken("good", int(time.time()) + 3600)
-
-    async def verify(self, authorization: str | None, *, role: str | None = None) -> Principal:
-        if authorization != "Bearer good":
-            raise TokenRefused("token.missing", "no token")
-        return Principal("user-1", "app-1", "t", frozenset(), 9e9)
-
-
-class Kept:
-    """Keeps evidence in a list."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def record(self, record: Record) -> None:
-        self.records.append(record)
-
-
 @pytest.fixture(name="origin", scope="module")
 def _origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    folder = tmp_path_factory.mktemp("dataverse")
-    certificate, key = ensure_ca(folder / "tls").server_certificate("dataverse")
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
-    origin = f"https://localhost:{bound.getsockname()[1]}"
-    store = DataverseStore(open_engine(f"sqlite:///{folder}/dataverse.db"), TABLES, clock=time.time)
-    app = create_app(
-        DataverseSettings(origin, "org-1", {"app-1": PRIVILEGES}), store, Tokens(), Kept()
-    )
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="error", ssl_certfile=str(certificate), ssl_keyfile=str(key))
-    )
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield origin, str(folder / "tls" / "ca.pem")
-    server.should_exit = server.force_exit = True
-    thread.join()
+    with served(tmp_path_factory.mktemp("dataverse"), TABLES, PRIVILEGES) as place:
+        yield place
 
 
 @pytest.fixture(name="client")

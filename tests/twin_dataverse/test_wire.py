@@ -145,7 +145,7 @@ async def test_filter_finds(org: Organisation, condition: str, numbers: list[str
         ("GET", "hm_invoices?$filter=" + "hm_amount eq 1 or " * 900 + "hm_amount eq 1", None, 400),
         ("GET", "hm_invoices?$filter=Microsoft.Dynamics.CRM.Today(PropertyName='x')", None, 501),
         ("GET", "hm_invoices?$filter=Microsoft.Dynamics.CRM.In(PropertyName='x'", None, 400),
-        ("GET", "hm_invoices?fetchXml=<fetch/>", None, 501),
+        ("GET", "hm_invoices?fetchXml=<fetch/>", None, 400),
         ("GET", f"hm_invoices({ID})/hm_amount", None, 404),
         ("GET", "RetrieveMetadataChanges(Query=@p1)", None, 501),
         ("POST", "BulkDelete", {}, 404),

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from hybridmandate.twin.dataverse.errors import bad_request
 from hybridmandate.twin.dataverse.exchange import ROOT, ApiAnswer, ApiRequest
+from hybridmandate.twin.dataverse.fetch_answer import answer_fetch_xml
 from hybridmandate.twin.dataverse.filter_expression import parse_filter
 from hybridmandate.twin.dataverse.ordering import order_by, whole_number
 from hybridmandate.twin.dataverse.presentation import Presentation
@@ -38,6 +39,8 @@ class RowList:
 
         :raises DataverseError: 400 for an option that cannot be read, 501 for one not known here.
         """
+        if "fetchXml" in request.query:
+            return answer_fetch_xml(request, table, shown, self._origin)
         if "$deltatoken" in request.query:
             return self._changes(request, table, shown, rows)
         if request.prefers("odata.track-changes"):
