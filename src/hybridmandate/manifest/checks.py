@@ -92,6 +92,13 @@ def _interfaces(solution: Solution) -> Iterator[Conflict]:
 
 
 def _people(solution: Solution) -> Iterator[Conflict]:
+    for name, person in solution.people.items():
+        if person.manager is not None and person.manager not in solution.people:
+            yield Conflict(
+                ("people", name, "manager"),
+                f"'{person.manager}' is not among the people",
+                f"Write one of: {_names(solution.people)}",
+            )
     contacts = {person.mail.lower() for person in solution.people.values()}
     for tier in ("orchestration", "execution", "governance"):
         owner = getattr(solution.owners, tier)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from hybridmandate.manifest.solution import Declared, LogicalName, Slug
 
@@ -34,18 +34,29 @@ class Connection(Declared):
 
     ``connector`` is the connector's API name (``shared_office365``) or the folder of a custom
     connector; ``principal`` the workload principal that the connection belongs to: never a person
-    (requirement P1).
+    (requirement P1). ``options`` are what the platform knows by itself of a connection: ``user``
+    whose drive it is (OneDrive), ``sender`` whose mailbox sends (mail), ``site`` (SharePoint).
     """
 
     connector: str
     principal: Slug
+    options: dict[str, str] = Field(default_factory=dict)
 
 
 class Library(Declared):
-    """A document library that the local office stand-in creates, with its folders."""
+    """A drive that the local office stand-in creates with its folders: the document library of a
+    ``site``, with its ``lists``, or the OneDrive of a ``user``."""
 
-    site: str
+    site: str = ""
+    user: str = ""
     folders: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.site) == bool(self.user):
+            raise ValueError("write either site or user")
+        return self
 
 
 StorageName = Annotated[

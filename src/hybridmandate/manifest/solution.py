@@ -121,10 +121,15 @@ class DeclaredPrincipal(Declared):
 
 
 class Person(Declared):
-    """A person in the local directory; never a caller of an unattended path."""
+    """A person in the local directory; never a caller of an unattended path.
+
+    ``title`` is their job, ``manager`` the person they report to.
+    """
 
     name: str
     mail: Mail
+    title: str | None = None
+    manager: Slug | None = None
 
 
 Classification = Literal["public", "internal", "confidential", "restricted"]

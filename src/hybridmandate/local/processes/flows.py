@@ -88,4 +88,5 @@ def connection_settings(boot: Boot, connection: Connection) -> ConnectorSettings
         ),
         ca_file=boot.ca_file,
         definition=definition,
+        options=connection.options,
     )

@@ -12,7 +12,8 @@ from hybridmandate.identity.verifier import DelegatedTokenVerifier
 from hybridmandate.local.boot import Boot
 from hybridmandate.local.processes.certificate import certificate
 from hybridmandate.local.serving import Serving
-from hybridmandate.twin.office import OfficeSettings, OfficeStore, Persona, create_app
+from hybridmandate.twin.office import OfficeSettings, OfficeStore, Persona, Profile, create_app
+from hybridmandate.twin.office.files_surface import USER_DRIVE
 
 
 def serve_office(boot: Boot) -> list[Serving]:
@@ -23,16 +24,35 @@ def serve_office(boot: Boot) -> list[Serving]:
         new_id=lambda: str(uuid.uuid4()),
     )
     for library in boot.environment.libraries.values():
+        drive = library.site or f"{USER_DRIVE}{library.user.lower()}"
         for folder in library.folders:
-            store.library.add_folder(library.site, folder)
+            store.library.add_folder(drive, folder)
+        for name in library.lists:
+            store.lists.add_list(library.site, name)
     app = create_app(
-        OfficeSettings(origin=boot.plan.origin("office")),
+        OfficeSettings(origin=boot.plan.origin("office"), people=_profiles(boot)),
         store,
         boot.verifier(GRAPH_AUDIENCE),
         People(DelegatedTokenVerifier(boot.accepted(GRAPH_AUDIENCE), boot.keys, clock=time.time)),
         new_request_id=lambda: str(uuid.uuid4()),
     )
     return [Serving(app, port=boot.plan.ports["office"], certificate=certificate(boot))]
+
+
+def _profiles(boot: Boot) -> tuple[Profile, ...]:
+    """The people of the manifest, with the object ids that their tokens carry."""
+    people = boot.folder.solution.people
+    ids = {user.name: user.object_id for user in boot.directory.users}
+    return tuple(
+        Profile(
+            object_id=ids[name],
+            name=person.name,
+            mail=person.mail,
+            title=person.title,
+            manager=None if person.manager is None else people[person.manager].mail,
+        )
+        for name, person in people.items()
+    )
 
 
 class People:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.connector import Connector, Handler
@@ -12,7 +12,10 @@ from hybridmandate.orchestration.engine import Answer
 
 
 class UsersConnector(Connector):
-    """People of the directory: profile and manager by id or sign-in name."""
+    """People of the directory: profiles, managers, reports by id or sign-in name; a search.
+
+    'My profile' is that of the connection's option ``user``: an application has none of its own.
+    """
 
     api_name = "shared_office365users"
 
@@ -24,14 +27,42 @@ class UsersConnector(Connector):
         """Manager_V2: who a person reports to; 404 when to nobody."""
         return await self._get(call, "/manager")
 
+    async def my_profile(self, call: OperationCall) -> Answer:
+        """MyProfile_V2: the person that the option ``user`` names."""
+        user = self.settings.options.get("user")
+        if not user:
+            raise ValueError("the connection has no option 'user': whose profile is 'mine'")
+        address = f"/v1.0/users/{quote(user, safe='@')}"
+        return await self.session.send("GET", address, call=call, query=_selected(call))
+
+    async def reports(self, call: OperationCall) -> Answer:
+        """DirectReports_V2: who reports to a person."""
+        return await self._get(call, "/directReports")
+
+    async def search(self, call: OperationCall) -> Answer:
+        """SearchUserV2: people whose name or address holds ``searchTerm``; ``top`` at most."""
+        query = {"$top": str(call.parameters.get("top") or 100)}
+        term = str(call.parameters.get("searchTerm") or "").replace('"', "")
+        if term:
+            query["$search"] = f'"displayName:{term}"'
+        headers = {"consistencylevel": "eventual"}
+        return await self.session.send(
+            "GET", "/v1.0/users", call=call, query=query, headers=headers
+        )
+
     async def _get(self, call: OperationCall, rest: str) -> Answer:
         address = f"/v1.0/users/{quote(str(call.required('id')), safe='@')}{rest}"
-        query: dict[str, Any] = {}
-        if call.parameters.get("$select"):
-            query["$select"] = str(call.parameters["$select"])
-        return await self.session.send("GET", address, call=call, query=query)
+        return await self.session.send("GET", address, call=call, query=_selected(call))
 
     operations: ClassVar[Mapping[str, Handler]] = {
         "UserProfile_V2": profile,
         "Manager_V2": manager,
+        "MyProfile_V2": my_profile,
+        "DirectReports_V2": reports,
+        "SearchUserV2": search,
     }
+
+
+def _selected(call: OperationCall) -> dict[str, str]:
+    chosen = call.parameters.get("$select")
+    return {"$select": str(chosen)} if chosen else {}

@@ -9,6 +9,7 @@ Source: learn.microsoft.com/graph/delta-query-overview, 'Synchronization reset'.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,8 +52,10 @@ class DeltaFeed:
         """
         cursor = await asyncio.to_thread(self._host.history.cursor, self._name)
         if cursor is None:
+            # Before the reading, and whole seconds: what comes meanwhile is new.
+            now = math.floor(self._host.now())
             _, link = await self._pages(f"{whole}?token=latest")
-            marked = Reading([], link, self._host.now())
+            marked = Reading([], link, now)
             await self.keep(marked)
             return marked
         since = float(cursor["since"])

@@ -15,7 +15,9 @@ from hybridmandate.twin.office.approvals_surface import ApprovalsSurface
 from hybridmandate.twin.office.caller import Callers, Persona, PersonVerifier
 from hybridmandate.twin.office.errors import GraphError, not_supported
 from hybridmandate.twin.office.files_surface import FilesSurface
+from hybridmandate.twin.office.lists_surface import ListsSurface
 from hybridmandate.twin.office.mail_surface import MailSurface
+from hybridmandate.twin.office.people_surface import PeopleSurface, Profile
 from hybridmandate.twin.office.store import OfficeStore
 
 Endpoint = Callable[[Request, Persona], Awaitable[Response]]
@@ -23,9 +25,11 @@ Endpoint = Callable[[Request, Persona], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class OfficeSettings:
-    """``origin`` is where the stand-in is reached, for links in answers."""
+    """``origin`` is where the stand-in is reached, for links in answers, ``people`` who is in the
+    tenant's directory."""
 
     origin: str
+    people: tuple[Profile, ...] = ()
 
 
 def create_app(
@@ -61,17 +65,60 @@ def create_app(
     async def alive(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
-    drive = "/v1.0/sites/{site}/drive"
+    directory = PeopleSurface(settings.people)
+    lists = ListsSurface(settings.origin, store.lists)
+    of_lists = "/v1.0/sites/{site}/lists"
+    mailbox = "/v1.0/users/{user}"
     items = "/beta/solutions/approval/approvalItems"
     return Starlette(
         routes=[
             Route("/health/live", alive),
             Route("/health/ready", alive),
-            Route(drive + "/items/{item}", guarded(files.item)),
-            Route(drive + "/items/{item}/content", guarded(files.item_content)),
-            Route(drive + "/root:/{path:path}", guarded(files.by_path), methods=["GET", "PUT"]),
-            Route("/v1.0/users/{user}/sendMail", guarded(mail.send_mail), methods=["POST"]),
-            Route("/v1.0/users/{user}/messages", guarded(mail.mailbox)),
+            *(
+                route
+                for drive in ("/v1.0/sites/{site}/drive", "/v1.0/users/{user}/drive")
+                for route in (
+                    Route(drive + "/items/{item}", guarded(files.item), methods=["GET", "DELETE"]),
+                    Route(
+                        drive + "/items/{item}/content",
+                        guarded(files.item_content),
+                        methods=["GET", "PUT"],
+                    ),
+                    Route(drive + "/root/children", guarded(files.root)),
+                    Route(drive + "/root/delta", guarded(files.root)),
+                    Route(
+                        drive + "/root:/{path:path}",
+                        guarded(files.by_path),
+                        methods=["GET", "PUT"],
+                    ),
+                )
+            ),
+            Route(of_lists, guarded(lists.lists), methods=["GET", "POST"]),
+            Route(of_lists + "/{list}/items", guarded(lists.items), methods=["GET", "POST"]),
+            Route(of_lists + "/{list}/items/delta", guarded(lists.delta)),
+            Route(
+                of_lists + "/{list}/items/{item}", guarded(lists.item), methods=["GET", "DELETE"]
+            ),
+            Route(
+                of_lists + "/{list}/items/{item}/fields",
+                guarded(lists.fields),
+                methods=["PATCH"],
+            ),
+            Route("/v1.0/me", guarded(directory.me)),
+            Route("/v1.0/users", guarded(directory.users)),
+            Route(mailbox, guarded(directory.user)),
+            Route(mailbox + "/manager", guarded(directory.manager)),
+            Route(mailbox + "/directReports", guarded(directory.reports)),
+            Route(mailbox + "/sendMail", guarded(mail.send_mail), methods=["POST"]),
+            Route(mailbox + "/messages", guarded(mail.mailbox)),
+            Route(mailbox + "/mailFolders/{folder}/messages", guarded(mail.mailbox)),
+            Route(
+                mailbox + "/messages/{message}",
+                guarded(mail.message),
+                methods=["GET", "PATCH", "DELETE"],
+            ),
+            Route(mailbox + "/messages/{message}/move", guarded(mail.move), methods=["POST"]),
+            Route(mailbox + "/messages/{message}/attachments", guarded(mail.attachments)),
             Route(
                 "/v1.0/teams/{team}/channels/{channel}/messages",
                 guarded(mail.channel),

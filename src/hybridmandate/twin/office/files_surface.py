@@ -20,9 +20,13 @@ from hybridmandate.twin.office.tables import Row
 
 SITES = ("Sites.Selected", "Sites.Read.All", "Sites.ReadWrite.All")
 SITES_WRITE = ("Sites.Selected", "Sites.ReadWrite.All")
+FILES_READ = ("Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All")
+FILES_WRITE = ("Files.ReadWrite.All", "Sites.ReadWrite.All")
 MAX_FILE_BYTES = 250 * 1024 * 1024
 """Largest simple upload of Graph: learn.microsoft.com/graph/api/driveitem-put-content."""
 
+USER_DRIVE = "drive of "
+"""Before a person's address: how the library names their drive."""
 _DRIVE_PATH = re.compile(r"(?P<path>.*?)(?::/(?P<action>children|content|delta))?:?", re.DOTALL)
 
 
@@ -34,24 +38,42 @@ class FilesSurface:
         self._library = library
 
     async def item(self, request: Request, caller: Persona) -> Response:
-        require(caller, *SITES)
+        """One file; DELETE removes it."""
+        if request.method == "DELETE":
+            require(caller, *_permissions(request, write=True))
+            found = await self._file(request)
+            await run_in_threadpool(self._library.delete_file, found["site"], found["id"])
+            return Response(status_code=204)
+        require(caller, *_permissions(request, write=False))
         return JSONResponse(self._drive_item(await self._file(request)))
 
     async def item_content(self, request: Request, caller: Persona) -> Response:
-        require(caller, *SITES)
+        """The bytes of a file; PUT replaces them."""
+        if request.method == "PUT":
+            require(caller, *_permissions(request, write=True))
+            found = await self._file(request)
+            path = f"{found['folder']}/{found['name']}".strip("/")
+            return await self._put(request, caller, found["site"], path)
+        require(caller, *_permissions(request, write=False))
         return _content(await self._file(request))
+
+    async def root(self, request: Request, caller: Persona) -> Response:
+        """What is right under the root of a drive, or the root's feed."""
+        require(caller, *_permissions(request, write=False))
+        delta = request.url.path.endswith("/delta")
+        return await self._folder(request, _place(request), "", delta=delta)
 
     async def by_path(self, request: Request, caller: Persona) -> Response:
         match = _DRIVE_PATH.fullmatch(request.path_params["path"])
         path = (match["path"] if match else "").strip("/")
         action = match["action"] if match else None
-        site = request.path_params["site"]
+        site = _place(request)
         if request.method == "PUT":
-            require(caller, *SITES_WRITE)
+            require(caller, *_permissions(request, write=True))
             if action != "content":
                 raise not_supported(f"PUT to {action or 'an item'}")
             return await self._put(request, caller, site, path)
-        require(caller, *SITES)
+        require(caller, *_permissions(request, write=False))
         if action in ("children", "delta"):
             return await self._folder(request, site, path, delta=action == "delta")
         folder, _, name = path.rpartition("/")
@@ -94,7 +116,9 @@ class FilesSurface:
             raise not_found(f"The folder '{path}' of site '{site}'")
         if not delta:
             files = await run_in_threadpool(self._library.files_in, site, path)
-            return JSONResponse({"value": [self._drive_item(each) for each in files]})
+            folders = await run_in_threadpool(self._library.folders_in, site, path)
+            shown = [_folder_item(site, each) for each in folders]
+            return JSONResponse({"value": [*shown, *(self._drive_item(each) for each in files)]})
         since = request.query_params.get("token", "0")
         last = await run_in_threadpool(self._library.last_change)
         if since != "latest" and not since.isdigit():
@@ -102,7 +126,8 @@ class FilesSurface:
         after = last if since == "latest" else int(since)
         files = await run_in_threadpool(self._library.files_in, site, path, after_change=after)
         newest = max([after, *(each["change"] for each in files)])
-        link = f"{self._origin}/v1.0/sites/{quote(site)}/drive/root:/{quote(path)}:/delta"
+        root = f":/{quote(path)}:" if path else ""
+        link = f"{self._origin}/v1.0/{_drive_of(site)}/root{root}/delta"
         return JSONResponse(
             {
                 "value": [self._drive_item(each) for each in files],
@@ -111,10 +136,10 @@ class FilesSurface:
         )
 
     async def _file(self, request: Request) -> Row:
-        parameters = request.path_params
-        found = await run_in_threadpool(self._library.file, parameters["site"], parameters["item"])
+        item = request.path_params["item"]
+        found = await run_in_threadpool(self._library.file, _place(request), item)
         if found is None:
-            raise not_found(f"The item '{parameters['item']}'")
+            raise not_found(f"The item '{item}'")
         return found
 
     def _drive_item(self, row: Row) -> dict[str, Any]:
@@ -137,6 +162,35 @@ class FilesSurface:
                 "hashes": {"sha256Hash": row["digest"].upper()},
             },
         }
+
+
+def _place(request: Request) -> str:
+    """Under which name the library keeps the drive: a site, or the drive of a person."""
+    user = request.path_params.get("user")
+    return str(request.path_params["site"]) if user is None else f"{USER_DRIVE}{user.lower()}"
+
+
+def _permissions(request: Request, *, write: bool) -> tuple[str, ...]:
+    if "user" in request.path_params:
+        return FILES_WRITE if write else FILES_READ
+    return SITES_WRITE if write else SITES
+
+
+def _drive_of(place: str) -> str:
+    if place.startswith(USER_DRIVE):
+        return f"users/{quote(place.removeprefix(USER_DRIVE), safe='@')}/drive"
+    return f"sites/{quote(place)}/drive"
+
+
+def _folder_item(place: str, path: str) -> dict[str, Any]:
+    above, _, name = path.rpartition("/")
+    return {
+        "id": f"folder!{place}!{path}",
+        "name": name,
+        "size": 0,
+        "folder": {},
+        "parentReference": {"siteId": place, "path": f"/drive/root:/{above}".rstrip("/")},
+    }
 
 
 async def _bounded_body(request: Request) -> bytes:

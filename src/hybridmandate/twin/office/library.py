@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from hybridmandate.twin.office.tables import FILES, FOLDERS, Row
 
@@ -106,6 +106,24 @@ class Library:
         """A file by its place; names are compared as SharePoint does, without case."""
         with self._engine.connect() as db:
             return self._by_name(db, site, folder, name)
+
+    def delete_file(self, site: str, file_id: str) -> bool:
+        """Remove a file; False when there is none."""
+        own = (FILES.c.site == site, FILES.c.id == file_id)
+        with self._lock, self._engine.begin() as db:
+            return db.execute(delete(FILES).where(*own)).rowcount > 0
+
+    def folders_in(self, site: str, folder: str) -> list[str]:
+        """The paths of the folders right under a folder."""
+        under = f"{folder.lower()}/" if folder else ""
+        query = select(FOLDERS.c.path).where(FOLDERS.c.site == site).order_by(FOLDERS.c.path)
+        with self._engine.connect() as db:
+            paths = db.execute(query).scalars()
+            return [
+                str(path)
+                for path in paths
+                if path.lower().startswith(under) and path and "/" not in path[len(under) :]
+            ]
 
     def files_in(self, site: str, folder: str, *, after_change: int = 0) -> list[Row]:
         """A folder's files that changed after a point of the feed, oldest change first."""

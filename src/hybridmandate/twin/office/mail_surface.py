@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import json
 from typing import Any
 
@@ -11,9 +14,16 @@ from starlette.responses import JSONResponse, Response
 
 from hybridmandate.twin.office.body import graph_time, json_body, part
 from hybridmandate.twin.office.caller import Persona, require
-from hybridmandate.twin.office.errors import GraphError
+from hybridmandate.twin.office.errors import GraphError, not_supported
+from hybridmandate.twin.office.list_query import QueryInvalid, order, parse_filter, property_of
 from hybridmandate.twin.office.messages import Messages
 from hybridmandate.twin.office.tables import Row
+
+MAIL_READ = ("Mail.Read", "Mail.ReadWrite")
+MAIL_WRITE = "Mail.ReadWrite"
+ORDER = "receivedDateTime desc"
+MAX_ATTACHMENT_BYTES = 3 * 1024 * 1024
+"""Largest attachment of a simple request (learn.microsoft.com/graph/api/user-sendmail)."""
 
 
 class MailSurface:
@@ -26,14 +36,10 @@ class MailSurface:
         require(caller, "Mail.Send")
         message = part(await json_body(request), "message")
         body = message.get("body") or {}
-        recipients = [
-            part(each, "emailAddress").get("address")
-            for kind in ("toRecipients", "ccRecipients", "bccRecipients")
-            for each in message.get(kind) or []
-        ]
-        addresses = [each for each in recipients if isinstance(each, str) and "@" in each]
-        if not addresses or len(addresses) != len(recipients):
-            raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient is not valid.")
+        shown = _given(message, "toRecipients") + _given(message, "ccRecipients")
+        addresses = shown + _given(message, "bccRecipients")
+        if not addresses:
+            raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient is needed.")
         await run_in_threadpool(
             self._messages.send_mail,
             request.path_params["user"],
@@ -41,16 +47,71 @@ class MailSurface:
             str(message.get("subject", "")),
             str(body.get("content", "")),
             str(body.get("contentType", "text")).lower(),
+            shown=shown,
+            importance=str(message.get("importance") or "normal").lower(),
+            attachments=[_kept(each) for each in message.get("attachments") or []],
         )
         return Response(status_code=202)
 
     async def mailbox(self, request: Request, caller: Persona) -> Response:
-        owner = request.path_params["user"].lower()
-        if caller.is_person and (caller.mail or "").lower() != owner:
-            raise GraphError(403, "ErrorAccessDenied", "Access is denied: not your mailbox.")
-        require(caller, "Mail.Read")
-        mails = await run_in_threadpool(self._messages.mailbox, owner)
-        return JSONResponse({"value": [_mail(each) for each in mails]})
+        """The mails of a mailbox or of one folder, by ``$filter``, ``$orderby`` and ``$top``."""
+        owner = _owner(request, caller)
+        require(caller, *MAIL_READ)
+        folder = request.path_params.get("folder")
+        rows = await run_in_threadpool(self._messages.mailbox, owner, folder=folder)
+        mails = [_mail(each) for each in rows]
+        query = request.query_params
+        try:
+            if "$filter" in query:
+                test = parse_filter(query["$filter"])
+                mails = [each for each in mails if test(each)]
+            for path, descending in reversed(order(query.get("$orderby", ORDER))):
+                mails.sort(key=lambda each: str(property_of(each, path)), reverse=descending)
+        except QueryInvalid as error:
+            raise GraphError(400, "ErrorInvalidUrlQuery", f"Invalid query: {error}.") from None
+        top = query.get("$top", "1000")
+        if not top.isdigit():
+            raise GraphError(400, "ErrorInvalidUrlQuery", "$top must be a whole number.")
+        return JSONResponse({"value": mails[: int(top)]})
+
+    async def message(self, request: Request, caller: Persona) -> Response:
+        """One mail; PATCH sets ``isRead``, DELETE removes it."""
+        row = await self._mail_of(request, caller)
+        if request.method == "GET":
+            return JSONResponse(_mail(row))
+        require(caller, MAIL_WRITE)
+        if request.method == "DELETE":
+            await run_in_threadpool(self._messages.delete_mail, row["id"])
+            return Response(status_code=204)
+        given = await json_body(request)
+        if set(given) != {"isRead"} or not isinstance(given["isRead"], bool):
+            raise not_supported("change of a message but isRead")
+        await run_in_threadpool(self._messages.change_mail, row["id"], read=given["isRead"])
+        return JSONResponse(_mail(await self._mail_of(request, caller)))
+
+    async def move(self, request: Request, caller: Persona) -> Response:
+        """Move a mail to another folder, which is made where it is missing."""
+        row = await self._mail_of(request, caller)
+        require(caller, MAIL_WRITE)
+        folder = (await json_body(request)).get("destinationId")
+        if not isinstance(folder, str) or not folder:
+            raise GraphError(400, "ErrorInvalidRequest", "destinationId is required.")
+        await run_in_threadpool(self._messages.change_mail, row["id"], folder=folder)
+        return JSONResponse(_mail(await self._mail_of(request, caller)), status_code=201)
+
+    async def attachments(self, request: Request, caller: Persona) -> Response:
+        """The file attachments of a mail with their content."""
+        row = await self._mail_of(request, caller)
+        return JSONResponse({"value": json.loads(row["attachments"])})
+
+    async def _mail_of(self, request: Request, caller: Persona) -> Row:
+        owner = _owner(request, caller)
+        require(caller, *MAIL_READ)
+        mail_id = request.path_params["message"]
+        found = await run_in_threadpool(self._messages.mail, owner, mail_id)
+        if found is None:
+            raise GraphError(404, "ErrorItemNotFound", f"The message '{mail_id}' was not found.")
+        return found
 
     async def channel(self, request: Request, caller: Persona) -> Response:
         team, channel = request.path_params["team"], request.path_params["channel"]
@@ -71,15 +132,62 @@ class MailSurface:
         return JSONResponse({"value": [_message(each) for each in messages]})
 
 
+def _given(message: dict[str, Any], kind: str) -> list[str]:
+    """Addresses of recipients. :raises GraphError: when one is none."""
+    addresses = [part(each, "emailAddress").get("address") for each in message.get(kind) or []]
+    if not all(isinstance(each, str) and "@" in each for each in addresses):
+        raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient is not valid.")
+    return [str(each) for each in addresses]
+
+
+def _owner(request: Request, caller: Persona) -> str:
+    """Whose mailbox is meant. :raises GraphError: 403 when a person asks for another's."""
+    owner = str(request.path_params["user"]).lower()
+    if caller.is_person and (caller.mail or "").lower() != owner:
+        raise GraphError(403, "ErrorAccessDenied", "Access is denied: not your mailbox.")
+    return owner
+
+
+def _kept(attachment: Any) -> dict[str, Any]:
+    """A file attachment as it is kept. :raises GraphError: when it is no file, or too large."""
+    if not isinstance(attachment, dict) or not isinstance(attachment.get("name"), str):
+        raise GraphError(400, "ErrorInvalidRequest", "An attachment needs a name.")
+    try:
+        data = base64.b64decode(str(attachment.get("contentBytes") or ""), validate=True)
+    except (binascii.Error, ValueError):
+        raise GraphError(400, "ErrorInvalidRequest", "contentBytes must be base64.") from None
+    if len(data) > MAX_ATTACHMENT_BYTES:
+        raise GraphError(413, "ErrorMessageSizeExceeded", "Use an upload session for this size.")
+    return {
+        "@odata.type": "#microsoft.graph.fileAttachment",
+        "id": hashlib.sha256(attachment["name"].encode() + data).hexdigest(),
+        "name": attachment["name"],
+        "contentType": attachment.get("contentType") or "application/octet-stream",
+        "contentBytes": base64.b64encode(data).decode("ascii"),
+        "size": len(data),
+        "isInline": False,
+    }
+
+
 def _mail(row: Row) -> dict[str, Any]:
     return {
         "id": row["id"],
         "subject": row["subject"],
         "body": {"contentType": row["body_type"], "content": row["body"]},
+        "bodyPreview": row["body"][:255],
         "from": {"emailAddress": {"address": row["sender"]}},
-        "toRecipients": [{"emailAddress": {"address": row["recipient"]}}],
+        "toRecipients": [{"emailAddress": {"address": each}} for each in _addresses(row)],
+        "importance": row["importance"],
+        "isRead": row["read"],
+        "hasAttachments": row["attachments"] != "[]",
+        "parentFolderId": row["folder"],
         "receivedDateTime": graph_time(row["sent"]),
     }
+
+
+def _addresses(row: Row) -> list[str]:
+    addresses: list[str] = json.loads(row["recipients"])
+    return addresses
 
 
 def _message(row: Row) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, delete, func, insert, select, update
 
 from hybridmandate.twin.office.tables import CHANNEL_MESSAGES, MAILS, Row, next_number
+
+INBOX = "Inbox"
 
 
 class Messages:
@@ -24,9 +26,21 @@ class Messages:
         self._new_id = new_id
 
     def send_mail(
-        self, sender: str, recipients: Sequence[str], subject: str, body: str, body_type: str
+        self,
+        sender: str,
+        recipients: Sequence[str],
+        subject: str,
+        body: str,
+        body_type: str,
+        *,
+        shown: Sequence[str],
+        importance: str = "normal",
+        attachments: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Deliver a mail to each recipient's mailbox."""
+        """Deliver a mail to each recipient's inbox; ``attachments`` as Graph's file attachments.
+
+        ``shown`` are the recipients that everybody sees: not those of a blind copy.
+        """
         with self._lock, self._engine.begin() as db:
             for recipient in recipients:
                 db.execute(
@@ -39,12 +53,35 @@ class Messages:
                         body=body,
                         body_type=body_type,
                         sent=self._clock(),
+                        recipients=json.dumps([each.lower() for each in shown]),
+                        importance=importance,
+                        folder=INBOX,
+                        read=False,
+                        attachments=json.dumps(list(attachments)),
                     )
                 )
 
-    def mailbox(self, mail: str) -> list[Row]:
-        """The mails that somebody received, newest first."""
+    def mail(self, owner: str, mail_id: str) -> Row | None:
+        """A mail of somebody's mailbox."""
+        query = select(MAILS).where(MAILS.c.recipient == owner.lower(), MAILS.c.id == mail_id)
+        with self._engine.connect() as db:
+            return db.execute(query).mappings().first()
+
+    def change_mail(self, mail_id: str, **values: Any) -> None:
+        """Set ``read`` or ``folder`` of a mail."""
+        with self._lock, self._engine.begin() as db:
+            db.execute(update(MAILS).where(MAILS.c.id == mail_id).values(values))
+
+    def delete_mail(self, mail_id: str) -> None:
+        """Remove a mail."""
+        with self._lock, self._engine.begin() as db:
+            db.execute(delete(MAILS).where(MAILS.c.id == mail_id))
+
+    def mailbox(self, mail: str, *, folder: str | None = None) -> list[Row]:
+        """The mails that somebody has, in all folders or one, newest first."""
         query = select(MAILS).where(MAILS.c.recipient == mail.lower())
+        if folder is not None:
+            query = query.where(func.lower(MAILS.c.folder) == folder.lower())
         with self._engine.connect() as db:
             return list(db.execute(query.order_by(MAILS.c.number.desc())).mappings())
 

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from hybridmandate.twin.office.approvals import Approvals
 from hybridmandate.twin.office.library import Library
+from hybridmandate.twin.office.lists import Lists
 from hybridmandate.twin.office.messages import Messages
 from hybridmandate.twin.office.tables import METADATA
 
@@ -26,5 +27,6 @@ class OfficeStore:
         METADATA.create_all(engine)
         lock = Lock()
         self.library = Library(engine, lock, clock=clock, new_id=new_id)
+        self.lists = Lists(engine, lock, clock=clock, new_id=new_id)
         self.messages = Messages(engine, lock, clock=clock, new_id=new_id)
         self.approvals = Approvals(engine, lock, clock=clock, new_id=new_id)

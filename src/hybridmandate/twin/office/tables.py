@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     Float,
@@ -57,6 +58,33 @@ MAILS = Table(
     Column("body", Text, nullable=False),
     Column("body_type", String(10), nullable=False),
     Column("sent", Float, nullable=False),
+    Column("recipients", Text, nullable=False),
+    Column("importance", String(10), nullable=False),
+    Column("folder", String(100), nullable=False),
+    Column("read", Boolean, nullable=False),
+    Column("attachments", Text, nullable=False),
+)
+LISTS = Table(
+    "lists",
+    METADATA,
+    Column("site", String(100), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+)
+LIST_ITEMS = Table(
+    "list_items",
+    METADATA,
+    Column("list", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("request", String(64)),
+    Column("fields", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("change", Integer, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("modified", Float, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("modified_by", Text, nullable=False),
+    UniqueConstraint("list", "request"),
 )
 CHANNEL_MESSAGES = Table(
     "channel_messages",
