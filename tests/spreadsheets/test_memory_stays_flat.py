@@ -16,6 +16,8 @@ type = "text"
 required = true
 [columns.amount]
 type = "decimal"
+[columns.note]
+type = "text"
 [columns.booked]
 type = "date"
 [duplicates]
@@ -54,6 +56,9 @@ def large_file(folder: Path, millions: int) -> None:
                 {
                     "number": "N-" + number.cast(pl.String).str.zfill(9),
                     "amount": (number % 10_000).cast(pl.String) + ".25",
+                    "note": pl.repeat(
+                        "a remark as people write them, of some length", MILLION, eager=True
+                    ),
                     "booked": pl.select(
                         pl.when(number % 20 == 0)
                         .then(pl.lit("soon"))

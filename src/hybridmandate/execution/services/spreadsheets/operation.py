@@ -44,9 +44,9 @@ from hybridmandate.execution.watched_thread import run_watched
 
 SYNC_TIMEOUT = "60 s"
 SYNC_SECONDS = 60.0
-SYNC_FILE_BYTES = 32 * 1024 * 1024
+SYNC_FILE_BYTES = 16 * 1024 * 1024
 """Above this size a call becomes a job."""
-IN_MEMORY_BYTES = 32 * 1024 * 1024
+IN_MEMORY_BYTES = 16 * 1024 * 1024
 """Above this size rows wait on disk while a file is judged."""
 MAX_ERRORS_LISTED = 1_000
 MAX_ROWS_INLINE = 5_000

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ SHEET_ROWS = 1_048_575
 _REASON = "Why it was rejected"
 _LINE = "Line in your file"
 _SHEET = "Rejected rows"
+_CREATED = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def rejected_workbook(
             "strings_to_numbers": False,
         },
     )
+    # The same result gives the same bytes: a job that runs again stores no second file.
+    book.set_properties({"created": _CREATED})
     try:
         if submission is not None:
             book.set_custom_property(CORRELATION_PROPERTY, submission.correlation_id)
