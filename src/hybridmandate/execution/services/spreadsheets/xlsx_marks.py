@@ -26,11 +26,15 @@ from hybridmandate.execution.services.spreadsheets.workbook_package import Workb
 
 _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})")
 _TELLING = (
-    b't="e"', b"<f>", b"<f ", b"<f/", b"hidden", b"zeroHeight", b"<mergeCell", b"<tablePart", b"<!",
-    b"='", b" =", b"= ", b"=\n", b"\n=", b"\t",
-)  # fmt: skip
+    *(b't="e"', b"<f>", b"<f ", b"<f/", b"<f\n", b"<f\r"),
+    *(b"hidden", b"zeroHeight", b"<mergeCell", b"<tablePart", b"<!"),
+    *(b"='", b" =", b"= ", b"=\n", b"\n=", b"\t"),
+)
 """What is looked for, and ways of writing attributes that would hide it."""
-_ROW_OF_CELLS = (b"<c ", b"<c>", b"<c/", b"<c\n", b"<c\r")
+_ROW_OF_CELL = re.compile(rb'<c r="[A-Z]{1,3}([0-9]{1,7})"')
+_WIDE = re.compile(rb'<c r="([A-Z]{2,3})[0-9]')
+_NARROW = re.compile(rb'<c r="([A-Z])[0-9]')
+_CELLS = (b"<c ", b"<c>", b"<c/", b"<c\n", b"<c\r")
 _LONGEST_TAG = 1 << 16
 
 
