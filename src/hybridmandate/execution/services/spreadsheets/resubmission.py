@@ -8,12 +8,13 @@ and its own record says to which transaction that belongs.
 from __future__ import annotations
 
 import io
-import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from lxml import etree
 
 from hybridmandate.contracts import Call, FailureType, Refused, RowError
 
@@ -22,9 +23,7 @@ HANDLE_PROPERTY = "mandateAcceptedRows"
 ACCEPTED_TYPE = "application/vnd.apache.parquet"
 _PART = "docProps/custom.xml"
 _MAX_PART = 64 * 1024
-_PROPERTY = re.compile(
-    r'<property\b[^>]*\bname="([A-Za-z]{1,40})"[^>]*>\s*<vt:lpwstr>([^<]{1,200})<'
-)
+_MAX_VALUE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +51,32 @@ def reference_in(content: bytes | Path) -> Submission | None:
         with zipfile.ZipFile(source) as package:
             if package.getinfo(_PART).file_size > _MAX_PART:
                 return None
-            text = package.read(_PART).decode("utf-8", errors="replace")
-    except (zipfile.BadZipFile, KeyError, OSError, RuntimeError, NotImplementedError, EOFError):
+            found = _properties(package.read(_PART))
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        OSError,
+        RuntimeError,  # an encrypted part
+        NotImplementedError,  # an unknown compression
+        EOFError,
+        zlib.error,
+        etree.XMLSyntaxError,
+    ):
         return None
-    found = dict(_PROPERTY.findall(text))
     if CORRELATION_PROPERTY not in found or HANDLE_PROPERTY not in found:
         return None
     return Submission(found[CORRELATION_PROPERTY], found[HANDLE_PROPERTY])
+
+
+def _properties(part: bytes) -> dict[str, str]:
+    """Text properties by name."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    found = {}
+    for each in etree.fromstring(part, parser):
+        name, text = each.get("name"), "".join(each.itertext())
+        if name is not None and len(text) <= _MAX_VALUE:
+            found[name] = text
+    return found
 
 
 async def earlier_submission(
