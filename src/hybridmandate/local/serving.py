@@ -30,18 +30,22 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """An application and where it listens: a loopback port, or a Unix socket (mode 0600)."""
+    """An application and where it listens: a loopback port, or a Unix socket (mode 0600).
+
+    ``protocol`` reads HTTP/1.1 of its connections; None is uvicorn's own.
+    """
 
     app: ASGIApp
     port: int | None = None
     path: Path | None = None
     certificate: Certificate | None = None
+    protocol: type[asyncio.Protocol] | None = None
 
 
 async def serve(servings: Sequence[Serving]) -> None:
     """Serve until SIGTERM, SIGINT or the end of the supervisor's pipe on standard input."""
-    servers = [_server(each) for each in servings]
-    sockets = [_bind(each) for each in servings]
+    servers = [server_of(each) for each in servings]
+    sockets = [bind(each) for each in servings]
     stop = asyncio.Event()
     _stop_with_supervisor(asyncio.get_running_loop(), stop)
     tasks = [
@@ -61,10 +65,14 @@ async def serve(servings: Sequence[Serving]) -> None:
                 each.path.unlink(missing_ok=True)
 
 
-def _server(serving: Serving) -> uvicorn.Server:
+def server_of(serving: Serving) -> uvicorn.Server:
+    """The server of an application, as every process runs it."""
     certificate = serving.certificate
     config = uvicorn.Config(
         serving.app,
+        http=serving.protocol or "auto",
+        # uvicorn believes X-Forwarded-For of loopback callers; nobody stands in front of these.
+        proxy_headers=False,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -77,7 +85,8 @@ def _server(serving: Serving) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def _bind(serving: Serving) -> socket.socket:
+def bind(serving: Serving) -> socket.socket:
+    """The bound socket that a server listens on."""
     if serving.path is not None:
         return _bind_path(serving.path)
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

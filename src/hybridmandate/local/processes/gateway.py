@@ -8,6 +8,7 @@ import time
 
 from hybridmandate.contracts.quantities import parse_size
 from hybridmandate.governance.gateway.configuration import Configuration
+from hybridmandate.governance.gateway.door import HeadLimits, door_protocol
 from hybridmandate.governance.gateway.file_watch import WatchedGateway
 from hybridmandate.governance.gateway.layout import baseline_folder
 from hybridmandate.governance.gateway.server import create_app
@@ -48,7 +49,8 @@ def serve_gateway(boot: Boot) -> list[Serving]:
         counters=WorkerCounters(own / "counters", time.time),
     )
     watched = WatchedGateway(app, [boot.folder.policies, baseline_folder()], load, _say)
-    return [Serving(watched, port=boot.plan.ports["gateway"])]
+    protocol = door_protocol(HeadLimits())
+    return [Serving(watched, port=boot.plan.ports["gateway"], protocol=protocol)]
 
 
 def places(boot: Boot) -> PolicyPlaces:

@@ -11,6 +11,7 @@ DEFAULT_STEPS = 500_000
 DEFAULT_BYTES = 64 * 1024 * 1024
 DEFAULT_SECONDS = 2.0
 _STEPS_BETWEEN_LOOKS = 64
+_STEPS_BEFORE_FIRST_LOOK = 16
 
 
 class Budget:
@@ -43,16 +44,19 @@ class Budget:
         return max(0, self._steps)
 
     def begin(self) -> None:
-        """An evaluation starts; its time is counted from its first look at the clock."""
+        """An evaluation starts; its time is counted from its first look at the clock.
+
+        Reading the thread's clock is a call of the system, so short evaluations never do.
+        """
         self._until = None
-        self._look = 1
+        self._look = _STEPS_BEFORE_FIRST_LOOK
 
     def step(self, count: int = 1) -> None:
         """Take steps. :raises ExpressionFailure: BudgetExceeded, when there are none left."""
         self._steps -= count
         if self._steps < 0:
             raise ExpressionFailure("The expression takes too many steps.", "BudgetExceeded")
-        self._look -= 1
+        self._look -= count
         if self._look <= 0:
             self._look_at_clock()
 
