@@ -13,7 +13,16 @@ from typing import Any
 import httptools
 import uvloop
 
-ANSWER = json.dumps({"status": "succeeded", "data": {"rows": [{"hm_name": "x"}] * 20}}).encode()
+from hybridmandate.contracts import Outcome, Status
+
+ANSWER = json.dumps(
+    Outcome(
+        status=Status.SUCCEEDED,
+        correlation_id=None,
+        data={"rows": [{"hm_name": "x"}] * 20, "more": False},
+    ).to_json()
+).encode()
+"""A whole outcome: the gateway holds answers to their contract."""
 
 
 class _Connection(asyncio.Protocol):

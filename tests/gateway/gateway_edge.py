@@ -15,6 +15,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from hybridmandate.contracts import Outcome, Status
 from hybridmandate.evidence.record import Record
 from hybridmandate.governance.gateway.conformance import Served
 from hybridmandate.governance.gateway.layout import baseline_folder, load_layout
@@ -30,6 +31,13 @@ KEY = RSAKey.generate_key(2048, {"kid": "k1"})
 CORRELATION = "4c0b8a52-7a5e-4df5-9f0b-0d7a1f8f7e11"
 VIEW = "/data/views/vendors/v1"
 STORE = "/exec/operations/files.store/v1"
+SUCCEEDED = json.dumps(
+    Outcome(status=Status.SUCCEEDED, correlation_id=CORRELATION).to_json()
+).encode()
+ACCEPTED = json.dumps(
+    Outcome(status=Status.ACCEPTED, correlation_id=CORRELATION).to_json()
+).encode()
+JSON = (b"content-type", b"application/json")
 
 
 def token(key: RSAKey = KEY, *, kid: str = "k1", alg: str = "RS256", **claims: Any) -> str:
@@ -62,8 +70,7 @@ class BackEnd:
         self.answer: Any = self.succeed
 
     async def succeed(self, request: dict[str, Any], send: Any) -> None:
-        body = b'{"status":"succeeded"}'
-        await respond(send, 200, body, [(b"content-type", b"application/json")])
+        await respond(send, 200, SUCCEEDED, [(b"content-type", b"application/json")])
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
 import pytest
-from gateway_edge import CORRELATION, STORE, VIEW, Edge, respond, token
+from gateway_edge import (
+    ACCEPTED,
+    CORRELATION,
+    JSON,
+    STORE,
+    SUCCEEDED,
+    VIEW,
+    Edge,
+    respond,
+    token,
+)
 from joserfc.jwk import RSAKey
 
-from hybridmandate.contracts import FAILURES, FailureType, Outcome, trace_id
+from hybridmandate.contracts import FAILURES, FailureType, Outcome, Status, refusal, trace_id
 
 
 def failure(response: httpx.Response) -> FailureType:
@@ -29,7 +40,7 @@ def failure(response: httpx.Response) -> FailureType:
 async def test_proper_call_reaches_the_back_end_with_the_gateways_own_identity(edge: Edge) -> None:
     response = await edge.post(content=b'{"parameters":{}}')
     assert response.status_code == 200
-    assert response.json() == {"status": "succeeded"}
+    assert response.content == SUCCEEDED
     assert response.headers["x-correlation-id"] == CORRELATION
     [request] = edge.back_end.requests
     assert (request["method"], request["path"]) == ("POST", "/views/vendors/v1")
@@ -58,7 +69,7 @@ async def test_evidence_of_a_call_says_who_what_and_how_it_ended(edge: Edge) -> 
     assert record.correlation_id == CORRELATION
     assert record.principal == "caller"
     assert record.outcome == "succeeded"
-    assert (record.bytes_in, record.bytes_out) == (17, 22)
+    assert (record.bytes_in, record.bytes_out) == (17, len(SUCCEEDED))
     assert record.detail["backend"] is True
     assert record.detail["operation"] == "view-vendors-v1"
 
@@ -160,6 +171,13 @@ async def test_too_many_identity_headers_are_refused(edge: Edge) -> None:
 
 
 async def test_file_upload_passes_up_to_its_own_limit(edge: Edge) -> None:
+    stored = {"handle": "f", "digest": "0", "size": 1, "contentType": "text/csv", "fileName": None}
+    outcome = Outcome(status=Status.SUCCEEDED, correlation_id=CORRELATION, data=stored)
+
+    async def store(request: Any, send: Any) -> None:
+        await respond(send, 200, json.dumps(outcome.to_json()).encode(), [JSON])
+
+    edge.back_end.answer = store
     response = await edge.post(
         STORE, headers={"content-type": "text/csv; charset=utf-8"}, content=b"x" * 5_000_000
     )
@@ -179,10 +197,12 @@ async def test_chunked_body_is_counted_while_it_streams(edge: Edge) -> None:
 
 async def test_location_of_a_job_is_the_callers_address(edge: Edge) -> None:
     async def accepted(request: Any, send: Any) -> None:
-        await respond(send, 202, b"{}", [(b"location", b"/jobs/j1"), (b"retry-after", b"2")])
+        location = [JSON, (b"location", b"/jobs/j1"), (b"retry-after", b"2")]
+        await respond(send, 202, ACCEPTED, location)
 
     edge.back_end.answer = accepted
-    response = await edge.post("/exec/operations/spreadsheets.normalize/v1")
+    asked = json.dumps({"handle": "f1", "profile": "invoice"}).encode()
+    response = await edge.post("/exec/operations/spreadsheets.normalize/v1", content=asked)
     assert response.status_code == 202
     assert response.headers["location"] == "/exec/jobs/j1"
     assert response.headers["retry-after"] == "2"
@@ -195,7 +215,8 @@ async def test_location_of_a_job_is_the_callers_address(edge: Edge) -> None:
 
 
 async def test_refusal_of_the_back_end_passes_and_its_failure_type_is_evidence(edge: Edge) -> None:
-    body = b'{"status":"failed","failure":{"type":"conflict"}}'
+    refused = refusal(FailureType.CONFLICT, "stale", correlation_id=CORRELATION)
+    body = json.dumps(refused.to_json()).encode()
 
     async def conflict(request: Any, send: Any) -> None:
         await respond(send, 409, body, [(b"content-type", b"application/json")])

@@ -55,12 +55,12 @@ def test_check_lists_every_finding_with_its_place(copy: Path) -> None:
     assert result.exit_code == 1
     lines = result.output.splitlines()
     assert len(lines) == 3
-    assert f"{path}:9:40: there is no policy <no-such>" in lines
-    assert any(line.startswith(f"{path}:9:50: <publish-event> is not run here") for line in lines)
-    assert any(line.startswith(f"{path}:10:17: <set-body> has no attribute") for line in lines)
+    assert f"{path}:10:40: there is no policy <no-such>" in lines
+    assert any(line.startswith(f"{path}:10:50: <publish-event> is not run here") for line in lines)
+    assert any(line.startswith(f"{path}:11:17: <set-body> has no attribute") for line in lines)
     found = json.loads(run("check", "-s", copy, "--json").stdout)
     assert not found["ok"]
-    assert [each["line"] for each in found["findings"]] == [9, 9, 10]
+    assert [each["line"] for each in found["findings"]] == [10, 10, 11]
 
 
 def test_a_finding_in_a_shared_fragment_is_told_once(copy: Path) -> None:

@@ -55,6 +55,43 @@ def openapi(host: HostOption, solution: SolutionOption = Path()) -> None:
 
 
 @app.command()
+def specification(solution: SolutionOption = Path()) -> None:
+    """Write the documents that the gateway validates against: policies/apis/{exec,data}.
+
+    Run it when an operation, view or commit has changed. Example: mandate contract specification
+    """
+    import yaml
+
+    from hybridmandate.governance.gateway.published_contracts import (
+        data_document,
+        execution_document,
+    )
+
+    folder = _load(solution)
+    title, version = folder.solution.solution.title, folder.solution.solution.version
+    documents = {
+        "exec": execution_document(
+            _published(folder), title=f"{title}: execution", version=version
+        ),
+        "data": data_document(
+            folder.solution.views,
+            folder.solution.commits,
+            title=f"{title}: data",
+            version=version,
+        ),
+    }
+    for api, document in documents.items():
+        target = folder.policies / "apis" / api / "specification.yaml"
+        if not target.parent.is_dir():
+            fail(f"{target.parent} is missing: the API needs its apiInformation.json first")
+        # Through JSON, so that what stands in two places is written twice and not referred to.
+        plain = json.loads(json.dumps(document))
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+        target.write_text(text, encoding="utf-8", newline="\n")
+        typer.echo(str(target))
+
+
+@app.command()
 def connector(
     host: HostOption,
     output: OutputOption,

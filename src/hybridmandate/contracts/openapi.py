@@ -5,6 +5,7 @@ Written from the registry, so that the contract that a maker reads is the contra
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -31,15 +32,40 @@ def openapi_document(
     """
     names, schemas = component_schemas(_models(registry))
     outcome = names[(Outcome, "serialization")]
+    paths: JsonObject = {each.path: {"post": _operation(each, names, outcome)} for each in registry}
+    if any("job" in each.modes for each in registry):
+        paths["/jobs/{job}"] = _job_path()
+    return document_of(
+        paths,
+        schemas,
+        outcome,
+        title=title,
+        version=version,
+        server_url=server_url,
+        token_url=token_url,
+    )
+
+
+def document_of(
+    paths: JsonObject,
+    schemas: JsonObject,
+    outcome: str,
+    *,
+    title: str,
+    version: str,
+    server_url: str,
+    token_url: str | None = None,
+) -> JsonObject:
+    """A document with the components that every service of the house shares.
+
+    ``schemas`` are its own component schemas, ``outcome`` the name of the outcome's among them.
+    """
     return {
         "openapi": "3.0.3",
         "info": {"title": title, "version": version},
         "servers": [{"url": server_url}],
         "security": [{SECURITY_SCHEME: []}],
-        "paths": {
-            **{each.path: {"post": _operation(each, names, outcome)} for each in registry},
-            **({"/jobs/{job}": _job_path()} if any("job" in o.modes for o in registry) else {}),
-        },
+        "paths": paths,
         "components": {
             "schemas": schemas,
             "parameters": _parameters(),
@@ -47,6 +73,15 @@ def openapi_document(
             "responses": _responses(outcome),
             "securitySchemes": {SECURITY_SCHEME: _security(token_url)},
         },
+    }
+
+
+def refusals_of(failures: Iterable[FailureType]) -> JsonObject:
+    """The responses that stand for failure types, by status."""
+    statuses = {FAILURES[each].http_status for each in failures}
+    return {
+        str(status): {"$ref": f"#/components/responses/refused{status}"}
+        for status in sorted(statuses)
     }
 
 
@@ -123,10 +158,7 @@ def _operation_responses(
     responses: JsonObject = {"200": _success(operation, names, outcome)}
     if operation.replay:
         responses["202"] = {"$ref": "#/components/responses/accepted"}
-    statuses = {FAILURES[each].http_status for each in failure_types_of(operation)}
-    for status in sorted(statuses):
-        responses[str(status)] = {"$ref": f"#/components/responses/refused{status}"}
-    return responses
+    return responses | refusals_of(failure_types_of(operation))
 
 
 def _success(
@@ -162,7 +194,7 @@ def _job_path() -> JsonObject:
             "responses": {
                 "200": {"$ref": "#/components/responses/outcome"},
                 "202": {"$ref": "#/components/responses/accepted"},
-                "404": {"$ref": "#/components/responses/refused404"},
+                **refusals_of(FailureType),
             },
         }
     }

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from hybridmandate.contracts import Outcome, Status
 from hybridmandate.evidence.record import Record
 from hybridmandate.governance.gateway.configuration import Configuration
 from hybridmandate.governance.gateway.policy_trace import PolicyTrace
@@ -29,6 +30,7 @@ OPENID_CONFIGURATION = f"{_ISSUER}/openid-configuration"
 _KEYS = f"{_ISSUER}/keys"
 _KEY_ID = "rehearsal"
 _TOKEN_SECONDS = 600
+_SUCCEEDED = json.dumps(Outcome(status=Status.SUCCEEDED, correlation_id=None).to_json())
 
 
 class Rehearsal:
@@ -36,7 +38,7 @@ class Rehearsal:
 
     ``claims`` are those of a proper caller's token, issuer, audience and tenant included; a request
     may change or drop (null) some. ``back_end`` is the answer of every back end: ``status``,
-    ``headers``, ``body``; ``refuse = true`` breaks the connection.
+    ``headers``, ``body`` (an outcome that succeeded); ``refuse = true`` breaks the connection.
     """
 
     def __init__(
@@ -192,7 +194,7 @@ class _Stub:
         return _incoming(
             int(self._answer.get("status", 200)),
             headers,
-            str(self._answer.get("body", '{"status":"succeeded"}')),
+            str(self._answer.get("body", _SUCCEEDED)),
         )
 
     async def close(self) -> None:
