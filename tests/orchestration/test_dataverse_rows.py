@@ -22,11 +22,10 @@ from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.dataverse_rows import (
     OPERATION,
     PAGE,
-    ReadingFailed,
     RowChanges,
-    RowChangesPolling,
     row_changes,
 )
+from hybridmandate.orchestration.triggers.polling import Polling, ReadingFailed
 from hybridmandate.twin.dataverse.caller import Actor
 
 ROW = {"entityName": "hm_orders"}
@@ -285,7 +284,7 @@ async def test_wrong_registration_is_a_trouble_not_a_crash(
 async def test_polling_says_its_trouble_and_recovers(env: Environment, host: Any) -> None:
     flow = row_flow(1)
     polling = row_changes(flow, ByKey(env), host, seconds=0.01)  # type: ignore[arg-type]
-    assert isinstance(polling, RowChangesPolling)
+    assert isinstance(polling, Polling)
     assert polling.failure is not None
     task = asyncio.create_task(polling.run())
     while polling.failure is not None:

@@ -24,12 +24,14 @@ from hybridmandate.orchestration.connectors.dataverse_legacy import (
 )
 from hybridmandate.orchestration.connectors.host import ConnectorHost
 from hybridmandate.orchestration.definition.model import Flow
-from hybridmandate.orchestration.engine.outcomes import ActionFault
-from hybridmandate.orchestration.shells.durable import FlowHost, trigger_run_id
-from hybridmandate.orchestration.triggers.trigger_values import (
-    TriggerValues,
-    conditions_hold,
-    split,
+from hybridmandate.orchestration.shells.durable import FlowHost
+from hybridmandate.orchestration.triggers.polling import (
+    Found,
+    Polling,
+    ReadingFailed,
+    start_batch,
+    start_each,
+    trigger_parameters,
 )
 
 OPERATION = "SubscribeWebhookTrigger"
@@ -39,10 +41,6 @@ _SUBSCRIPTION = "subscriptionRequest/"
 _NUMBERS = ("message", "scope", "runas")
 _TEXTS = ("entityname", "filteringattributes", "filterexpression", "postponeuntil")
 _PREFER = {"prefer": 'odata.include-annotations="*"'}
-
-
-class ReadingFailed(Exception):
-    """Dataverse did not take the registration or give its events; the next reading tries again."""
 
 
 class RowChanges:
@@ -86,9 +84,7 @@ class RowChanges:
         await asyncio.to_thread(self._host.history.keep_cursor, self._flow.name, cursor)
 
     async def _wanted(self) -> dict[str, Any]:
-        values = TriggerValues(self._flow, self._host.parameters(self._flow))
-        inputs = values.evaluate(self._flow.trigger.inputs)
-        parameters: Mapping[str, Any] = inputs.get("parameters") or {}
+        parameters = trigger_parameters(self._flow, self._host)
         message = LEGACY_TRIGGERS.get(str(self._flow.trigger.operation_id))
         if message is not None:
             entity = await self._logical_name(str(parameters.get("table") or ""))
@@ -111,23 +107,11 @@ class RowChanges:
 
     async def _start(self, event: Mapping[str, Any]) -> int:
         row = event["row"]
-        legacy = self._flow.trigger.operation_id in LEGACY_TRIGGERS
-        outputs = {"statusCode": 200, "headers": {}, "body": {"value": [row]} if legacy else row}
-        parameters = self._host.parameters(self._flow)
-        identity = (
-            row["ItemInternalId"],
-            row["RowVersion"],
-            row["SdkMessage"],
-            str(event["number"]),
-        )
-        started = 0
-        for part in split(self._flow, parameters, outputs):
-            if not conditions_hold(self._flow, parameters, part):
-                continue
-            run_id = trigger_run_id(self._flow.name, *identity)
-            _, new = await self._host.start(self._flow.name, part, run_id=run_id)
-            started += new
-        return started
+        identity = (row["ItemInternalId"], row["RowVersion"], row["SdkMessage"])
+        found = [Found((*map(str, identity), str(event["number"])), row)]
+        if self._flow.trigger.operation_id in LEGACY_TRIGGERS:
+            return await start_batch(self._flow, self._host, found, lambda rows: {"value": rows})
+        return await start_each(self._flow, self._host, found)
 
     async def _send(
         self,
@@ -150,7 +134,7 @@ class RowChanges:
 
 def row_changes(
     flow: Flow, connectors: ConnectorHost, host: FlowHost, *, seconds: float
-) -> RowChangesPolling | None:
+) -> Polling | None:
     """The reading of a flow's trigger; None when it is not a trigger of Dataverse's rows."""
     operation = flow.trigger.operation_id
     if operation != OPERATION and operation not in LEGACY_TRIGGERS:
@@ -158,27 +142,7 @@ def row_changes(
     connector = connectors.connector(flow, str(flow.trigger.inputs["host"].get("connectionName")))
     if not isinstance(connector, DataverseConnector | LegacyDataverseConnector):
         return None
-    return RowChangesPolling(RowChanges(flow, connector, host), seconds=seconds)
-
-
-class RowChangesPolling:
-    """Reads changes again and again until it is cancelled."""
-
-    def __init__(self, trigger: RowChanges, *, seconds: float) -> None:
-        self._trigger = trigger
-        self._seconds = seconds
-        self.failure: str | None = "the changes have not been read yet"
-        """Why the last reading failed, None when it went well."""
-
-    async def run(self) -> None:
-        """Read for ever; a reading that fails is tried again at the next turn."""
-        while True:
-            try:
-                await self._trigger.read()
-                self.failure = None
-            except (ReadingFailed, ActionFault) as error:
-                self.failure = str(error)
-            await asyncio.sleep(self._seconds)
+    return Polling(RowChanges(flow, connector, host).read, seconds=seconds)
 
 
 def _whole(name: str, value: Any) -> int:
