@@ -1,0 +1,130 @@
+"""A place where triggers start runs, and stand-ins served for them."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from hybridmandate.identity.principal import Principal
+from hybridmandate.orchestration.connectors import ConnectorSettings
+from hybridmandate.orchestration.connectors.connector import Connector
+from hybridmandate.orchestration.connectors.host import CONNECTORS
+from hybridmandate.orchestration.connectors.session import ServiceSession
+from hybridmandate.orchestration.definition import Flow
+from hybridmandate.twin.office import Persona
+
+
+class Killed(Exception):
+    """The process ended here."""
+
+
+class Host:
+    """Keeps cursors and runs as the durable host does, and can be killed before a cursor moves."""
+
+    def __init__(self) -> None:
+        self.cursors: dict[str, dict[str, Any]] = {}
+        self.runs: dict[str, Mapping[str, Any]] = {}
+        self.killed = False
+
+    @property
+    def history(self) -> Host:
+        return self
+
+    def now(self) -> float:
+        return time.time()
+
+    def parameters(self, flow: Flow) -> dict[str, Any]:
+        return {}
+
+    def cursor(self, name: str) -> dict[str, Any] | None:
+        return self.cursors.get(name)
+
+    def keep_cursor(self, name: str, cursor: dict[str, Any]) -> None:
+        if self.killed:
+            raise Killed
+        self.cursors[name] = cursor
+
+    async def start(
+        self, flow: str, outputs: Mapping[str, Any], *, run_id: str
+    ) -> tuple[str, bool]:
+        new = run_id not in self.runs
+        self.runs.setdefault(run_id, outputs)
+        return run_id, new
+
+    @property
+    def bodies(self) -> list[Any]:
+        return [each["body"] for each in self.runs.values()]
+
+
+class AnyToken:
+    """Stands for Entra on both sides: every workload may do what the test is about."""
+
+    roles = frozenset(
+        {
+            "Sites.Selected",
+            "Files.ReadWrite.All",
+            "Mail.Send",
+            "Mail.ReadWrite",
+            "User.Read.All",
+        }
+    )
+
+    async def token(self, resource: str) -> str:
+        return "x"
+
+    async def verify(self, authorization: str | None, *, role: str | None = None) -> Principal:
+        return Principal("oid", "app", "tenant", self.roles, 9e9)
+
+    async def verify_person(self, authorization: str | None) -> Persona:
+        raise AssertionError("no person acts here")
+
+
+def free_listener() -> tuple[socket.socket, str]:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def serving(app: Starlette, listener: socket.socket) -> Iterator[None]:
+    config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    yield
+    server.should_exit = True
+    thread.join(5)
+
+
+def settings(connector: str, address: str, **options: str) -> ConnectorSettings:
+    return ConnectorSettings(connector, address, "resource", AnyToken(), options=options)
+
+
+def connected(connector: str, address: str, **options: str) -> Connector:
+    session = ServiceSession(address, tokens=AnyToken(), resource="resource")
+    return CONNECTORS[connector](settings(connector, address, **options), session)
+
+
+def polled(
+    operation: str, parameters: Mapping[str, Any], **parts: Any
+) -> dict[str, dict[str, Any]]:
+    host = {"connectionName": "c", "operationId": operation, "apiId": "/apis/shared_x"}
+    inputs = {"host": host, "parameters": dict(parameters)}
+    recurrence = {"frequency": "Minute", "interval": 1}
+    trigger = {"type": "OpenApiConnection", "recurrence": recurrence, "inputs": inputs, **parts}
+    return {"When": trigger}
+
+
+def numbered() -> Any:
+    numbers = itertools.count(1)
+    return lambda: f"id-{next(numbers):015d}"
