@@ -23,9 +23,9 @@ from hybridmandate.orchestration.triggers.dataverse_rows import (
     OPERATION,
     PAGE,
     RowChanges,
-    row_changes,
 )
-from hybridmandate.orchestration.triggers.polling import Polling, ReadingFailed
+from hybridmandate.orchestration.triggers.polled import polled_trigger
+from hybridmandate.orchestration.triggers.polling import ReadingFailed
 from hybridmandate.twin.dataverse.caller import Actor
 
 ROW = {"entityName": "hm_orders"}
@@ -282,9 +282,8 @@ async def test_wrong_registration_is_a_trouble_not_a_crash(
 
 
 async def test_polling_says_its_trouble_and_recovers(env: Environment, host: Any) -> None:
-    flow = row_flow(1)
-    polling = row_changes(flow, ByKey(env), host, seconds=0.01)  # type: ignore[arg-type]
-    assert isinstance(polling, Polling)
+    polling = polled_trigger(row_flow(1), env.connector(), host, seconds=0.01)
+    assert polling is not None
     assert polling.failure is not None
     task = asyncio.create_task(polling.run())
     while polling.failure is not None:
@@ -293,18 +292,8 @@ async def test_polling_says_its_trouble_and_recovers(env: Environment, host: Any
     while not host.runs:
         await asyncio.sleep(0.01)
     task.cancel()
-    other = load_flow(document({"Seen": compose(1)}))
-    assert row_changes(other, ByKey(env), host, seconds=1) is None  # type: ignore[arg-type]
-
-
-class ByKey:
-    """Finds a connector by the key of a flow, as the host does by its connection reference."""
-
-    def __init__(self, env: Environment) -> None:
-        self._env = env
-
-    def connector(self, flow: Flow, key: str) -> Any:
-        return self._env.connector(key)
+    wrong = env.connector(LEGACY)
+    assert polled_trigger(row_flow(1), wrong, host, seconds=1) is None
 
 
 @pytest.mark.parametrize(

@@ -17,17 +17,12 @@ from typing import Any
 from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.connector import Connector
-from hybridmandate.orchestration.connectors.dataverse import API, DataverseConnector
-from hybridmandate.orchestration.connectors.dataverse_legacy import (
-    LEGACY_TRIGGERS,
-    LegacyDataverseConnector,
-)
-from hybridmandate.orchestration.connectors.host import ConnectorHost
+from hybridmandate.orchestration.connectors.dataverse import API
+from hybridmandate.orchestration.connectors.dataverse_legacy import LEGACY_TRIGGERS
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.polling import (
     Found,
-    Polling,
     ReadingFailed,
     start_batch,
     start_each,
@@ -130,19 +125,6 @@ class RowChanges:
         if answer.fault is not None or answer.status >= 300:
             raise ReadingFailed(answer.message or f"{address} answered {answer.status}")
         return answer.body
-
-
-def row_changes(
-    flow: Flow, connectors: ConnectorHost, host: FlowHost, *, seconds: float
-) -> Polling | None:
-    """The reading of a flow's trigger; None when it is not a trigger of Dataverse's rows."""
-    operation = flow.trigger.operation_id
-    if operation != OPERATION and operation not in LEGACY_TRIGGERS:
-        return None
-    connector = connectors.connector(flow, str(flow.trigger.inputs["host"].get("connectionName")))
-    if not isinstance(connector, DataverseConnector | LegacyDataverseConnector):
-        return None
-    return Polling(RowChanges(flow, connector, host).read, seconds=seconds)
 
 
 def _whole(name: str, value: Any) -> int:

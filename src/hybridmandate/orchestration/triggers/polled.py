@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from hybridmandate.orchestration.connectors.azure_queues import AzureQueuesConnector
 from hybridmandate.orchestration.connectors.connector import Connector
+from hybridmandate.orchestration.connectors.dataverse import DataverseConnector
+from hybridmandate.orchestration.connectors.dataverse_legacy import (
+    LEGACY_TRIGGERS,
+    LegacyDataverseConnector,
+)
 from hybridmandate.orchestration.connectors.drive_connector import DriveConnector
 from hybridmandate.orchestration.connectors.mail import MailConnector
 from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.shells.durable import FlowHost
-from hybridmandate.orchestration.triggers import list_items, mail_arrives, new_files, queue_messages
+from hybridmandate.orchestration.triggers import (
+    dataverse_rows,
+    list_items,
+    mail_arrives,
+    new_files,
+    queue_messages,
+)
 from hybridmandate.orchestration.triggers.polling import Polling, Read
 
 _DRIVES = (new_files.OPERATION, new_files.ONEDRIVE_OPERATION)
@@ -37,4 +48,8 @@ def _read(flow: Flow, connector: Connector | None, host: FlowHost) -> Read | Non
         return mail_arrives.MailArrives(flow, connector, host).read
     if operation == queue_messages.OPERATION and isinstance(connector, AzureQueuesConnector):
         return queue_messages.QueueMessages(flow, connector, host).read
+    if operation == dataverse_rows.OPERATION and isinstance(connector, DataverseConnector):
+        return dataverse_rows.RowChanges(flow, connector, host).read
+    if operation in LEGACY_TRIGGERS and isinstance(connector, LegacyDataverseConnector):
+        return dataverse_rows.RowChanges(flow, connector, host).read
     return None
