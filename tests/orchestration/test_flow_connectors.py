@@ -262,7 +262,7 @@ async def test_a_channel_message_is_posted(service: Service) -> None:
     answer = await send(teams, "PostMessageToConversation", parameters)
     assert answer.status == 201
     assert service.requests[0]["json"]["body"]["content"] == "<p>parked</p>"
-    chat = await send(teams, "PostMessageToConversation", {**parameters, "location": "Group chat"})
+    chat = await send(teams, "PostMessageToConversation", {**parameters, "location": "Chat with Flow bot"})
     assert "is not simulated" in str(chat.message)
 
 

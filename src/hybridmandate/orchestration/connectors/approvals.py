@@ -20,12 +20,33 @@ _KINDS = {"basic": "basic", "basicawaitall": "basicAwaitAll"}
 
 
 class ApprovalsConnector(Connector):
-    """Approvals: start one and wait for the decision."""
+    """Approvals: start one, wait for the decision, at once or later in the flow."""
 
     api_name = "shared_approvals"
 
     async def start(self, call: OperationCall) -> Answer:
         """StartAndWaitForAnApproval: kinds Basic (first to respond) and BasicAwaitAll."""
+        answer = await self._ask(call)
+        if answer.fault is not None or answer.status >= 300:
+            return answer
+        return self._pending(_address(answer.body["id"]), answer.body)
+
+    async def create(self, call: OperationCall) -> Answer:
+        """CreateAnApproval: asks and goes on; ``name`` is what WaitForAnApproval takes."""
+        answer = await self._ask(call)
+        if answer.fault is not None or answer.status >= 300:
+            return answer
+        return Answer(201, answer.headers, _decision(answer.body, []))
+
+    async def wait(self, call: OperationCall) -> Answer:
+        """WaitForAnApproval: until the approval ``approvalName`` is decided."""
+        address = _address(call.required("approvalName"))
+        item = await self.session.send("GET", address, call=call)
+        if item.fault is not None or item.status >= 300:
+            return item
+        return self._pending(address, item.body)
+
+    async def _ask(self, call: OperationCall) -> Answer:
         kind = _KINDS.get(str(call.required("approvalType")).lower())
         if kind is None:
             raise ValueError(f"approval type '{call.parameters['approvalType']}' is not simulated")
@@ -37,10 +58,7 @@ class ApprovalsConnector(Connector):
             "approvalType": kind,
             "approvers": [{"user": {"userPrincipalName": each}} for each in people if each],
         }
-        answer = await self.session.send("POST", ITEMS, call=call, json_body=body)
-        if answer.fault is not None or answer.status >= 300:
-            return answer
-        return self._pending(f"{ITEMS}/{quote(str(answer.body['id']))}", answer.body)
+        return await self.session.send("POST", ITEMS, call=call, json_body=body)
 
     async def read(self, location: str, parameters: Mapping[str, Any], correlation: str) -> Answer:
         """Whether it is decided: 202 while it is not, then outcome and responses."""
@@ -60,7 +78,15 @@ class ApprovalsConnector(Connector):
         seconds = self.settings.options.get("read_seconds", READ_SECONDS)
         return Answer(202, {"location": location, "retry-after": seconds}, body)
 
-    operations: ClassVar[Mapping[str, Handler]] = {"StartAndWaitForAnApproval": start}
+    operations: ClassVar[Mapping[str, Handler]] = {
+        "StartAndWaitForAnApproval": start,
+        "CreateAnApproval": create,
+        "WaitForAnApproval": wait,
+    }
+
+
+def _address(approval: Any) -> str:
+    return f"{ITEMS}/{quote(str(approval), safe='')}"
 
 
 def _decision(item: Mapping[str, Any], responses: list[Mapping[str, Any]]) -> dict[str, Any]:

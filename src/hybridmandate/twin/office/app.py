@@ -19,6 +19,7 @@ from hybridmandate.twin.office.lists_surface import ListsSurface
 from hybridmandate.twin.office.mail_surface import MailSurface
 from hybridmandate.twin.office.people_surface import PeopleSurface, Profile
 from hybridmandate.twin.office.store import OfficeStore
+from hybridmandate.twin.office.teams_surface import TeamsSurface
 
 Endpoint = Callable[[Request, Persona], Awaitable[Response]]
 
@@ -47,6 +48,7 @@ def create_app(
     callers = Callers(workloads, people)
     files = FilesSurface(settings.origin, store.library)
     mail = MailSurface(store.messages)
+    teams = TeamsSurface(store.messages)
     approvals = ApprovalsSurface(store.approvals)
 
     def guarded(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -120,8 +122,14 @@ def create_app(
             Route(mailbox + "/messages/{message}/move", guarded(mail.move), methods=["POST"]),
             Route(mailbox + "/messages/{message}/attachments", guarded(mail.attachments)),
             Route(
+                mailbox + "/teamwork/sendActivityNotification",
+                guarded(teams.notify),
+                methods=["POST"],
+            ),
+            Route("/v1.0/chats/{chat}/messages", guarded(teams.chat), methods=["GET", "POST"]),
+            Route(
                 "/v1.0/teams/{team}/channels/{channel}/messages",
-                guarded(mail.channel),
+                guarded(teams.channel),
                 methods=["GET", "POST"],
             ),
             Route(items, guarded(approvals.approvals), methods=["GET", "POST"]),

@@ -1,4 +1,4 @@
-"""Graph's mail and Teams channel messages."""
+"""Graph's mail: mailboxes with folders, attachments, what was read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_ATTACHMENT_BYTES = 3 * 1024 * 1024
 
 
 class MailSurface:
-    """Endpoints of mailboxes and channels."""
+    """Endpoints of mailboxes."""
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
@@ -113,24 +113,6 @@ class MailSurface:
             raise GraphError(404, "ErrorItemNotFound", f"The message '{mail_id}' was not found.")
         return found
 
-    async def channel(self, request: Request, caller: Persona) -> Response:
-        team, channel = request.path_params["team"], request.path_params["channel"]
-        if request.method == "POST":
-            require(caller, "ChannelMessage.Send")
-            body = part(await json_body(request), "body")
-            posted = await run_in_threadpool(
-                self._messages.post_message,
-                team,
-                channel,
-                str(body.get("content", "")),
-                str(body.get("contentType", "text")).lower(),
-                caller.to_graph(),
-            )
-            return JSONResponse(_message(posted), status_code=201)
-        require(caller, "ChannelMessage.Read.All")
-        messages = await run_in_threadpool(self._messages.messages, team, channel)
-        return JSONResponse({"value": [_message(each) for each in messages]})
-
 
 def _given(message: dict[str, Any], kind: str) -> list[str]:
     """Addresses of recipients. :raises GraphError: when one is none."""
@@ -188,13 +170,3 @@ def _mail(row: Row) -> dict[str, Any]:
 def _addresses(row: Row) -> list[str]:
     addresses: list[str] = json.loads(row["recipients"])
     return addresses
-
-
-def _message(row: Row) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "body": {"contentType": row["body_type"], "content": row["body"]},
-        "from": json.loads(row["sender"]),
-        "channelIdentity": {"teamId": row["team"], "channelId": row["channel"]},
-        "createdDateTime": graph_time(row["sent"]),
-    }

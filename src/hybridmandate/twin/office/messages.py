@@ -9,7 +9,13 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, func, insert, select, update
 
-from hybridmandate.twin.office.tables import CHANNEL_MESSAGES, MAILS, Row, next_number
+from hybridmandate.twin.office.tables import (
+    CHANNEL_MESSAGES,
+    MAILS,
+    NOTIFICATIONS,
+    Row,
+    next_number,
+)
 
 INBOX = "Inbox"
 
@@ -86,9 +92,16 @@ class Messages:
             return list(db.execute(query.order_by(MAILS.c.number.desc())).mappings())
 
     def post_message(
-        self, team: str, channel: str, body: str, body_type: str, sender: Mapping[str, Any]
+        self,
+        team: str,
+        channel: str,
+        body: str,
+        body_type: str,
+        sender: Mapping[str, Any],
+        *,
+        attachments: Sequence[Mapping[str, Any]] = (),
     ) -> Row:
-        """Post a message in a channel."""
+        """Post a message in a channel, or with an empty team in the chat ``channel``."""
         with self._lock, self._engine.begin() as db:
             message_id = self._new_id()
             db.execute(
@@ -101,10 +114,30 @@ class Messages:
                     body_type=body_type,
                     sender=json.dumps(sender),
                     sent=self._clock(),
+                    attachments=json.dumps(list(attachments)),
                 )
             )
             query = select(CHANNEL_MESSAGES).where(CHANNEL_MESSAGES.c.id == message_id)
             return db.execute(query).mappings().one()
+
+    def notify(self, recipient: str, text: str) -> None:
+        """Show a person a notification."""
+        with self._lock, self._engine.begin() as db:
+            db.execute(
+                insert(NOTIFICATIONS).values(
+                    id=self._new_id(),
+                    number=next_number(db, NOTIFICATIONS),
+                    recipient=recipient.lower(),
+                    text=text,
+                    sent=self._clock(),
+                )
+            )
+
+    def notifications(self, recipient: str) -> list[Row]:
+        """The notifications of a person, newest first."""
+        query = select(NOTIFICATIONS).where(NOTIFICATIONS.c.recipient == recipient.lower())
+        with self._engine.connect() as db:
+            return list(db.execute(query.order_by(NOTIFICATIONS.c.number.desc())).mappings())
 
     def messages(self, team: str, channel: str) -> list[Row]:
         """The messages of a channel, newest first."""

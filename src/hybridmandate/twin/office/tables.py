@@ -97,6 +97,16 @@ CHANNEL_MESSAGES = Table(
     Column("body_type", String(10), nullable=False),
     Column("sender", Text, nullable=False),
     Column("sent", Float, nullable=False),
+    Column("attachments", Text, nullable=False),
+)
+NOTIFICATIONS = Table(
+    "notifications",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("recipient", String(200), nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("sent", Float, nullable=False),
 )
 APPROVALS = Table(
     "approvals",

@@ -1,0 +1,91 @@
+"""Graph's Teams: messages of channels and chats, notifications to people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from hybridmandate.twin.office.body import graph_time, json_body, part
+from hybridmandate.twin.office.caller import Persona, require
+from hybridmandate.twin.office.errors import GraphError
+from hybridmandate.twin.office.messages import Messages
+from hybridmandate.twin.office.tables import Row
+
+MAX_MESSAGE_BYTES = 28 * 1024
+"""Largest message with its cards (learn.microsoft.com/microsoftteams/limits-specifications)."""
+
+
+class TeamsSurface:
+    """Endpoints of channels, chats and notifications."""
+
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
+
+    async def channel(self, request: Request, caller: Persona) -> Response:
+        """The messages of a channel; POST adds one."""
+        team, channel = request.path_params["team"], request.path_params["channel"]
+        if request.method == "POST":
+            require(caller, "ChannelMessage.Send")
+            return await self._post(request, caller, team, channel)
+        require(caller, "ChannelMessage.Read.All")
+        return await self._list(team, channel)
+
+    async def chat(self, request: Request, caller: Persona) -> Response:
+        """The messages of a chat; POST adds one."""
+        chat = request.path_params["chat"]
+        if request.method == "POST":
+            require(caller, "ChatMessage.Send")
+            return await self._post(request, caller, "", chat)
+        require(caller, "Chat.Read.All")
+        return await self._list("", chat)
+
+    async def notify(self, request: Request, caller: Persona) -> Response:
+        """Send a person a notification."""
+        require(caller, "TeamsActivity.Send")
+        given = await json_body(request)
+        part(given, "topic")
+        text = part(given, "previewText").get("content")
+        if not isinstance(text, str) or not text or len(text) > 150:
+            raise GraphError(400, "BadRequest", "previewText.content needs 1 to 150 characters.")
+        await run_in_threadpool(self._messages.notify, request.path_params["user"], text)
+        return Response(status_code=204)
+
+    async def _post(self, request: Request, caller: Persona, team: str, channel: str) -> Response:
+        given = await json_body(request)
+        if len(await request.body()) > MAX_MESSAGE_BYTES:
+            raise GraphError(413, "RequestEntityTooLarge", "A message has at most 28 KB.")
+        body = part(given, "body")
+        posted = await run_in_threadpool(
+            self._messages.post_message,
+            team,
+            channel,
+            str(body.get("content", "")),
+            str(body.get("contentType", "text")).lower(),
+            caller.to_graph(),
+            attachments=given.get("attachments") or [],
+        )
+        return JSONResponse(_message(posted), status_code=201)
+
+    async def _list(self, team: str, channel: str) -> Response:
+        messages = await run_in_threadpool(self._messages.messages, team, channel)
+        return JSONResponse({"value": [_message(each) for each in messages]})
+
+
+def _message(row: Row) -> dict[str, Any]:
+    place: dict[str, Any] = (
+        {"channelIdentity": {"teamId": row["team"], "channelId": row["channel"]}}
+        if row["team"]
+        else {"chatId": row["channel"]}
+    )
+    return {
+        "id": row["id"],
+        "body": {"contentType": row["body_type"], "content": row["body"]},
+        "from": json.loads(row["sender"]),
+        **place,
+        "attachments": json.loads(row["attachments"]),
+        "createdDateTime": graph_time(row["sent"]),
+    }
