@@ -28,6 +28,11 @@ from hybridmandate.orchestration.engine.data_actions import schema_errors
 from hybridmandate.orchestration.history import StoredRun
 from hybridmandate.orchestration.shells.durable import FlowHost, trigger_run_id
 from hybridmandate.orchestration.triggers.trigger_values import conditions_hold
+from hybridmandate.orchestration.triggers.user_started import (
+    check_inputs,
+    is_user_started,
+    user_headers,
+)
 
 ROLE = "Flows.Trigger"
 """The application role that a caller's token must carry."""
@@ -116,7 +121,11 @@ class RequestTrigger:
             "queries": dict(request.query_params),
             "body": await self._body(request),
         }
-        _check_schema(flow, outputs["body"])
+        if is_user_started(flow):
+            outputs["headers"] = user_headers(outputs["headers"], principal, self._host.now())
+            outputs["body"] = check_inputs(flow, outputs["body"])
+        else:
+            _check_schema(flow, outputs["body"])
         if not conditions_hold(flow, self._host.parameters(flow), outputs):
             raise Refused(
                 FailureType.VALIDATION_ERROR,
