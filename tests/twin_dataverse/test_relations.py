@@ -292,3 +292,37 @@ async def test_function_takes_literals_and_aliases(org: Organisation) -> None:
     for path in ("hm_Rate(currency='CHF',year=2026)", "hm_Rate(currency=@p)?@p='CHF'"):
         answer = await org.send("GET", path)
         assert (answer.json()["Currency"], answer.json()["Rate"]) == ("CHF", 1.25)
+
+
+@pytest.mark.parametrize(
+    ("condition", "numbers"),
+    [
+        ("hm_Customer/hm_city eq 'bern'", ["O-1"]),
+        ("contains(hm_Customer/hm_name,'lpin') and hm_number eq 'O-1'", ["O-1"]),
+        ("hm_Customer/hm_name ne 'Alpine'", ["O-2"]),
+        ("hm_Customer/hm_name eq null", ["O-2"]),
+    ],
+)
+async def test_filter_looks_through_a_lookup(
+    org: Organisation, condition: str, numbers: list[str]
+) -> None:
+    await _customer_and_order(org)
+    await row_id(org, "hm_orders", {"hm_number": "O-2"})
+    found = await org.send("GET", f"hm_orders?$filter={condition}")
+    assert [row["hm_number"] for row in found.json()["value"]] == numbers
+    assert (await org.send("GET", f"hm_orders?$filter={condition}", app="orders")).status_code == (
+        403
+    )
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "hm_Nobody/hm_name eq 'a'",
+        "hm_Customer/hm_nothing eq 'a'",
+        "hm_order_tag/hm_label eq 'a'",
+        "hm_Customer/hm_name eq 5",
+    ],
+)
+async def test_filter_through_a_wrong_lookup_is_refused(org: Organisation, condition: str) -> None:
+    assert (await org.send("GET", f"hm_orders?$filter={condition}")).status_code == 400

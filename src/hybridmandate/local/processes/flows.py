@@ -23,7 +23,7 @@ from hybridmandate.orchestration.server import FlowsSettings, create_app
 
 STORAGE_CONNECTORS = {"shared_azurequeues": "queue", "shared_azureblob": "blob"}
 """The service endpoint of the storage account by connector."""
-DATAVERSE_CONNECTOR = "shared_commondataserviceforapps"
+DATAVERSE_CONNECTORS = ("shared_commondataserviceforapps", "shared_commondataservice")
 POLL_SECONDS = 0.5
 
 
@@ -63,7 +63,7 @@ def connection_settings(boot: Boot, connection: Connection) -> ConnectorSettings
     """Address, resource and principal of a connection reference on this machine."""
     solution = boot.folder.solution.solution.name
     definition: Any = None
-    if connection.connector == DATAVERSE_CONNECTOR:
+    if connection.connector in DATAVERSE_CONNECTORS:
         address = resource = boot.plan.origin("dataverse")
     elif connection.connector in STORAGE_CONNECTORS:
         address = f"{boot.plan.origin('storage')}/{STORAGE_CONNECTORS[connection.connector]}"

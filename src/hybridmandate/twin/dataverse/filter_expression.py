@@ -40,7 +40,7 @@ _TOKEN = re.compile(
     r"|(?P<guid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
     r"|(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)"
     r"|(?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<word>[A-Za-z_][\w.]*)"
+    r"|(?P<word>[A-Za-z_][\w.]*(?:/[A-Za-z_]\w*)?)"
     r"|(?P<mark>[(),=\[\]])"
     r")"
 )
@@ -60,11 +60,21 @@ _MATCH: Mapping[str, Callable[[Any, str], ColumnElement[bool]]] = {
 }
 
 
-def parse_filter(text: str, table: Table) -> ColumnElement[bool]:
+Navigate = Callable[[str, str], ColumnElement[Any]]
+"""The column of the row behind a single-valued navigation property, by both names."""
+
+
+def _no_navigation(navigation: str, column: str) -> ColumnElement[Any]:
+    raise unsupported(f"'{navigation}/{column}' in this filter")
+
+
+def parse_filter(
+    text: str, table: Table, navigate: Navigate = _no_navigation
+) -> ColumnElement[bool]:
     """The condition of a `$filter`. :raises DataverseError: 400 where it is not understood."""
     if len(text) > MAX_LENGTH:
         raise _syntax("the filter is too long", 0)
-    parser = _Parser(_tokens(text), table)
+    parser = _Parser(_tokens(text), table, navigate)
     condition = parser.disjunction(0)
     parser.end()
     return condition
@@ -87,9 +97,10 @@ def _tokens(text: str) -> list[Token]:
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token], table: Table) -> None:
+    def __init__(self, tokens: list[Token], table: Table, navigate: Navigate) -> None:
         self._tokens = tokens
         self._table = table
+        self._navigate = navigate
         self._at = 0
         self._conditions = 0
 
@@ -205,6 +216,9 @@ class _Parser:
         return _MATCH[function](column, text[1:-1].replace("''", "'"))
 
     def _column(self, name: str, position: int) -> Any:
+        navigation, slash, column = name.partition("/")
+        if slash:
+            return self._navigate(navigation, column)
         if name not in self._table.c:
             raise DataverseError(
                 400,

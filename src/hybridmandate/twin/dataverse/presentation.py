@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, String, collate
+from sqlalchemy import select as sql_select
 
 from hybridmandate.twin.dataverse.caller import Caller
 from hybridmandate.twin.dataverse.errors import bad_request
@@ -84,6 +85,28 @@ class Presentation:
         expansions = parse_expand(query.get("$expand"))
         return self._behind(navigation, row, str(row[table.primary_id]), query, expansions)
 
+    def condition(self, table: TableDefinition, text: str) -> ColumnElement[bool]:
+        """A `$filter`. :raises DataverseError: 400, or 403 for the table behind a lookup."""
+        sql = self.store.sql(table)
+
+        def navigate(name: str, column: str) -> ColumnElement[Any]:
+            navigation = self.store.relations.get(table, name)
+            if not isinstance(navigation, ToOne):
+                raise bad_request(f"'{name}' leads to many rows: '{column}' is not one value.")
+            self.caller.require("read", navigation.target)
+            target = self.store.sql(navigation.target).alias()
+            if column not in target.c:
+                raise bad_request(f"Could not find a property named '{column}'.")
+            key = target.c[navigation.target.primary_id]
+            here = sql.c[navigation.column.property_name]
+            value = sql_select(target.c[column]).where(key == here).scalar_subquery()
+            if isinstance(target.c[column].type, String):
+                # A subquery does not keep the collation of its column.
+                return collate(value, "NOCASE").label(column)
+            return value.label(column)
+
+        return parse_filter(text, sql, navigate)
+
     def annotated(self, column: ColumnDefinition, name: str, value: Any) -> dict[str, Any]:
         """The annotations of one value that is shown under a name."""
         text = formatted_value(column, value)
@@ -148,7 +171,7 @@ class Presentation:
         text = query.get("$filter")
         conditions = [self._link(navigation, row, own_id)]
         if text:
-            conditions.append(parse_filter(text, sql))
+            conditions.append(self.condition(navigation.target, text))
         top = whole_number(query.get("$top"), "$top")
         if isinstance(navigation, ToOne) and (text or top is not None or "$orderby" in query):
             raise bad_request(f"Only $select and $expand go with '{navigation.name}'.")

@@ -14,7 +14,6 @@ from urllib.parse import quote, urlencode
 from hybridmandate.twin.dataverse.errors import bad_request
 from hybridmandate.twin.dataverse.exchange import ROOT, ApiAnswer, ApiRequest
 from hybridmandate.twin.dataverse.fetch_answer import answer_fetch_xml
-from hybridmandate.twin.dataverse.filter_expression import parse_filter
 from hybridmandate.twin.dataverse.ordering import order_by, whole_number
 from hybridmandate.twin.dataverse.presentation import Presentation
 from hybridmandate.twin.dataverse.row_shape import known_options, preferences
@@ -53,7 +52,7 @@ class RowList:
         known_options(request, _OPTIONS)
         sql = self._store.sql(table)
         text = request.query.get("$filter")
-        where = parse_filter(text, sql) if text else None
+        where = shown.condition(table, text) if text else None
         order = order_by(request.query.get("$orderby"), sql.c)
         page = _page_size(request)
         offset = _offset(request.query.get("$skiptoken"))
@@ -70,11 +69,13 @@ class RowList:
             body["@odata.nextLink"] = self._link(table, query)
         return ApiAnswer(200, body, preferences(request))
 
-    def count(self, request: ApiRequest, table: TableDefinition, rows: Transaction) -> ApiAnswer:
+    def count(
+        self, request: ApiRequest, table: TableDefinition, shown: Presentation, rows: Transaction
+    ) -> ApiAnswer:
         """`set/$count`: how many rows match, at most 5,000."""
         known_options(request, ("$filter",))
         text = request.query.get("$filter")
-        where = parse_filter(text, self._store.sql(table)) if text else None
+        where = shown.condition(table, text) if text else None
         number = min(rows.count_where(table, where), PAGE)
         return ApiAnswer(200, data=str(number).encode())
 

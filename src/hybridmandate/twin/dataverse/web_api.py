@@ -68,7 +68,8 @@ class WebApi:
         if resource.key is None:
             if resource.rest == "/$count" and request.method == "GET":
                 caller.require("read", table)
-                return self._list.count(request, table, rows)
+                shown = Presentation.of(request, self._store, caller, rows, self._origin)
+                return self._list.count(request, table, shown, rows)
             if resource.rest:
                 raise no_resource(resource.rest)
             return self._collection(request, table, caller, rows)
