@@ -137,9 +137,14 @@ class Evidence:
 class Clock:
     def __init__(self) -> None:
         self.ahead = 0.0
+        self.stopped_at: float | None = None
+
+    def stop(self) -> None:
+        """No time passes but what ``ahead`` says: a slow machine changes nothing."""
+        self.stopped_at = time.time()
 
     def __call__(self) -> float:
-        return time.time() + self.ahead
+        return (self.stopped_at or time.time()) + self.ahead
 
 
 @dataclass

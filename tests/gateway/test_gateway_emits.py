@@ -140,6 +140,10 @@ EXPECTED = {
     ("authentication-managed-identity", "ManagedIdentityTokenFailure"): (
         FailureType.DOWNSTREAM_UNAVAILABLE
     ),
+    ("get-authorization-context", "AuthorizationContextFailure"): (
+        FailureType.DOWNSTREAM_UNAVAILABLE
+    ),
+    ("llm-content-safety", "ContentSafetyViolation"): FailureType.FORBIDDEN,
     ("set-variable", "ExpressionValueEvaluationFailure"): FailureType.INTERNAL_ERROR,
 }
 
