@@ -117,10 +117,26 @@ def _first_of_headings(rows: Sequence[Texts], wide: Sequence[int]) -> int | None
     for row in wide[:_CANDIDATES]:
         below = rows[row + 1 :]
         if holds_headings(rows[row], below):
-            return row
+            return _fuller_row_below(rows, row)
         if _values(rows[row]) >= 2 or (_values(rows[row]) and _seen(rows[row]) <= 2):
             return None
     return None
+
+
+def _fuller_row_below(rows: Sequence[Texts], row: int) -> int:
+    """Of rows of words that follow each other, the fullest one that stands right above values.
+
+    Remarks may be spread over the cells of the rows above a table.
+    """
+    best = row
+    for following in range(row + 1, min(row + _CANDIDATES, len(rows))):
+        below = rows[following + 1 :]
+        if not _seen(rows[following]) or not holds_headings(rows[following], below):
+            break
+        fuller = _seen(rows[following]) > _seen(rows[best])
+        if fuller and _values_under(rows[following], below):
+            best = following
+    return best
 
 
 def _values(texts: Texts) -> int:
@@ -131,17 +147,27 @@ def _with_second_row(rows: Sequence[Texts], lines: Sequence[int], found: Header)
     """The row above or below belongs to the header too, when the two complete each other.
 
     The upper row has gaps that the lower one fills, no cell of either is a value, and the lower row
-    has a word or a gap where values stand below it.
+    has a word or a gap where values stand below it. A lower row that names every column by itself
+    is the header alone: what stands above it is a title.
     """
     for top in (found.row - 1, found.row):
         if top < 0 or top + 1 >= len(rows):
             continue
         upper, lower = rows[top], rows[top + 1]
+        if _sufficient(upper, lower):
+            continue
         if _complete_each_other(upper, lower) and _values_under(lower, rows[top + 2 :]):
             both = [lines[top], lines[top + 1]]
             note = Decision.of("header.two_rows", "the header stands in two rows", both)
             return Header(top, 2, _joined(upper, lower), (note,))
     return found
+
+
+def _sufficient(upper: Texts, lower: Texts) -> bool:
+    """Whether the lower row names every column by itself, each differently."""
+    names = [t for t in _plain(lower) if t]
+    columns = sum(visible(a) or visible(b) for a, b in zip(upper, lower, strict=False))
+    return len(names) == columns and len(set(names)) == len(names)
 
 
 def _complete_each_other(upper: Texts, lower: Texts) -> bool:

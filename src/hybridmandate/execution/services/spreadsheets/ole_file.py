@@ -11,6 +11,7 @@ from dataclasses import dataclass
 OLE_MARK = bytes.fromhex("D0CF11E0A1B11AE1")
 _LAST_REGULAR = 0xFFFFFFFA
 _MINI_CUTOFF = 4096
+_STREAM, _ROOT = 2, 5
 
 
 class BrokenContainer(Exception):
@@ -48,14 +49,14 @@ class OleFile:
     def stream(self, name: str) -> bytes | None:
         """A stream's bytes; None when there is no such stream."""
         entry = self._entries.get(name.lower())
-        if entry is None or entry.kind != 2:
+        if entry is None or entry.kind != _STREAM:
             return None
         if entry.size >= _MINI_CUTOFF:
             return self._chain(entry.start)[: entry.size]
         return self._small(entry)
 
     def _small(self, entry: _Entry) -> bytes:
-        root = self._entries.get("root entry")
+        root = next((each for each in self._entries.values() if each.kind == _ROOT), None)
         (start,) = struct.unpack_from("<I", self._content, 60)
         if root is None or start > _LAST_REGULAR:
             raise BrokenContainer("the small streams are missing")
@@ -94,7 +95,7 @@ class OleFile:
         for place in range(0, len(packed) - 127, 128):
             (length,) = struct.unpack_from("<H", packed, place + 64)
             kind = packed[place + 66]
-            if not 2 <= length <= 64 or kind not in (1, 2, 5):
+            if not 2 <= length <= 64 or kind not in (1, _STREAM, _ROOT):
                 continue
             name = packed[place : place + length - 2].decode("utf-16-le", "replace").lower()
             start, size = struct.unpack_from("<II", packed, place + 116)

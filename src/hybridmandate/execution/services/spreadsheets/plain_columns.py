@@ -45,7 +45,7 @@ def plain_columns(
     sample = _sample(frame, len(headings))
     columns: dict[str, Column] = {}
     values: dict[str, pl.Series] = {}
-    taken: set[str] = set()
+    taken = {f"c{position}" for position in range(len(headings))}
     for position, heading in enumerate(headings):
         name = f"c{position}"
         cells = frame[text_column(position)].str.strip_chars(INVISIBLE)

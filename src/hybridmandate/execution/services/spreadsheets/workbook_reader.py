@@ -191,7 +191,8 @@ def _book_marks(content: bytes) -> BookMarks:
     readers: dict[str, Callable[[WorkbookPackage], BookMarks]] = {
         "xl/workbook.bin": read_xlsb_marks,
         "content.xml": read_ods_marks,
-        "[Content_Types].xml": read_xlsx_marks,
+        "xl/workbook.xml": read_xlsx_marks,
+        "_rels/.rels": read_xlsx_marks,
     }
     for part, read in readers.items():
         if package.has(part):

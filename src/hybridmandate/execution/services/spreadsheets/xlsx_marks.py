@@ -22,6 +22,7 @@ from hybridmandate.execution.services.spreadsheets.sheet_marks import (
     SheetMarks,
     check_sheet_count,
 )
+from hybridmandate.execution.services.spreadsheets.table import Unreadable
 from hybridmandate.execution.services.spreadsheets.workbook_package import WorkbookPackage
 
 _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})")
@@ -44,6 +45,8 @@ def read_xlsx_marks(package: WorkbookPackage) -> BookMarks:
     :raises Unreadable: for XML that is broken, and beyond the limits of `sheet_marks`.
     """
     book = _part_of(package, "", "/officeDocument") or "xl/workbook.xml"
+    if not package.has(book) or "word/" in book or "ppt/" in book:
+        raise Unreadable("file.not_a_spreadsheet", "the package holds no workbook")
     sheets: dict[str, tuple[str, str]] = {}
     facts = {"1904": False}
 
@@ -54,7 +57,8 @@ def read_xlsx_marks(package: WorkbookPackage) -> BookMarks:
             sheets[attributes.get("name", "")] = (relation, state)
             check_sheet_count(len(sheets))
         elif local(name) == "workbookPr":
-            facts["1904"] = attributes.get("date1904") in ("1", "true")
+            # Extensions bring elements of the same name, without the flag.
+            facts["1904"] |= attributes.get("date1904") in ("1", "true")
 
     walk_xml(package.pieces(book), start)
     targets = relations_of(package, book)
