@@ -61,11 +61,16 @@ def list_principals(state: StateOption = DEFAULT_STATE, as_json: JsonOption = Fa
 def disable(name: NameArgument, state: StateOption = DEFAULT_STATE) -> None:
     """Give this principal no more tokens, from its next request on.
 
-    Tokens that it holds end by themselves, within an hour. Example: mandate principal disable
-    flow-office
+    Tokens that it holds are refused by a gateway that asks the directory, within its
+    principal-state-seconds (30); elsewhere they end by themselves, within an hour.
+
+    Example: mandate principal disable flow-office
     """
     _switch(state, name, enabled=False)
-    typer.echo(f"{name} is disabled: no new token; those it holds end within an hour")
+    typer.echo(
+        f"{name} is disabled: no new token; the gateway refuses those it holds within "
+        "principal-state-seconds, other doors when they end (an hour at most)"
+    )
 
 
 @app.command()
