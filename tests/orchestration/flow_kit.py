@@ -8,6 +8,7 @@ from typing import Any
 
 from hybridmandate.orchestration.definition import Flow, FlowDocument, load_flow
 from hybridmandate.orchestration.engine import Answer, Call
+from hybridmandate.orchestration.shells.memory import MemoryHost, MemoryRun
 
 REQUEST = {"manual": {"type": "Request", "kind": "Http", "inputs": {}}}
 OK = Answer(200, {}, {"done": True})
@@ -102,3 +103,12 @@ def no_calls(asked: Call) -> Answer:
 
 def operation_of(asked: Call) -> str:
     return str(asked.request["host"]["operationId"])
+
+
+def run(actions: dict[str, Any], service: Any = no_calls, **parts: Any) -> MemoryRun:
+    host = MemoryHost(service)
+    return host.finish(host.start(flow_of(actions, **parts)))
+
+
+def statuses(ended: MemoryRun) -> dict[str, str]:
+    return {each["name"]: each["status"] for each in ended.tracked}

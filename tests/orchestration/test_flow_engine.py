@@ -17,24 +17,17 @@ from flow_kit import (
     foreach,
     no_calls,
     operation_of,
+    run,
     scope,
+    statuses,
     variable,
 )
 
-from hybridmandate.orchestration.engine import Answer, Call, RunStarted, event_to_json, step
+from hybridmandate.orchestration.engine import Answer, RunStarted, event_to_json, step
 from hybridmandate.orchestration.engine.events import event_from_json
-from hybridmandate.orchestration.shells.memory import Delayed, MemoryHost, MemoryRun
+from hybridmandate.orchestration.shells.memory import MemoryHost
 
 ANY = ("Succeeded", "Failed", "Skipped", "TimedOut")
-
-
-def run(actions: dict[str, Any], service: Any = no_calls, **parts: Any) -> MemoryRun:
-    host = MemoryHost(service)
-    return host.finish(host.start(flow_of(actions, **parts)))
-
-
-def statuses(ended: MemoryRun) -> dict[str, str]:
-    return {each["name"]: each["status"] for each in ended.tracked}
 
 
 RUN_AFTER: list[tuple[str, dict[str, Any], dict[str, str], str]] = [
@@ -203,178 +196,6 @@ def test_switch_takes_the_case_that_equals(value: Any, taken: str) -> None:
     ]
 
 
-def test_foreach_goes_on_after_a_failed_iteration_and_fails_at_the_end() -> None:
-    def service(asked: Call) -> Answer:
-        item = asked.request["parameters"]["item"]
-        return Answer(400, {}, None) if item == 2 else OK
-
-    body = {"Post": call("Post", parameters={"item": "@items('Loop')"})}
-    ended = run({"Loop": foreach([1, 2, 3], body)}, service)
-    assert [each["status"] for each in ended.records("Post")] == [
-        "Succeeded",
-        "Failed",
-        "Succeeded",
-    ]
-    assert [each["at"] for each in ended.records("Post")] == [[0], [1], [2]]
-    assert ended.action("Loop")["status"] == "Failed"
-    assert ended.action("Loop")["iterationCount"] == 3
-
-
-def test_foreach_is_sequential_unless_it_says_otherwise() -> None:
-    def peak(concurrency: int | None) -> int:
-        open_now, most = 0, 0
-
-        def service(asked: Call) -> None:
-            nonlocal open_now, most
-            open_now += 1
-            most = max(most, open_now)
-
-        host = MemoryHost(service)
-        loop = foreach("@range(0, 20)", {"P": call("P")}, concurrency=concurrency)
-        started = host.start(flow_of({"Loop": loop}))
-        while started.status == "Running":
-            open_now -= 1
-            host.answer(started, sorted(t for t in started.waiting if t != "run")[0], OK)
-            host.advance(0)
-        assert len(started.calls) == 20
-        return most
-
-    assert peak(None) == 1
-    assert peak(1) == 1
-    assert peak(7) == 7
-    assert peak(50) == 20
-
-
-def test_parallel_iterations_share_variables_in_the_order_of_events() -> None:
-    actions = {
-        "V": variable("seen", "array"),
-        "Loop": foreach(
-            [0, 1, 2, 3],
-            {
-                "Ask": call("Ask", parameters={"item": "@items('Loop')"}),
-                "Add": {
-                    "type": "AppendToArrayVariable",
-                    "inputs": {"name": "seen", "value": "@items('Loop')"},
-                    "runAfter": after("Ask"),
-                },
-            },
-            after("V"),
-            concurrency=4,
-        ),
-    }
-
-    def service(asked: Call) -> Delayed:
-        return Delayed(OK, 10.0 - asked.request["parameters"]["item"])
-
-    first, second = run(actions, service), run(actions, service)
-    assert first.state["variables"]["seen"]["value"] == [3, 2, 1, 0]
-    assert first.state == second.state
-
-
-def test_nested_loops_see_their_own_items_and_neighbours() -> None:
-    inner = foreach(
-        "@items('Outer')",
-        {
-            "Pair": compose("@concat(string(iterationIndexes('Outer')), ':', string(item()))"),
-            "Again": compose("@outputs('Pair')", after("Pair")),
-        },
-    )
-    ended = run({"Outer": foreach([[1, 2], [3]], {"Inner": inner})})
-    assert [each["outputs"] for each in ended.records("Again")] == ["0:1", "0:2", "1:3"]
-    assert [each["at"] for each in ended.records("Again")] == [[0, 0], [0, 1], [1, 0]]
-
-
-def test_records_of_finished_iterations_do_not_pile_up() -> None:
-    ended = run({"Loop": foreach("@range(0, 500)", {"A": compose("@item()")})})
-    assert len(ended.records("A")) == 500
-    assert len(ended.state["actions"]) == 2, "the loop and its last iteration"
-
-
-def test_result_gives_every_iteration_where_a_flow_asks_for_it() -> None:
-    actions = {
-        "Loop": foreach([1, 2, 3], {"A": compose("@item()")}),
-        "Seen": compose("@length(result('Loop'))", after("Loop")),
-        "First": compose("@first(result('Loop'))['outputs']", after("Loop")),
-    }
-    ended = run(actions)
-    assert ended.action("Seen")["outputs"] == 3
-    assert ended.action("First")["outputs"] == 1
-
-
-def test_result_of_a_failed_scope_says_what_failed() -> None:
-    actions = {
-        "Try": scope({"Good": compose(1), "Bad": fails()}),
-        "Why": {
-            "type": "Query",
-            "inputs": {"from": "@result('Try')", "where": "@equals(item()['status'], 'Failed')"},
-            "runAfter": after("Try", on=["Failed"]),
-        },
-    }
-    found = run(actions).action("Why")["outputs"]["body"]
-    assert [each["name"] for each in found] == ["Bad"]
-    assert found[0]["error"]["code"] == "InvalidTemplate"
-
-
-def test_foreach_over_nothing_succeeds_and_over_no_list_fails() -> None:
-    ended = run({"E": foreach([], {"A": compose(1)}), "F": foreach("text", {"B": compose(1)})})
-    assert statuses(ended) == {"E": "Succeeded", "F": "Failed"}
-
-
-def _until(expression: str, limit: dict[str, Any], **parts: Any) -> dict[str, Any]:
-    return {
-        "V": variable("n", "integer", 0),
-        "U": {
-            "type": "Until",
-            "expression": expression,
-            "limit": limit,
-            "actions": {
-                "Up": {
-                    "type": "IncrementVariable",
-                    "inputs": {"name": "n", "value": 1},
-                    "runAfter": {},
-                },
-                "Rest": {
-                    "type": "Wait",
-                    "inputs": {"interval": {"count": 1, "unit": "Minute"}},
-                    "runAfter": after("Up"),
-                },
-            },
-            "runAfter": after("V"),
-            **parts,
-        },
-    }
-
-
-@pytest.mark.parametrize(
-    ("expression", "limit", "parts", "rounds", "status"),
-    [
-        ("@equals(variables('n'), 3)", {"count": 60, "timeout": "PT1H"}, {}, 3, "Succeeded"),
-        ("@equals(variables('n'), 99)", {"count": 5, "timeout": "PT1H"}, {}, 5, "Succeeded"),
-        ("@equals(variables('n'), 99)", {"count": 60, "timeout": "PT10M"}, {}, 10, "Succeeded"),
-        (
-            "@equals(variables('n'), 99)",
-            {"count": 5, "timeout": "PT1H"},
-            {"operationOptions": "FailWhenLimitsReached"},
-            5,
-            "Failed",
-        ),
-        ("@variables('n')", {"count": 5, "timeout": "PT1H"}, {}, 1, "Failed"),
-    ],
-)
-def test_until(
-    expression: str, limit: dict[str, Any], parts: dict[str, Any], rounds: int, status: str
-) -> None:
-    ended = run(_until(expression, limit, **parts))
-    assert ended.state["variables"]["n"]["value"] == rounds
-    assert ended.action("U")["status"] == status
-    assert len(ended.records("Up")) == rounds
-
-
-@pytest.mark.parametrize("limit", [{"count": 0}, {"count": 5001}, {"timeout": "soon"}])
-def test_until_with_a_wrong_limit_fails(limit: dict[str, Any]) -> None:
-    assert run(_until("@true", limit)).action("U")["status"] == "Failed"
-
-
 @pytest.mark.parametrize(
     ("status", "code"), [("Succeeded", None), ("Failed", "E1"), ("Cancelled", None)]
 )
@@ -408,104 +229,6 @@ def test_terminate_ends_the_run_and_every_action_has_a_status(
     }
     assert ended.state["run"]["code"] == code
     assert not ended.waiting
-
-
-VARIABLES: list[tuple[str, Any, dict[str, Any], Any]] = [
-    ("string", "a", {"type": "SetVariable", "inputs": {"name": "v", "value": "b"}}, "b"),
-    (
-        "string",
-        "a",
-        {"type": "AppendToStringVariable", "inputs": {"name": "v", "value": "b"}},
-        "ab",
-    ),
-    ("array", [1], {"type": "AppendToArrayVariable", "inputs": {"name": "v", "value": 2}}, [1, 2]),
-    ("integer", 1, {"type": "IncrementVariable", "inputs": {"name": "v", "value": 4}}, 5),
-    ("integer", 1, {"type": "IncrementVariable", "inputs": {"name": "v"}}, 2),
-    ("float", 1.5, {"type": "DecrementVariable", "inputs": {"name": "v", "value": 1}}, 0.5),
-    ("boolean", True, {"type": "SetVariable", "inputs": {"name": "v", "value": "false"}}, False),
-    ("object", {}, {"type": "SetVariable", "inputs": {"name": "v", "value": {"a": 1}}}, {"a": 1}),
-]
-
-
-@pytest.mark.parametrize(("kind", "value", "change", "expected"), VARIABLES)
-def test_variables(kind: str, value: Any, change: dict[str, Any], expected: Any) -> None:
-    ended = run({"V": variable("v", kind, value), "C": {**change, "runAfter": after("V")}})
-    assert ended.status == "Succeeded"
-    assert ended.state["variables"]["v"]["value"] == expected
-
-
-@pytest.mark.parametrize(
-    ("kind", "change"),
-    [
-        ("integer", {"type": "SetVariable", "inputs": {"name": "v", "value": "x"}}),
-        ("integer", {"type": "SetVariable", "inputs": {"name": "v", "value": True}}),
-        ("string", {"type": "IncrementVariable", "inputs": {"name": "v"}}),
-        ("string", {"type": "AppendToArrayVariable", "inputs": {"name": "v", "value": 1}}),
-        ("array", {"type": "AppendToStringVariable", "inputs": {"name": "v", "value": 1}}),
-        ("array", {"type": "SetVariable", "inputs": {"name": "w", "value": []}}),
-    ],
-)
-def test_a_value_that_does_not_fit_a_variable_fails(kind: str, change: dict[str, Any]) -> None:
-    ended = run({"V": variable("v", kind), "C": {**change, "runAfter": after("V")}})
-    assert ended.action("C")["status"] == "Failed"
-    assert ended.action("C")["code"] == "InvalidTemplate"
-
-
-ROWS = [{"n": 1, "t": "a,b"}, {"n": 2, "t": "<c>"}]
-DATA: list[tuple[dict[str, Any], Any]] = [
-    (
-        {"type": "Select", "inputs": {"from": ROWS, "select": {"x": "@item()['n']"}}},
-        [{"x": 1}, {"x": 2}],
-    ),
-    ({"type": "Select", "inputs": {"from": ROWS, "select": "@item()['n']"}}, [1, 2]),
-    ({"type": "Query", "inputs": {"from": ROWS, "where": "@greater(item()['n'], 1)"}}, [ROWS[1]]),
-    ({"type": "Join", "inputs": {"from": [1, 2], "joinWith": "; "}}, "1; 2"),
-    (
-        {"type": "ParseJson", "inputs": {"content": '{"a": 1}', "schema": {"type": "object"}}},
-        {"a": 1},
-    ),
-    (
-        {"type": "Table", "inputs": {"from": ROWS, "format": "CSV"}},
-        'n,t\r\n1,"a,b"\r\n2,<c>\r\n',
-    ),
-    (
-        {
-            "type": "Table",
-            "inputs": {
-                "from": ROWS,
-                "format": "HTML",
-                "columns": [{"header": "T", "value": "@item()['t']"}],
-            },
-        },
-        "<table><thead><tr><th>T</th></tr></thead><tbody><tr><td>a,b</td></tr>"
-        "<tr><td>&lt;c&gt;</td></tr></tbody></table>",
-    ),
-]
-
-
-@pytest.mark.parametrize(("action", "expected"), DATA)
-def test_data_operations(action: dict[str, Any], expected: Any) -> None:
-    ended = run({"D": {**action, "runAfter": {}}})
-    assert ended.action("D")["outputs"] == {"body": expected}
-
-
-@pytest.mark.parametrize(
-    ("action", "code"),
-    [
-        ({"type": "Select", "inputs": {"from": "x", "select": 1}}, "InvalidTemplate"),
-        ({"type": "Table", "inputs": {"from": [1], "format": "CSV"}}, "InvalidTemplate"),
-        ({"type": "Table", "inputs": {"from": ROWS, "format": "PDF"}}, "InvalidTemplate"),
-        ({"type": "ParseJson", "inputs": {"content": "{", "schema": {}}}, "InvalidJSON"),
-        (
-            {"type": "ParseJson", "inputs": {"content": [], "schema": {"type": "object"}}},
-            "ValidationFailed",
-        ),
-        ({"type": "ParseJson", "inputs": {"content": 1, "schema": {"type": 7}}}, "InvalidTemplate"),
-    ],
-)
-def test_data_operations_fail_with_a_code(action: dict[str, Any], code: str) -> None:
-    ended = run({"D": {**action, "runAfter": {}}})
-    assert (ended.action("D")["status"], ended.action("D")["code"]) == ("Failed", code)
 
 
 def test_time_passes_in_a_wait_only() -> None:
@@ -614,18 +337,6 @@ def test_what_cannot_be_a_correlation_id_is_not_taken(made: Any) -> None:
     assert ended.calls[0].correlation_id == ended.id
 
 
-def test_secured_inputs_and_outputs_stay_out_of_the_history_but_not_of_the_flow() -> None:
-    hidden = {"runtimeConfiguration": {"secureData": {"properties": ["inputs", "outputs"]}}}
-    actions = {
-        "Secret": {**compose("s3cret"), **hidden},
-        "Use": compose("@outputs('Secret')", after("Secret")),
-    }
-    ended = run(actions)
-    assert ended.action("Secret")["outputs"] == {"secured": True}
-    assert ended.action("Secret")["inputs"] == {"secured": True}
-    assert ended.action("Use")["outputs"] == "s3cret"
-
-
 def test_static_results_stand_in_for_the_call() -> None:
     action = call(
         "A", runtimeConfiguration={"staticResult": {"staticResultOptions": "Enabled", "name": "A0"}}
@@ -633,14 +344,6 @@ def test_static_results_stand_in_for_the_call() -> None:
     static = {"A0": {"status": "Succeeded", "outputs": {"statusCode": 200, "body": {"mock": 1}}}}
     ended = run({"A": action}, static_results=static)
     assert ended.action("A")["outputs"]["body"] == {"mock": 1}
-
-
-def test_authentication_never_reaches_the_history() -> None:
-    action = call("A")
-    action["inputs"]["authentication"] = {"type": "Raw", "value": "top-secret"}
-    ended = run({"A": action}, lambda asked: OK)
-    assert "top-secret" not in json.dumps([dict(each) for each in ended.tracked])
-    assert ended.calls[0].request["authentication"]["value"] == "top-secret"
 
 
 def test_cancelling_leaves_every_action_with_a_final_status() -> None:

@@ -51,7 +51,8 @@ def pace(
     profile: Profile = Profile.MEDIUM, licence: Licence | None = None
 ) -> tuple[Pace, Recorder]:
     recorder = Recorder()
-    return Pace(recorder, Clock(), profile, RequestBudget(profile, licence)), recorder
+    budget = RequestBudget(Profile.MEDIUM, None)
+    return Pace(recorder, Clock(), Profile.MEDIUM, budget), recorder
 
 
 # --- Foreach, Until, pages ---------------------------------------------------------------------
@@ -82,7 +83,7 @@ def _near(flow: Flow, profile: str = "low") -> list[NearLimit]:
 @pytest.mark.parametrize(("items", "said"), [(3_999, False), (4_000, True), (5_001, True)])
 def test_a_loop_says_that_its_limit_is_near_from_80_percent_on(items: int, said: bool) -> None:
     near = _near(flow_of({"Loop": foreach(f"@range(0, {items})", {})}))
-    expected = [NearLimit("foreach.items", "Loop", items, 5_000)] if said else []
+    expected = [NearLimit("foreach.items", "Loop", items, 5_000, NOW)] if said else []
     assert near == expected
 
 
@@ -177,16 +178,18 @@ async def test_a_flow_without_budget_is_slowed_down_not_failed(
         clock.now += seconds
 
     monkeypatch.setattr("asyncio.sleep", sleep)
-    await held.hold("Busy", 9_999, "r1", "c1")
+    held.spend("Busy", 9_999, "r1")
+    await held.hold("Busy", "r1")
     assert slept == []
-    await held.hold("Busy", 1, "r1", "c1")
+    held.spend("Busy", 1, "r1")
+    await held.hold("Busy", "r1")
     assert sum(slept) == pytest.approx(DAY, abs=600)
     assert recorder.limits() == [
         ("requests.day", "warning", 9_999),
         ("requests.day", "limited", 10_000),
     ]
     assert recorder.records[1].detail["waitSeconds"] > 80_000
-    assert {each.correlation_id for each in recorder.records} == {"c1"}
+    assert {each.parent for each in recorder.records} == {"run:r1"}
 
 
 # --- messages, calls, waiting runs -------------------------------------------------------------

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybridmandate.orchestration.definition import Flow
+from hybridmandate.orchestration.definition.mentions import walk
 from hybridmandate.orchestration.engine import Answer, Call
-from hybridmandate.orchestration.engine.working import walk
 from hybridmandate.orchestration.shells.memory import Delayed, MemoryHost, MemoryRun
 
 STATUSES = ["Succeeded", "Failed", "Skipped", "TimedOut"]

@@ -191,11 +191,34 @@ def test_a_job_that_fails_fails_the_action_with_its_outcome() -> None:
     assert ended.action("A")["error"]["message"] == "no rows"
 
 
-def test_reading_is_retried_without_calling_again() -> None:
-    host, times = _watching([Answer(503), OK])
+@pytest.mark.parametrize(
+    "answer", [Answer(429), Answer(408), Answer.unreachable("away"), Answer.timed_out("slow")]
+)
+def test_a_reading_that_does_not_get_through_is_repeated_without_calling_again(
+    answer: Answer,
+) -> None:
+    host, times = _watching([answer, OK])
     ended = host.finish(host.start(flow_of({"A": call("A", retry=FIXED)})))
     assert [each - START for each in times] == [7.0, 17.0]
     assert (ended.action("A")["status"], len(ended.calls)) == ("Succeeded", 1)
+
+
+@pytest.mark.parametrize("status", [500, 503, 504])
+def test_a_job_that_failed_for_a_while_is_asked_for_anew(status: int) -> None:
+    host, times = _watching([Answer(202), Answer(status), OK])
+    ended = host.finish(host.start(flow_of({"A": call("A", retry=FIXED)})))
+    assert [each - START for each in times] == [7.0, 27.0, 44.0]
+    assert [each.attempt for each in ended.calls] == [1, 2]
+    assert len({each.idempotency_key for each in ended.calls}) == 1
+    assert ended.action("A")["status"] == "Succeeded"
+    assert [each["code"] for each in ended.action("A")["retryHistory"]] != []
+
+
+def test_a_job_that_fails_every_time_fails_the_action_when_its_retries_are_used() -> None:
+    host, _ = _watching([Answer(500)] * 9)
+    ended = host.finish(host.start(flow_of({"A": call("A", retry={**FIXED, "count": 2})})))
+    assert (ended.action("A")["status"], len(ended.calls)) == ("Failed", 3)
+    assert ended.action("A")["outputs"]["statusCode"] == 500
 
 
 def test_a_webhook_action_waits_for_weeks_and_times_out() -> None:

@@ -1,117 +1,23 @@
-"""The flows process: triggers, runs, resubmit, cancel, stop; on the durable engine."""
+"""The flows process: request triggers, runs, resubmit, cancel, stop; on the durable engine."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from connector_kit import Service, Verifier
+from connector_kit import Service
 from flow_kit import after, call, compose, document
-from sqlalchemy.exc import OperationalError
-from starlette.applications import Starlette
+from flow_process import CALLER, OPERATOR, process
 
-from hybridmandate.durable import open_durable
-from hybridmandate.durable.database import open_engine
-from hybridmandate.evidence.record import Record
-from hybridmandate.orchestration.definition import DefinitionInvalid, FlowDocument, load_flow
-from hybridmandate.orchestration.history import RunHistory
-from hybridmandate.orchestration.server import FlowsSettings, create_app
-
-OPERATOR = {"authorization": "Bearer operator"}
-CALLER = {"authorization": "Bearer caller"}
-FILES = {
-    "When_a_file_is_created": {
-        "type": "OpenApiConnection",
-        "splitOn": "@triggerOutputs()?['body/value']",
-        "recurrence": {"frequency": "Minute", "interval": 1},
-        "inputs": {
-            "host": {
-                "connectionName": "sharepoint",
-                "operationId": "GetOnNewFileItems",
-                "apiId": "/apis/shared_sharepointonline",
-            },
-            "parameters": {"dataset": "https://x/sites/ap", "folderPath": "/In"},
-        },
-    }
-}
-DELTA = "/v1.0/sites/ap/drive/root:/In:/delta"
-
-
-class Records:
-    """Keeps evidence in memory."""
-
-    def __init__(self) -> None:
-        self.kept: list[Record] = []
-
-    def record(self, record: Record) -> None:
-        self.kept.append(record)
-
-    def of(self, kind: str) -> list[Record]:
-        return [each for each in self.kept if each.kind == kind]
-
-
-class Process:
-    """A flows process in this one, with a client that talks to it."""
-
-    def __init__(self, app: Starlette, client: httpx.AsyncClient, records: Records) -> None:
-        self.app, self.client, self.records = app, client, records
-
-    async def run(self, run_id: str, status: str) -> Mapping[str, Any]:
-        for _ in range(400):
-            answer = await self.client.get(f"/runs/{run_id}", headers=OPERATOR)
-            if answer.status_code == 200 and answer.json()["status"] == status:
-                return answer.json()
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"{answer.text} never became {status}")
-
-    async def runs(self, count: int) -> list[Mapping[str, Any]]:
-        for _ in range(400):
-            found = (await self.client.get("/runs", headers=OPERATOR)).json()["runs"]
-            if len(found) >= count and all(each["status"] != "Running" for each in found):
-                return found
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"there are {len(found)} runs")
-
-
-@asynccontextmanager
-async def process(
-    folder: Path, documents: list[FlowDocument], service: Service, **settings: Any
-) -> AsyncIterator[Process]:
-    durable = open_durable(
-        name="flows-test",
-        url=f"sqlite:///{folder / 'durable.db'}",
-        executor_id="flows",
-        application_version="1",
-    )
-    records = Records()
-    app = create_app(
-        FlowsSettings(operator_token="operator", poll_seconds=0.05, grace_seconds=2, **settings),
-        documents=documents,
-        connections={
-            "sharepoint": service.settings("shared_sharepointonline"),
-            "c": service.settings("shared_commondataserviceforapps"),
-        },
-        durable=durable,
-        history=open_engine(f"sqlite:///{folder / 'history.db'}"),
-        recorder=records,
-        verifier=Verifier(),
-    )
-    transport = httpx.ASGITransport(app=app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://flows") as client,
-    ):
-        yield Process(app, client, records)
-
+from hybridmandate.orchestration.definition import DefinitionInvalid, FlowDocument
+from hybridmandate.orchestration.server import FlowsSettings
 
 GET = {"parameters": {"entityName": "rows", "recordId": "1"}}
+
+
 ROW = "/api/data/v9.2/rows(1)"
 
 
@@ -270,59 +176,6 @@ async def test_a_waiting_run_is_accepted_survives_a_stop_and_can_be_cancelled(
         ).status_code == 404
 
 
-def _item(name: str, version: int = 1) -> dict[str, Any]:
-    return {"id": name, "name": f"{name}.csv", "eTag": f'"{name},{version}"', "file": {}}
-
-
-async def test_each_new_file_starts_one_run_also_after_a_restart(
-    tmp_path: Path, service: Service
-) -> None:
-    link = f"{service.address}{DELTA}?token="
-    flow = document(
-        {"Name": compose("@triggerBody()?['{Name}']")}, trigger=FILES, name="Files.json"
-    )
-    old = {"value": [_item("old")], "@odata.deltaLink": f"{link}1"}
-    new = {"value": [_item("a"), _item("b")], "@odata.deltaLink": f"{link}1"}
-    service.on("GET", DELTA, body=old)
-    service.on("GET", DELTA, body=new)
-    async with process(tmp_path, [flow], service) as flows:
-        found = await flows.runs(2)
-        assert len(found) == 2
-    async with process(tmp_path, [flow], service) as flows:
-        await asyncio.sleep(0.3)
-        found = await flows.runs(2)
-        outputs = [
-            (await flows.run(each["id"], "Succeeded"))["actions"][0]["outputs"] for each in found
-        ]
-        assert sorted(outputs) == ["a", "b"]
-        ready = await flows.client.get("/health/ready")
-        assert ready.status_code == 200
-    assert service.requests[0]["query"] == {"token": "latest"}
-
-
-async def test_a_folder_that_cannot_be_read_makes_the_process_not_ready(
-    tmp_path: Path, service: Service
-) -> None:
-    flow = document({"A": compose(1)}, trigger=FILES, name="Files.json")
-    service.on("GET", DELTA, status=503)
-    async with process(tmp_path, [flow], service) as flows:
-        ready = await flows.client.get("/health/ready")
-        live = await flows.client.get("/health/live")
-    assert (ready.status_code, live.status_code) == (503, 200)
-    assert ready.json()["triggers"] == ["Files"]
-
-
-async def test_a_trigger_that_is_not_simulated_is_said_in_the_evidence(
-    tmp_path: Path, service: Service
-) -> None:
-    host = {"connectionName": "c", "operationId": "OnNewForm", "apiId": "/apis/shared_forms"}
-    trigger = {"Form": {"type": "OpenApiConnectionWebhook", "inputs": {"host": host}}}
-    flow = document({"A": compose(1)}, trigger=trigger, name="Daily.json")
-    async with process(tmp_path, [flow], service) as flows:
-        (record,) = flows.records.of("flow.trigger")
-    assert (record.subject, record.outcome) == ("Form", "refused")
-
-
 async def test_a_body_that_breaks_the_schema_is_refused_where_the_flow_asks_for_it(
     tmp_path: Path, service: Service
 ) -> None:
@@ -370,22 +223,6 @@ def test_settings_must_hold_an_operator_token() -> None:
         FlowsSettings(operator_token="")
 
 
-async def test_a_connector_that_breaks_fails_its_action_and_never_hangs_the_run(
-    tmp_path: Path, service: Service
-) -> None:
-    service.on("GET", "/api/data/v9.2/rows", body={"no": "value"})
-    broken = call(
-        "ListRecords",
-        parameters={"entityName": "rows"},
-        runtimeConfiguration={"paginationPolicy": {"minimumItemCount": 10}},
-    )
-    flow = document({"List": broken}, name="Broken.json")
-    async with process(tmp_path, [flow], service) as flows:
-        started = await flows.client.post("/flows/Broken/triggers/manual", headers=CALLER)
-        ended = await flows.run(started.json()["data"]["runId"], "Failed")
-    assert "the connector broke: KeyError" in ended["actions"][0]["error"]["message"]
-
-
 def guarded(setting: str | None, users: str = "") -> FlowDocument:
     inputs: dict[str, Any] = {"triggerAuthenticationType": setting} if setting else {}
     trigger = {
@@ -431,21 +268,6 @@ async def test_who_may_trigger_is_what_the_flow_says(
         assert (await started.client.post(path, json={})).status_code == 401
 
 
-async def test_a_run_leaves_the_facts_that_limits_are_held_against(
-    tmp_path: Path, service: Service
-) -> None:
-    service.on("GET", "/api/data/v9.2/accounts(1)", body={"name": "A"})
-    actions = {
-        "Get": call("GetItem", parameters={"entityName": "accounts", "recordId": "1"}),
-        "Say": compose("hello", after("Get")),
-    }
-    async with process(tmp_path, [document(actions, name="Facts.json")], service) as started:
-        await started.client.post("/flows/Facts/triggers/manual", json={}, headers=CALLER)
-        await started.runs(1)
-        (ended,) = started.records.of("flow.run")
-        assert (ended.detail["actions"], ended.detail["requests"]) == (2, 1)
-
-
 async def test_a_flow_over_a_limit_is_refused_when_it_is_loaded(
     tmp_path: Path, service: Service
 ) -> None:
@@ -453,83 +275,6 @@ async def test_a_flow_over_a_limit_is_refused_when_it_is_loaded(
     with pytest.raises(DefinitionInvalid, match="501 of 500 actions"):
         async with process(tmp_path, [many], service):
             pass
-
-
-async def test_a_database_that_is_away_for_a_while_loses_nothing(
-    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write, failures = RunHistory.write_turns, iter([1, 2, 3])
-
-    def flaky(self: RunHistory, *arguments: Any) -> Any:
-        if next(failures, None):
-            raise OperationalError("update", {}, Exception("database is locked"))
-        return write(self, *arguments)
-
-    monkeypatch.setattr(RunHistory, "write_turns", flaky)
-    flows = [document({"Say": compose("hello")}, name="Calm.json")]
-    async with process(tmp_path, flows, service) as started:
-        await started.client.post("/flows/Calm/triggers/manual", json={}, headers=CALLER)
-        assert (await started.runs(1))[0]["status"] == "Succeeded"
-
-
-async def test_a_run_that_cannot_be_written_is_shown_as_failed(
-    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(self: RunHistory, *arguments: Any) -> Any:
-        raise ValueError("no such column")
-
-    monkeypatch.setattr(RunHistory, "write_turns", broken)
-    flows = [document({"Say": compose("hello")}, name="Broken.json")]
-    async with process(tmp_path, flows, service) as started:
-        await started.client.post("/flows/Broken/triggers/manual", json={}, headers=CALLER)
-        (run,) = await started.runs(1)
-        assert (run["status"], run["code"]) == ("Failed", "RunBroken")
-        assert "no such column" in run["error"]["message"]
-
-
-async def test_a_feed_that_forgot_the_place_is_read_again_from_the_start(
-    tmp_path: Path, service: Service
-) -> None:
-    def item(number: int, created: str) -> dict[str, Any]:
-        return {
-            "id": f"i{number}",
-            "name": f"{number}.csv",
-            "eTag": f"e{number}",
-            "file": {},
-            "createdDateTime": created,
-        }
-
-    feed = f"{service.address}{DELTA}"
-    first, again = f"{feed}?token=1", f"{feed}?token=2"
-    old, new = item(1, "2020-01-01T00:00:00Z"), item(2, "2100-01-01T00:00:00Z")
-    service.on("GET", DELTA, body={"value": [], "@odata.deltaLink": first})
-    service.on("GET", DELTA, 410, {"error": {}}, location=feed)
-    service.on("GET", DELTA, body={"value": [old, new], "@odata.deltaLink": again})
-    service.on("GET", DELTA, body={"value": [], "@odata.deltaLink": again})
-    flows = [
-        document({"Name": compose("@triggerBody()?['{Name}']")}, trigger=FILES, name="In.json")
-    ]
-    async with process(tmp_path, flows, service) as started:
-        (run,) = await started.runs(1)
-        assert run["trigger"]["outputs"]["body"]["{Identifier}"] == "i2"
-
-
-async def test_a_scheduled_flow_starts_by_itself_and_a_wrong_schedule_is_told(
-    tmp_path: Path, service: Service
-) -> None:
-    def every(recurrence: dict[str, Any], name: str) -> FlowDocument:
-        trigger = {"Every": {"type": "Recurrence", "recurrence": recurrence}}
-        return document({"Say": compose("hello")}, trigger=trigger, name=name)
-
-    flows = [
-        every({"frequency": "Hour", "interval": 1}, "Hourly.json"),
-        every({"frequency": "Never", "interval": 1}, "Wrong.json"),
-    ]
-    async with process(tmp_path, flows, service) as started:
-        (run,) = await started.runs(1)
-        assert (run["flow"], run["status"]) == ("Hourly", "Succeeded")
-        ready = await started.client.get("/health/ready")
-        assert (ready.status_code, ready.json()["triggers"]) == (503, ["Wrong"])
 
 
 async def test_an_asynchronous_response_is_asked_for_at_its_location(
@@ -561,37 +306,3 @@ async def test_an_asynchronous_response_is_asked_for_at_its_location(
         assert (await started.client.get(place)).status_code == 401
         nowhere = await started.client.get(place + "0", headers=CALLER)
         assert nowhere.status_code == 404
-
-
-async def test_runs_of_a_trigger_with_concurrency_control_wait_for_one_another(
-    tmp_path: Path, service: Service
-) -> None:
-    trigger = {
-        "manual": {
-            "type": "Request",
-            "kind": "Http",
-            "inputs": {},
-            "runtimeConfiguration": {"concurrency": {"runs": 1}},
-        }
-    }
-    pause = {"interval": {"count": 0.3, "unit": "Second"}}
-    actions = {"Pause": {"type": "Wait", "inputs": pause, "runAfter": {}}}
-    flow = document(actions, trigger=trigger, name="Single.json")
-    async with process(tmp_path, [flow], service) as started:
-        for _ in range(3):
-            await started.client.post("/flows/Single/triggers/manual", json={}, headers=CALLER)
-        found = await started.runs(3)
-        times = []
-        for each in found:
-            run = await started.run(each["id"], "Succeeded")
-            times.append((run["actions"][0]["startTime"], run["actions"][0]["endTime"]))
-        times.sort()
-        assert all(left[1] <= right[0] for left, right in itertools.pairwise(times))
-
-
-@pytest.mark.parametrize("runs", [0, 101, "2"])
-def test_a_concurrency_outside_its_bounds_is_refused(runs: Any) -> None:
-    bounded = {"runtimeConfiguration": {"concurrency": {"runs": runs}}}
-    trigger = {"manual": {"type": "Request", "kind": "Http", "inputs": {}, **bounded}}
-    with pytest.raises(DefinitionInvalid, match=r"concurrency\.runs"):
-        load_flow(document({"Say": compose(1)}, trigger=trigger))

@@ -23,6 +23,8 @@ from hybridmandate.orchestration.definition.model import (
     Parameter,
     Trigger,
 )
+from hybridmandate.orchestration.definition.races import racy_variables
+from hybridmandate.orchestration.definition.secrecy import secured_parts
 
 _RESULT_OF = re.compile(r"result\(\s*'((?:[^']|'')+)'\s*\)", re.IGNORECASE)
 _ANY_RESULT = re.compile(r"\bresult\(", re.IGNORECASE)
@@ -76,6 +78,8 @@ class _Loader:
             outputs=definition.get("outputs") or {},
             collected_loops=_collected(definition, self._actions),
             names={name.lower(): name for name in self._actions},
+            secured=secured_parts(trigger, self._actions),
+            races=racy_variables(list(self._actions.values())),
         )
 
     def _fault(self, path: str, message: str) -> None:

@@ -71,7 +71,7 @@ class Action:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     secured: frozenset[str] = field(init=False)
-    """Which of ``inputs`` and ``outputs`` are kept out of the run history."""
+    """Which of ``inputs`` and ``outputs`` the action itself keeps out of the run history."""
     concurrency: int = field(init=False)
     """How many iterations of a Foreach run at a time; 1 unless the file says otherwise."""
 
@@ -158,6 +158,17 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class RacyVariable:
+    """A variable that parallel iterations of a loop change: ``how`` is ``set``, ``appended to`` or
+    ``counted and read``, ``actions`` those that change it."""
+
+    loop: str
+    variable: str
+    how: str
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """A checked flow. ``actions`` holds every action at any depth by name."""
 
@@ -174,6 +185,10 @@ class Flow:
     """Loops whose iterations must be kept because an expression may ask ``result()`` for them."""
     names: Mapping[str, str]
     """The actions' names by their lower-case form: expressions write them in any case."""
+    secured: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """``inputs`` and ``outputs`` that stay out of the run history, by action."""
+    races: tuple[RacyVariable, ...] = ()
+    """Variables that iterations change side by side."""
 
     def find(self, name: str) -> Action | None:
         """The action of a name, compared without regard to case."""

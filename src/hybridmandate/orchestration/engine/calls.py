@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from hybridmandate.orchestration.definition.model import Action, Status
+from hybridmandate.orchestration.definition.model import Action, Flow, Status
 from hybridmandate.orchestration.engine.commands import Call, SetTimer, TrackRetry, Watch
 from hybridmandate.orchestration.engine.durations import duration_seconds
 from hybridmandate.orchestration.engine.events import Answer
@@ -207,11 +207,20 @@ def _try_again(work: Working, action: Action, at: At, purpose: str, answer: Answ
         **failure,
     }
     work.commands.append(TrackRetry(tracked, due))
-    if purpose == "watch":
+    if purpose == "watch" and not _job_failed(answer):
         _wait(work, action, at, "retry-watch", due, location=record["location"])
     else:
         _wait(work, action, at, "retry", due)
     return True
+
+
+def _job_failed(answer: Answer) -> bool:
+    """Whether a reading told that the job itself failed: then it is asked for anew.
+
+    Otherwise the reading did not get through (no connection, no answer in time, 408, 429), and the
+    same job is read again.
+    """
+    return answer.fault is None and answer.status >= 500
 
 
 def _ending(answer: Answer) -> Ended:
@@ -276,15 +285,31 @@ def _operation(action: Action, inputs: Mapping[str, Any]) -> str:
     return f"{str(inputs.get('method', '')).upper()} {inputs.get('uri', '')}"
 
 
-def _static_result(work: Working, action: Action) -> Ended | None:
-    static = action.runtime.get("staticResult") or {}
+def static_outputs(flow: Flow, runtime: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``outputs`` that an enabled static result of the trigger gives, or nothing.
+
+    :raises ActionFault: when the definition does not hold the result that is named.
+    """
+    declared = _declared_result(flow, runtime)
+    return {} if declared is None else {"outputs": declared.get("outputs")}
+
+
+def _declared_result(flow: Flow, runtime: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    static = runtime.get("staticResult") or {}
     if static.get("staticResultOptions") != "Enabled":
         return None
-    declared = work.flow.static_results.get(str(static.get("name")))
+    declared = flow.static_results.get(str(static.get("name")))
     if not isinstance(declared, Mapping):
         raise ActionFault(
             "InvalidTemplate", f"there is no static result '{static.get('name')}' in the definition"
         )
+    return declared
+
+
+def _static_result(work: Working, action: Action) -> Ended | None:
+    declared = _declared_result(work.flow, action.runtime)
+    if declared is None:
+        return None
     status = Status(declared.get("status", "Succeeded"))
     outputs = declared.get("outputs")
     code = declared.get("code") or _status_code((outputs or {}).get("statusCode", 200))

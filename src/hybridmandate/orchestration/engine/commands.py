@@ -90,12 +90,16 @@ class TrackRetry:
 
 @dataclass(frozen=True, slots=True)
 class NearLimit:
-    """An action comes to 80 % of a limit, or over it. ``limit_id`` is a row of the catalogue."""
+    """An action comes to 80 % of a limit, or over it, at ``time`` (epoch seconds).
+
+    ``limit_id`` is a row of the catalogue.
+    """
 
     limit_id: str
     action: str
     value: int
     highest: int
+    time: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from hybridmandate.orchestration.definition.model import Action, Graph, Status
 from hybridmandate.orchestration.engine.commands import Abandon, EndRun
 from hybridmandate.orchestration.engine.correlation import recognise
-from hybridmandate.orchestration.engine.outcomes import Ended
+from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
+from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
 
+MAX_TRACKED = 16_000
+"""Characters of an action's tracked properties (limits page)."""
 Start = Callable[[Working, Action, At], None]
 GraphDone = Callable[[Working, Action, At, Graph], None]
 
@@ -31,6 +36,8 @@ class FlowControl:
         """Give an action its final status; what waits for it comes on the agenda."""
         record = work.close(action, at, ended)
         recognise(work, action, record)
+        if action.tracked_properties:
+            record["trackedProperties"] = _tracked_properties(work, action, at)
         work.track(action, record)
         work.agenda.append(partial(self._ended, work, action, at))
 
@@ -137,3 +144,22 @@ class FlowControl:
             message = "The run ended while the action was running."
             ended = Ended(Status.CANCELLED, None, code, {"code": code, "message": message})
             work.track(action, work.close(action, at, ended))
+
+
+def _tracked_properties(work: Working, action: Action, at: At) -> dict[str, Any]:
+    """The tracked properties of an action that has ended; one that has no value says why.
+
+    They see the action itself as ``action()``, and never fail it (Azure Logic Apps, 'Monitor
+    workflows: tracked properties').
+    """
+    reader = Reader(work, action, at)
+    found: dict[str, Any] = {}
+    for name, declared in action.tracked_properties.items():
+        try:
+            found[name] = reader.evaluate(declared)
+        except ActionFault as fault:
+            found[name] = {"error": {"code": fault.code, "message": fault.message}}
+    if len(json.dumps(found)) > MAX_TRACKED:
+        message = f"tracked properties have at most {MAX_TRACKED} characters"
+        return {"error": {"code": "TrackedPropertiesTooLarge", "message": message}}
+    return found

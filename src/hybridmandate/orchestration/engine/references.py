@@ -38,6 +38,7 @@ class RunReferences:
         self._work = work
         self._item = item
         self._at = at
+        self._action = action
         self._loops = action.loops if action else ()
 
     def trigger(self) -> Mapping[str, Any]:
@@ -96,6 +97,13 @@ class RunReferences:
             raise LookupError(f"the flow has no action '{name}'")
         at = self._place(known)
         record = None if at is None else self._work.record(known.name, at)
+        return None if record is None else self._shown(record)
+
+    def current_action(self) -> Mapping[str, Any] | None:
+        """The record of the action that asks, None for the trigger."""
+        if self._action is None:
+            return None
+        record = self._work.record(self._action.name, self._at)
         return None if record is None else self._shown(record)
 
     def result(self, name: str) -> list[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from hybridmandate.contracts import is_correlation_id
 from hybridmandate.orchestration.definition import kinds
 from hybridmandate.orchestration.definition.model import Action, Flow, Graph, Status
 from hybridmandate.orchestration.engine import calls, containers, control, loops
+from hybridmandate.orchestration.engine.calls import static_outputs
 from hybridmandate.orchestration.engine.commands import Command, SetTimer
 from hybridmandate.orchestration.engine.data_actions import run_data
 from hybridmandate.orchestration.engine.durations import UNITS
@@ -93,9 +94,9 @@ def _first_state(event: RunStarted) -> State:
 
 def _start_run(work: Working, event: RunStarted) -> None:
     work.run["startTime"] = work.now
-    work.state["trigger"] = _trigger_record(work)
     work.state["open"] = len(work.flow.graph.actions)
     try:
+        work.state["trigger"] = _trigger_record(work)
         _trigger_correlation(work, event)
     except ActionFault as fault:
         CONTROL.end_run(work, Status.FAILED, fault.code, fault.message)
@@ -109,7 +110,10 @@ def _start_run(work: Working, event: RunStarted) -> None:
 
 
 def _trigger_record(work: Working) -> dict[str, Any]:
-    """The trigger as ``trigger()`` gives it; inputs that cannot be evaluated stay away."""
+    """The trigger as ``trigger()`` gives it; inputs that cannot be evaluated stay away.
+
+    A static result of the trigger stands in for what it brought.
+    """
     trigger = work.flow.trigger
     inputs = trigger.inputs if isinstance(trigger.inputs, dict) else {}
     shown = {key: value for key, value in inputs.items() if key not in _NOT_SHOWN}
@@ -119,6 +123,7 @@ def _trigger_record(work: Working) -> dict[str, Any]:
         "startTime": work.now,
         "endTime": work.now,
         **work.state["trigger"],
+        **static_outputs(work.flow, trigger.runtime),
     }
     try:
         return {**record, "inputs": Reader(work, None, ()).evaluate(shown)}

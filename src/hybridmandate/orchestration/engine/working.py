@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -186,9 +186,11 @@ class Working:
         else:
             shown = {key: value for key, value in record.items() if key not in _INTERNAL}
             shown["clientTrackingId"] = tracking_id
-        for part in action.secured:
-            if shown.get(part) is not None:
-                shown[part] = {"secured": True}
+        secured = self.flow.secured.get(action.name)
+        if secured:
+            for part in (*secured, "trackedProperties"):
+                if shown.get(part) is not None:
+                    shown[part] = {"secured": True}
         return shown
 
     def _track_begun(self) -> None:
@@ -219,7 +221,7 @@ class Working:
         """Hold a value to a limit: False when it is over. From 80 % on the run says so."""
         highest = self.highest(limit_id)
         if value >= WARN_SHARE * highest:
-            self.commands.append(NearLimit(limit_id, action.name, value, highest))
+            self.commands.append(NearLimit(limit_id, action.name, value, highest, self.time))
         return value <= highest
 
     # --- places --------------------------------------------------------------------------------
@@ -258,11 +260,3 @@ class Working:
         run = self.run
         run["draws"] += 1
         return hashlib.sha256(f"{run['seed']}:{run['draws']}".encode()).hexdigest()
-
-
-def walk(graph: Graph) -> Iterator[Action]:
-    """Every action of a list and inside it, in file order."""
-    for action in graph.actions:
-        yield action
-        for branch in action.branches:
-            yield from walk(branch.graph)

@@ -45,6 +45,11 @@ class CaseScope:
         found: Mapping[str, Any] = self._named("actions", name)
         return {"name": name, **{key: each for key, each in found.items() if key != "children"}}
 
+    def current_action(self) -> Mapping[str, Any] | None:
+        """The context's current action."""
+        found: Mapping[str, Any] | None = self._context.get("action")
+        return found
+
     def result(self, scope_name: str) -> Sequence[Any]:
         """The ``children`` of an action of the context."""
         children: Any = self._named("actions", scope_name).get("children", [])

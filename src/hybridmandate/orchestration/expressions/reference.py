@@ -55,6 +55,7 @@ EXAMPLE_CONTEXT: Mapping[str, Any] = {
             "children": [{"name": "Get_user", "status": "Succeeded"}],
         },
     },
+    "action": {"name": "Get_user", "status": "Succeeded", "outputs": {"statusCode": 200}},
     "variables": {"count": 20},
     "parameters": {"threshold": 500},
     "item": {"id": 7},

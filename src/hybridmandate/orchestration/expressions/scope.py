@@ -27,6 +27,9 @@ class Scope(Protocol):
     def action(self, name: str) -> Mapping[str, Any] | None:
         """The action's record: name, status, inputs, outputs, code, startTime, endTime, error …"""
 
+    def current_action(self) -> Mapping[str, Any] | None:
+        """The record of the action that is evaluated, None where there is none."""
+
     def result(self, scope_name: str) -> Sequence[Any]:
         """The records of the actions inside a scope, loop or branch."""
 

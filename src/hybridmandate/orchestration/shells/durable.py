@@ -26,7 +26,6 @@ from hybridmandate.orchestration.engine import (
     Call,
     Command,
     Event,
-    NearLimit,
     RunStarted,
     State,
     Track,
@@ -37,7 +36,7 @@ from hybridmandate.orchestration.engine import (
     step,
 )
 from hybridmandate.orchestration.history import RunHistory, StoredRun
-from hybridmandate.orchestration.limits import Licence, Profile, RequestBudget, Usage
+from hybridmandate.orchestration.limits import Licence, Profile, RequestBudget
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.history_writer import HistoryWriter
 from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
@@ -335,6 +334,8 @@ class _Run:
         state: State | None = None
         counted: Counter[str] = Counter(actions=0, requests=0)
         number = 0
+        racy = [each.variable for each in self.flow.races]
+        races = {"racyVariables": racy} if racy else {}
         while True:
             commands: list[Command] = []
             for event in events:
@@ -348,29 +349,26 @@ class _Run:
             # A replay counts the same again: every command of the run passes here once.
             counted["actions"] += sum(isinstance(each, Track) for each in commands)
             counted["requests"] += sum(isinstance(each, Call) for each in commands)
-            facts = {**counted, "profile": started.profile}
+            facts = {**counted, "profile": started.profile, **races}
             await self.tracker.track(Turn(number, tuple(commands), state, facts))
             if state["run"]["status"] != "Running":
+                self.pace.spend(self.flow.name, _requests(commands), self.context.id)
                 await self.tracker.settled()
                 return {"status": state["run"]["status"]}
-            happened = partial(self._happened, commands, state["run"]["clientTrackingId"])
+            happened = partial(self._happened, _requests(commands))
             remembered = await self.context.step(f"turn {number}", happened)
             events = [event_from_json(each) for each in remembered]
             number += 1
 
-    async def _happened(self, commands: Sequence[Command], correlation_id: str) -> Json:
+    async def _happened(self, requests: int) -> Json:
         """What comes next, as soon as the flow's budget of requests allows it."""
-        name, run_id = self.flow.name, self.context.id
-        for each in commands:
-            if isinstance(each, NearLimit):
-                usage = Usage(each.limit_id, each.action, each.value, each.highest)
-                self.pace.near(name, usage, run_id, correlation_id=correlation_id)
-        await self.pace.hold(name, _requests(commands), run_id, correlation_id)
+        self.pace.spend(self.flow.name, requests, self.context.id)
+        await self.pace.hold(self.flow.name, self.context.id)
         return [event_to_json(each) for each in await self.live.next_events()]
 
 
 def _requests(commands: Sequence[Command]) -> int:
     """What counts against the budget: actions that ran, and retries."""
-    tracked = [each for each in commands if isinstance(each, Track)]
+    tracked = [each.record["status"] for each in commands if isinstance(each, Track)]
     retries = sum(isinstance(each, TrackRetry) for each in commands)
-    return retries + sum(each.record["status"] != "Skipped" for each in tracked)
+    return retries + len(tracked) - tracked.count("Skipped")

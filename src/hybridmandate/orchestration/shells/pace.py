@@ -13,12 +13,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from hybridmandate.contracts import FailureType, Refused
-from hybridmandate.evidence.record import Record, Recorder, Tier
+from hybridmandate.evidence.record import Recorder
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine import Answer
 from hybridmandate.orchestration.limits import Profile, RequestBudget, Usage, limit
 from hybridmandate.orchestration.limits.catalogue import WAITING_RUNS
 from hybridmandate.orchestration.limits.measures import WARN_SHARE, measure_flow
+from hybridmandate.orchestration.shells.tracking import limit_record
 
 WAITING_RETRY_SECONDS = 10
 """What a caller is told to wait when a trigger takes no further run."""
@@ -52,38 +53,25 @@ class Pace:
 
     def near(self, flow: str, usage: Usage, run: str | None, **detail: Any) -> None:
         """Write that a limit is near, or reached."""
-        outcome = "warning" if usage.value < usage.highest else "limited"
+        now = self._clock()
         self._recorder.record(
-            Record(
-                time_ns=round(self._clock() * 1_000_000_000),
-                tier=Tier.FLOW,
-                kind="flow.limit",
-                subject=usage.place,
-                correlation_id=detail.pop("correlation_id", None),
-                outcome=outcome,
-                parent=None if run is None else f"run:{run}",
-                detail={
-                    "flow": flow,
-                    "limit": usage.limit_id,
-                    "value": usage.value,
-                    "highest": usage.highest,
-                    "profile": self._profile.value,
-                    **detail,
-                },
-            )
+            limit_record(usage, self._profile, flow=flow, run=run, time=now, **detail)
         )
 
-    async def hold(self, flow: str, requests: int, run: str, correlation_id: str) -> None:
-        """Count a run's requests, and wait while the flow's windows have no room."""
+    def spend(self, flow: str, requests: int, run: str) -> None:
+        """Count a run's requests."""
         for usage in self._budget.spend(flow, requests, self._clock()):
-            self.near(flow, usage, run, correlation_id=correlation_id)
+            self.near(flow, usage, run)
+
+    async def hold(self, flow: str, run: str) -> None:
+        """Wait while the flow's windows have no room."""
         said = False
         while True:
             seconds, full = self._budget.wait(flow, self._clock())
             if full is None:
                 return
             if not said:
-                self.near(flow, full, run, correlation_id=correlation_id, waitSeconds=seconds)
+                self.near(flow, full, run, waitSeconds=seconds)
                 said = True
             await asyncio.sleep(min(seconds, LONGEST_HOLD))
 

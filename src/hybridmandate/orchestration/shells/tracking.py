@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybridmandate.evidence.record import Record, Recorder, Tier
+from hybridmandate.orchestration.engine import NearLimit
 from hybridmandate.orchestration.engine.calls import failure_type
 from hybridmandate.orchestration.engine.instants import epoch_seconds
+from hybridmandate.orchestration.limits import Usage
 
 _OUTCOMES = {
     "Succeeded": "succeeded",
@@ -92,6 +94,21 @@ class RunEvidence:
                 )
             )
 
+    def near_limits(self, correlation_id: str, profile: str, near: Sequence[NearLimit]) -> None:
+        """Actions came near a limit, or over it."""
+        for each in near:
+            usage = Usage(each.limit_id, each.action, each.value, each.highest)
+            self.recorder.record(
+                limit_record(
+                    usage,
+                    profile,
+                    flow=self.flow,
+                    run=self.run_id,
+                    time=each.time,
+                    correlation_id=correlation_id,
+                )
+            )
+
     def ended(
         self, correlation_id: str, run: Mapping[str, Any], counted: Mapping[str, int]
     ) -> None:
@@ -109,6 +126,36 @@ class RunEvidence:
                 detail={"code": run["code"], **counted},
             )
         )
+
+
+def limit_record(
+    usage: Usage,
+    profile: str,
+    *,
+    flow: str,
+    run: str | None,
+    time: float,
+    correlation_id: str | None = None,
+    **detail: Any,
+) -> Record:
+    """A limit is near (``warning``) or reached (``limited``); ``time`` is epoch seconds (K4)."""
+    return Record(
+        time_ns=_ns(time),
+        tier=Tier.FLOW,
+        kind="flow.limit",
+        subject=usage.place,
+        correlation_id=correlation_id,
+        outcome="warning" if usage.value < usage.highest else "limited",
+        parent=None if run is None else f"run:{run}",
+        detail={
+            "flow": flow,
+            "limit": usage.limit_id,
+            "value": usage.value,
+            "highest": usage.highest,
+            "profile": str(profile),
+            **detail,
+        },
+    )
 
 
 def _ns(seconds: float) -> int:

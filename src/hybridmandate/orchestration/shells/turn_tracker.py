@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from hybridmandate.orchestration.engine import (
     Command,
+    NearLimit,
     Respond,
     State,
     Track,
@@ -135,10 +136,11 @@ class TurnTracker:
         known = run["clientTrackingId"]
         if turn.number == 0:
             self._evidence.triggered(known, self._start, self._start["trigger"]["name"])
-        self._evidence.retries(
-            known, [c.record for c in turn.commands if isinstance(c, TrackRetry)]
-        )
-        self._evidence.actions(known, [c.record for c in turn.commands if isinstance(c, Track)])
+        commands = turn.commands
+        self._evidence.retries(known, [c.record for c in commands if isinstance(c, TrackRetry)])
+        self._evidence.actions(known, [c.record for c in commands if isinstance(c, Track)])
+        near = [c for c in commands if isinstance(c, NearLimit)]
+        self._evidence.near_limits(known, turn.state["profile"], near)
         if run["status"] != "Running":
             self._evidence.ended(known, run, turn.counted)
 

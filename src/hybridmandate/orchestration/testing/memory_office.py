@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hybridmandate.orchestration.connectors.drive_items import file_metadata, file_properties
 from hybridmandate.orchestration.connectors.request import MissingParameter, OperationCall
 from hybridmandate.orchestration.connectors.session import as_content, content_bytes
-from hybridmandate.orchestration.connectors.sharepoint import file_metadata, file_properties
 from hybridmandate.orchestration.engine import Answer, Call, Watch
 
 APPROVALS = "memory:/approvals/"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hybridmandate.orchestration.definition.model import Action, Flow, Graph
+from hybridmandate.orchestration.definition.races import describe
 
 _LABELS = {"actions": "do", "else": "otherwise", "default": "in any other case"}
 
@@ -15,6 +16,7 @@ def outline(flow: Flow) -> str:
     """The flow in file order: what starts it, what each step does, what it waits for."""
     lines = [flow.name, f"  starts: {_trigger(flow)}"]
     lines.extend(_steps(flow.graph, 1))
+    lines.extend(f"  warning: {each}" for each in describe(flow))
     if flow.connections:
         lines.append("  connections:")
         lines.extend(

@@ -90,6 +90,20 @@ def actions(frame: Frame, name: str, member: str | None = None) -> Any:
 
 
 @workflow_family.function(
+    "action",
+    optional("propertyName", TEXT),
+    example="action().outputs.statusCode",
+    gives=200,
+)
+def action(frame: Frame, member: str | None = None) -> Any:
+    """The record of the current action, or one property of it; for tracked properties."""
+    record = frame.scope.current_action()
+    if record is None:
+        raise FunctionFault("There is no current action here")
+    return dict(record) if member is None else record.get(member)
+
+
+@workflow_family.function(
     "result",
     required("scopeName", TEXT),
     example="first(result('Scope'))?['status']",
