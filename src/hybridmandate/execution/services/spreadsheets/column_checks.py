@@ -15,7 +15,8 @@ from decimal import Decimal
 import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.identifiers import parsed_identifier
-from hybridmandate.execution.services.spreadsheets.profile import Column
+from hybridmandate.execution.services.spreadsheets.profile_columns import Column
+from hybridmandate.execution.services.spreadsheets.profile_formats import DateFormat
 from hybridmandate.execution.services.spreadsheets.quick_column import (
     MAX_DIGITS,
     QuickReader,
@@ -253,24 +254,18 @@ def _datetime(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Che
             text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
         )
     )
-    parsed = []
-    for each in column.date_formats:
-        matching = pl.when(text.str.contains(each.pattern)).then(text)
-        if "%H" in each.strptime:
-            minutes = "%M" if "%M" in each.strptime else "%H"
-            clock = each.strptime if minutes == "%M" else f"{each.strptime}:%M"
-            written = matching if minutes == "%M" else matching + ":00"
-            parsed.append(written.str.to_datetime(clock, strict=False, time_unit="us"))
-        else:
-            day = matching.str.to_date(each.strptime, strict=False)
-            parsed.append(day.cast(pl.Datetime("us")))
-    local = pl.coalesce([own, *parsed])
-    value = local.dt.replace_time_zone(
+    local = pl.coalesce(
+        [own, *(_clock_time(text, each) for each in column.date_formats if not each.has_offset)]
+    )
+    zoned = local.dt.replace_time_zone(
         column.time_zone, ambiguous="null", non_existent="null"
     ).dt.convert_time_zone("UTC")
+    offset = [_instant(text, each) for each in column.date_formats if each.has_offset]
+    value = pl.coalesce([zoned, *offset])
+    parsed = pl.coalesce([local, *(each.dt.replace_time_zone(None) for each in offset)])
     formats = " or ".join(column.formats)
     return value, [
-        Check("datetime.format", name, f"is not written {formats}", _unparsed(text, local)),
+        Check("datetime.format", name, f"is not written {formats}", _unparsed(text, parsed)),
         Check(
             "datetime.zone",
             name,
@@ -278,6 +273,24 @@ def _datetime(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Che
             local.is_not_null() & value.is_null(),
         ),
     ]
+
+
+def _clock_time(text: pl.Expr, form: DateFormat) -> pl.Expr:
+    """A date and a time without a zone; a format without a time is midnight."""
+    matching = pl.when(text.str.contains(form.pattern)).then(text)
+    if "%H" not in form.strptime:
+        return matching.str.to_date(form.strptime, strict=False).cast(pl.Datetime("us"))
+    if "%M" in form.strptime:
+        return matching.str.to_datetime(form.strptime, strict=False, time_unit="us")
+    whole = matching + ":00"
+    return whole.str.to_datetime(f"{form.strptime}:%M", strict=False, time_unit="us")
+
+
+def _instant(text: pl.Expr, form: DateFormat) -> pl.Expr:
+    """A time with its own distance from UTC, as UTC."""
+    matching = pl.when(text.str.contains(form.pattern)).then(text)
+    numeric = matching.str.replace("Z$", "+00:00")
+    return numeric.str.to_datetime(form.strptime, strict=False, time_unit="us", time_zone="UTC")
 
 
 def _money(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]]:
@@ -296,10 +309,10 @@ def _money(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]
 
 def _identifier(name: str, column: Column, cell: _Cell) -> tuple[pl.Expr, list[Check]]:
     text = cell.usable
-    kind = column.type
+    kind = column.standard or column.type
     value = text.map_batches(lambda series: parsed_identifier(kind, series), return_dtype=pl.String)
     message = f"is not a valid {kind} (form or check digits)"
-    return value, [Check(f"{kind}.format", name, message, _unparsed(text, value))]
+    return value, [Check(f"{column.type}.format", name, message, _unparsed(text, value))]
 
 
 _READ: dict[str, Callable[[str], date | int | Decimal]] = {
@@ -318,7 +331,7 @@ _TYPES: dict[str, Callable[[str, Column, _Cell], tuple[pl.Expr, list[Check]]]] =
     "enum": _enum,
     "datetime": _datetime,
     "money": _money,
-    **dict.fromkeys(("email", "iban", "vat", "bic", "lei", "isin"), _identifier),
+    **dict.fromkeys(("email", "iban", "vat", "bic", "lei", "isin", "identifier"), _identifier),
 }
 
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from datetime import date
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -21,20 +15,14 @@ from pydantic import (
     model_validator,
 )
 
+from hybridmandate.execution.services.spreadsheets.profile_columns import Column, Declared
+from hybridmandate.execution.services.spreadsheets.profile_formats import DateFormat, NumberFormat
 from hybridmandate.execution.services.spreadsheets.row_rule import RowRule, RuleError, compile_rule
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9]*$", max_length=60)]
 Severity = Literal["error", "warning"]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
-_DATE_PARTS = {
-    "YYYY": (r"[0-9]{4}", "%Y"),
-    "MM": (r"[0-9]{2}", "%m"),
-    "DD": (r"[0-9]{2}", "%d"),
-    "hh": (r"[0-9]{2}", "%H"),
-    "mm": (r"[0-9]{2}", "%M"),
-    "ss": (r"[0-9]{2}", "%S"),
-}
 STRUCTURE_RULES = (
     "rows.title",
     "header.two_rows",
@@ -50,18 +38,13 @@ STRUCTURE_RULES = (
     "columns.second_table",
 )
 """Rules by which a structure is read; a profile may switch each of them off."""
-_NUMBER_EXAMPLE = re.compile(r"1(?P<group>[,. '\u00a0]?)234(?P<point>[.,])56")
-
-
-class _Declared(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ProfileError(Exception):
     """A profile that cannot be used; the message lists everything that is wrong in it."""
 
 
-class About(_Declared):
+class About(Declared):
     """Name and version of a profile."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -69,152 +52,7 @@ class About(_Declared):
     title: str
 
 
-class DateFormat(BaseModel):
-    """A declared date format such as ``DD.MM.YYYY``: strict, two-digit days and months."""
-
-    model_config = ConfigDict(frozen=True)
-    text: str
-    pattern: str
-    strptime: str
-
-    @classmethod
-    def parse(cls, text: str) -> DateFormat:
-        """:raises ValueError: when the text is not made of YYYY, MM, DD, hh, mm, ss, separators."""
-        pattern, strptime, rest = "", "", text
-        while rest:
-            part = next((p for p in _DATE_PARTS if rest.startswith(p)), None)
-            if part is None and rest[0].isalnum():
-                raise ValueError(f"'{text}': write YYYY, MM, DD (hh, mm, ss) and separators")
-            taken = part or rest[0]
-            expression, code = _DATE_PARTS.get(taken, (re.escape(taken), taken))
-            pattern, strptime, rest = pattern + expression, strptime + code, rest[len(taken) :]
-        if any(strptime.count(f"%{part}") != 1 for part in "Ymd"):
-            raise ValueError(f"'{text}': a date needs YYYY, MM and DD, each once")
-        return cls(text=text, pattern=f"^{pattern}$", strptime=strptime)
-
-
-class NumberFormat(BaseModel):
-    """How numbers are written, declared by an example: ``1,234.56`` or ``1.234,56`` …"""
-
-    model_config = ConfigDict(frozen=True)
-    group: str
-    point: str
-
-    @classmethod
-    def parse(cls, text: str) -> NumberFormat:
-        """:raises ValueError: when the example is not 1 234.56 in some notation."""
-        match = _NUMBER_EXAMPLE.fullmatch(text)
-        if match is None or match["group"] == match["point"]:
-            raise ValueError(f"'{text}': show how you write 1,234.56")
-        return cls(group=match["group"], point=match["point"])
-
-    @cached_property
-    def pattern(self) -> str:
-        """A regular expression of the numbers that are written so, sign included."""
-        group = re.escape(self.group)
-        grouped = rf"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|" if self.group else ""
-        return rf"^[+-]?(?:{grouped}[0-9]+)(?:{re.escape(self.point)}[0-9]+)?$"
-
-
-class Reference(_Declared):
-    """A declared view of the data gateway and its column that must hold the value."""
-
-    view: str
-    column: str
-    parameters: dict[str, str] = Field(default_factory=dict)
-
-
-class Column(_Declared):
-    """One column of the result: type, where it may come from, what it must satisfy."""
-
-    type: Literal[
-        "text",
-        "integer",
-        "decimal",
-        "money",
-        "date",
-        "datetime",
-        "boolean",
-        "enum",
-        "email",
-        "iban",
-        "vat",
-        "bic",
-        "lei",
-        "isin",
-    ]
-    required: bool = False
-    aliases: tuple[str, ...] = ()
-    pattern: str | None = None
-    min_length: int | None = Field(default=None, ge=0)
-    max_length: int | None = Field(default=None, ge=1)
-    formats: tuple[str, ...] = ("YYYY-MM-DD",)
-    number_format: str = "1,234.56"
-    scale: int = Field(default=2, ge=0, le=10)
-    minimum: str | None = None
-    maximum: str | None = None
-    values: tuple[str, ...] = ()
-    synonyms: dict[str, str] = Field(default_factory=dict)
-    true_words: tuple[str, ...] = ("true", "yes", "1", "x")
-    false_words: tuple[str, ...] = ("false", "no", "0")
-    time_zone: str = "UTC"
-    currencies: tuple[str, ...] = ()
-    reference: Reference | None = None
-
-    @field_validator("pattern")
-    @classmethod
-    def _pattern(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"pattern '{value}' is not a regular expression: {error}") from None
-        return value
-
-    @model_validator(mode="after")
-    def _fits_its_type(self) -> Self:
-        for each in self.formats:
-            DateFormat.parse(each)
-        NumberFormat.parse(self.number_format)
-        try:
-            ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"there is no time zone '{self.time_zone}'") from None
-        if self.type == "money" and not self.currencies:
-            raise ValueError("money needs its currencies, as they are written: EUR, €")
-        if self.type == "enum" and not self.values:
-            raise ValueError("an enum needs its values")
-        unknown = [v for v in self.synonyms.values() if v not in self.values]
-        if self.type == "enum" and unknown:
-            raise ValueError(f"synonyms lead to {unknown}, which are not among the values")
-        for bound in (self.minimum, self.maximum):
-            if bound is None:
-                continue
-            if self.type in ("integer", "decimal", "money"):
-                try:
-                    Decimal(bound)
-                except ArithmeticError:
-                    raise ValueError(f"'{bound}' is not a number") from None
-            elif self.type == "date":
-                try:
-                    date.fromisoformat(bound)
-                except ValueError:
-                    raise ValueError(f"'{bound}' is not a date YYYY-MM-DD") from None
-            else:
-                raise ValueError(f"a {self.type} has no minimum or maximum")
-        return self
-
-    @cached_property
-    def date_formats(self) -> list[DateFormat]:
-        """The declared date formats."""
-        return [DateFormat.parse(each) for each in self.formats]
-
-    @cached_property
-    def number(self) -> NumberFormat:
-        """The declared number format."""
-        return NumberFormat.parse(self.number_format)
-
-
-class Committed(_Declared):
+class Committed(Declared):
     """The view that shows what was committed before; ``columns`` are its columns, as the key's."""
 
     view: str
@@ -222,7 +60,7 @@ class Committed(_Declared):
     parameters: dict[str, str] = Field(default_factory=dict)
 
 
-class Duplicates(_Declared):
+class Duplicates(Declared):
     """Which rows are the same record, and what happens to them."""
 
     key: tuple[Name, ...] = Field(min_length=1)
@@ -230,7 +68,7 @@ class Duplicates(_Declared):
     committed: Committed | None = None
 
 
-class DeclaredRule(_Declared):
+class DeclaredRule(Declared):
     """A rule between columns of one row.
 
     ``when`` is a column that must be filled for it, or a condition written like ``check``.
@@ -243,7 +81,7 @@ class DeclaredRule(_Declared):
     severity: Severity = "error"
 
 
-class FileRule(_Declared):
+class FileRule(Declared):
     """A rule about all rows together.
 
     ``sum``: the column adds up to ``equals``, or to the file's own total line without it.
@@ -267,7 +105,7 @@ class FileRule(_Declared):
         return self
 
 
-class ReaderOptions(_Declared):
+class ReaderOptions(Declared):
     """What is declared about the file instead of found out: dialect, encoding, worksheet."""
 
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
@@ -278,7 +116,7 @@ class ReaderOptions(_Declared):
     sheet: str | None = None
 
 
-class StructureOptions(_Declared):
+class StructureOptions(Declared):
     """Which structure rules are off (see :data:`STRUCTURE_RULES`)."""
 
     off: tuple[str, ...] = ()
@@ -292,7 +130,7 @@ class StructureOptions(_Declared):
         return value
 
 
-class Thresholds(_Declared):
+class Thresholds(Declared):
     """Shares of rejected rows above which a person decides."""
 
     review_share: float = Field(default=0.2, ge=0, le=1)
@@ -300,7 +138,7 @@ class Thresholds(_Declared):
     """Above this share the whole file is rejected, nothing of it is accepted."""
 
 
-class Profile(_Declared):
+class Profile(Declared):
     """A whole profile."""
 
     profile: About
@@ -406,3 +244,22 @@ class ProfileLibrary:
     def labels(self) -> list[str]:
         """All profiles as ``name/version``."""
         return sorted(self._by_label)
+
+
+__all__ = [
+    "STRUCTURE_RULES",
+    "Column",
+    "Committed",
+    "DateFormat",
+    "DeclaredRule",
+    "Duplicates",
+    "FileRule",
+    "NumberFormat",
+    "Profile",
+    "ProfileError",
+    "ProfileLibrary",
+    "ReaderOptions",
+    "StructureOptions",
+    "Thresholds",
+    "read_profile",
+]

@@ -18,7 +18,7 @@ from hybridmandate.execution.services.spreadsheets.byte_forms import (
     NumberForm,
 )
 from hybridmandate.execution.services.spreadsheets.cell_bytes import CellBytes, Mask
-from hybridmandate.execution.services.spreadsheets.profile import Column
+from hybridmandate.execution.services.spreadsheets.profile_columns import Column
 
 MAX_DIGITS = 15
 """Digits that a JSON number carries exactly."""
