@@ -45,7 +45,7 @@ class Expression:
     it looks at variables and request headers only, which are the same objects throughout a call.
     """
 
-    __slots__ = ("_locals", "_run", "steady", "reads_request_body", "reads_response_body")
+    __slots__ = ("_locals", "_run", "reads_request_body", "reads_response_body", "steady")
 
     def __init__(self, run: Evaluate, compiler: Compiler) -> None:
         self._run = run

@@ -128,6 +128,16 @@ class Regex:
             return self._by_python(text, start)
         return self._counted(text, start, step)
 
+    def is_found(self, text: str, step: Callable[[int], None], start: int = 0) -> bool:
+        """Whether there is a match; where it is costs more to tell.
+
+        :raises ExpressionFailure: RegexMatchTimeoutException.
+        """
+        if len(text) <= MAX_INPUT and self._is_cheap(len(text) - start):
+            step(1 + len(text) // 1024)
+            return self.compiled.search(text, start) is not None
+        return next(self.matches(text, step, start), None) is not None
+
     def _is_cheap(self, size: int) -> bool:
         work = self.ways * (size + 1) ** (self.repeats + 1)
         return not self.nested and work <= MAX_ESTIMATE

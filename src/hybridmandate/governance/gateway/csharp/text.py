@@ -15,6 +15,8 @@ _ITEM = re.compile(
     r"\{\{|\}\}|\{\s*(\d{1,6})\s*(?:,\s*(-?\d{1,6})\s*)?(?::((?:[^{}]|\{\{|\}\})*))?\}|[{}]"
 )
 
+_GUID_FORMS = {"D": ("", ""), "B": ("{", "}"), "P": ("(", ")")}
+
 
 def as_text(value: Any) -> str:
     """The text C# makes of a value in a concatenation; null becomes empty."""
@@ -53,12 +55,13 @@ def formatted(value: Any, form: str | None) -> str:
 
 def guid_text(value: uuid.UUID, form: str | None) -> str:
     """A GUID in format D, N, B or P. :raises ExpressionFailure: FormatException."""
-    text = str(value)
-    shapes = {"D": text, "N": text.replace("-", ""), "B": f"{{{text}}}", "P": f"({text})"}
     kind = (form or "D").upper()
-    if kind not in shapes:
+    if kind == "N":
+        return value.hex
+    around = _GUID_FORMS.get(kind)
+    if around is None:
         raise bad_format('Format string can be only "D", "d", "N", "n", "P", "p", "B" or "b".')
-    return shapes[kind]
+    return f"{around[0]}{value}{around[1]}"
 
 
 def aligned(text: str, width: int, run: Run) -> str:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from hybridmandate.governance.gateway.csharp.collections import (
+    Array,
     Delegate,
     Pair,
     items_of,
@@ -125,6 +126,9 @@ def contains(run: Run, source: Any, value: Any, comparer: Any = None) -> bool:
     """``Contains``."""
     if comparer is not None and isinstance(value, str) and comparer.ignore_case:
         return any(isinstance(x, str) and x.lower() == value.lower() for x in walked(run, source))
+    if type(source) is Array and source.element == "string" and type(value) is str:
+        run.budget.step(len(source))
+        return value in source
     return any(same_value(x, value) for x in walked(run, source))
 
 

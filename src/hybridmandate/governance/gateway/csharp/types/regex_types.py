@@ -101,6 +101,11 @@ def match(run: Run, regex: Regex, text: Any, start: int = 0) -> Found:
     return Found(regex, given, next(spans, None), spans)
 
 
+def is_match(run: Run, regex: Regex, text: Any, start: int = 0) -> bool:
+    """``IsMatch``."""
+    return regex.is_found(_input(text), run.budget.step, start)
+
+
 def next_match(found: Found) -> Found:
     """``NextMatch``: the failed match behind the last one."""
     spans = None if found.following is None else next(found.following, None)
@@ -171,7 +176,7 @@ def split(run: Run, regex: Regex, text: Any) -> Array:
 
 REGEX: Final = ClrType("Regex", "System.Text.RegularExpressions.Regex", Regex, base=OBJECT)
 REGEX.constructed_by(lambda pattern, options=None, match_timeout=None: _regex(pattern, options))
-REGEX.method("IsMatch", lambda run, r, text, start=0: match(run, r, text, start).success, "bool")
+REGEX.method("IsMatch", is_match, "bool")
 REGEX.method("Match", match, "Match")
 REGEX.method("Matches", matches, "List<Match>")
 REGEX.method("Replace", replace, "string")
@@ -179,8 +184,8 @@ REGEX.method("Split", split, "string[]")
 REGEX.method("ToString", lambda r: r.pattern, "string")
 REGEX.static(
     "IsMatch",
-    lambda run, text, pattern, options=None, match_timeout=None: (
-        match(run, _regex(pattern, options), text).success
+    lambda run, text, pattern, options=None, match_timeout=None: is_match(
+        run, _regex(pattern, options), text
     ),
     "bool",
 )
