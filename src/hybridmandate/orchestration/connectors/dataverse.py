@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -31,10 +30,24 @@ _BYTES = {"content-type": "application/octet-stream"}
 CHUNK_BYTES = 4 * 1024 * 1024
 """Files above this go up in chunks (Dataverse, 'Upload a file using Web API in chunks')."""
 UNSUPPORTED = 501
-WITH_ORGANIZATION = "WithOrganization"
-"""The ending of operations on a selected environment (`ListRecordsWithOrganization`)."""
 MAX_PAGES = 1000
 MAX_PAGED_ROWS = limit("page.items").of(Profile.MEDIUM)
+
+
+def _selected(handler: Handler) -> Handler:
+    """An operation on a selected environment: only the connection's own is simulated."""
+
+    async def operation(connector: DataverseConnector, call: OperationCall) -> Answer:
+        own = connector.settings.base_address.rstrip("/")
+        given = str(call.parameters.get("organization") or "").rstrip("/")
+        if given and given.lower() != own.lower():
+            return Answer.refused(
+                f"'{given}' is not the environment of this connection, {own}: "
+                "no other one is simulated"
+            )
+        return await handler(connector, call)
+
+    return operation
 
 
 class DataverseConnector(Connector):
@@ -42,19 +55,6 @@ class DataverseConnector(Connector):
 
     api_name = "shared_commondataserviceforapps"
     triggers = frozenset({"SubscribeWebhookTrigger"})
-
-    async def call(self, call: OperationCall) -> Answer:
-        """Send an operation; those of the 'selected environment' stay within the connection's."""
-        base = call.operation_id.removesuffix(WITH_ORGANIZATION)
-        if base == call.operation_id:
-            return await super().call(call)
-        given = str(call.parameters.get("organization") or "").rstrip("/")
-        if given and given.lower() != self.settings.base_address.rstrip("/").lower():
-            return Answer.refused(
-                f"'{given}' is not the environment of this connection, "
-                f"{self.settings.base_address}: no other one is simulated"
-            )
-        return await super().call(replace(call, operation_id=base))
 
     async def create(self, call: OperationCall) -> Answer:
         """CreateRecord: the new row comes back."""
@@ -199,7 +199,7 @@ class DataverseConnector(Connector):
         )
         return _refused_when_unsupported(answer)
 
-    operations: ClassVar[Mapping[str, Handler]] = {
+    _own: ClassVar[Mapping[str, Handler]] = {
         "CreateRecord": create,
         "UpdateRecord": update,
         "UpdateOnlyRecord": update_only,
@@ -213,6 +213,11 @@ class DataverseConnector(Connector):
         "GetEntityFileImageFieldContent": file_content,
         "UpdateEntityFileImageFieldContent": update_file,
     }
+    operations: ClassVar[Mapping[str, Handler]] = {
+        **_own,
+        **{f"{name}WithOrganization": _selected(handler) for name, handler in _own.items()},
+    }
+    """Each operation, and its form for a selected environment (`ListRecordsWithOrganization`)."""
 
 
 def _file(call: OperationCall) -> str:

@@ -68,6 +68,7 @@ class CallbackApi:
             return ApiAnswer(200, _shown(known))
         if asked == ("DELETE", ""):
             self._callbacks.remove(rows.connection, known.registration_id)
+            rows.registrations_changed()
             return ApiAnswer(204)
         if asked == ("GET", "/mandate.events"):
             return self._events(request, known, caller, rows)
@@ -89,6 +90,7 @@ class CallbackApi:
         wanted = _registration(registration_id, caller, request.json())
         caller.require("read", self._table(wanted.entity))
         self._callbacks.keep(rows.connection, wanted)
+        rows.registrations_changed()
         address = f"{self._origin}{ROOT}{ENTITY_SET}({registration_id})"
         return ApiAnswer(204, None, {"odata-entityid": address, "location": address})
 

@@ -187,19 +187,27 @@ class Callbacks:
         found = events.registration == registration_id, events.number.in_(numbers)
         connection.execute(delete(self._events).where(*found))
 
+    def registered(self, connection: Connection) -> dict[str, list[Registration]]:
+        """All registrations by the logical name of their table."""
+        found: dict[str, list[Registration]] = {}
+        for row in connection.execute(select(self._registrations)):
+            found.setdefault(row.entity, []).append(_registration(row))
+        return found
+
     def note(
         self,
         connection: Connection,
+        registrations: Sequence[Registration],
         table: TableDefinition,
         message: str,
         row: Mapping[str, Any],
         written: Mapping[str, Any],
     ) -> None:
-        """Write the events of one change; the row must be there, also when it will be deleted."""
-        known = self._registrations.c
-        query = select(self._registrations).where(known.entity == table.logical_name)
-        for each in connection.execute(query).fetchall():
-            registration = _registration(each)
+        """Write the events of one change for a table's registrations.
+
+        The row must be there, also when it is about to be deleted.
+        """
+        for registration in registrations:
             if self._concerns(connection, registration, table, message, row, written):
                 self._write(connection, registration, message, row)
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from hybridmandate.twin.dataverse.callbacks import Callbacks
+from hybridmandate.twin.dataverse.callbacks import Callbacks, Registration
 from hybridmandate.twin.dataverse.caller import Actor
 from hybridmandate.twin.dataverse.custom_api import read_custom_apis
 from hybridmandate.twin.dataverse.errors import (
@@ -130,6 +130,7 @@ class Transaction:
     def __init__(self, store: DataverseStore, connection: Connection) -> None:
         self._store = store
         self.connection = connection
+        self._registered: Mapping[str, Sequence[Registration]] | None = None
 
     def count(self, table: TableDefinition) -> int:
         """How many rows a table has."""
@@ -235,7 +236,7 @@ class Transaction:
             taken = self._taken_key(table, stored)
             raise duplicate_key(taken) from None
         row = self._one(table, new_id)
-        self._store.callbacks.note(self.connection, table, "Create", row, converted)
+        self._note(table, "Create", row, converted)
         return row
 
     def update(
@@ -271,7 +272,7 @@ class Transaction:
         except IntegrityError:
             raise duplicate_key(self._taken_key(table, {**before, **stored})) from None
         row = self._one(table, row_id)
-        self._store.callbacks.note(self.connection, table, "Update", row, converted)
+        self._note(table, "Update", row, converted)
         return row
 
     def delete(self, table: TableDefinition, row_id: str, *, version: int | None) -> None:
@@ -284,7 +285,7 @@ class Transaction:
         self._unlink(table, row_id)
         sql = self._store.sql(table)
         self._store.note_change(self.connection, table.logical_name, row_id, "delete")
-        self._store.callbacks.note(self.connection, table, "Delete", before, {})
+        self._note(table, "Delete", before, {})
         self.connection.execute(delete(sql).where(sql.c[table.primary_id] == row_id))
 
     def set_columns(
@@ -299,8 +300,21 @@ class Transaction:
             update(sql).where(sql.c[table.primary_id] == row_id).values({**stored, **noted})
         )
         row = self._one(table, row_id)
-        self._store.callbacks.note(self.connection, table, "Update", row, stored)
+        self._note(table, "Update", row, stored)
         return row
+
+    def registrations_changed(self) -> None:
+        """Read the registrations anew before the next change is noted."""
+        self._registered = None
+
+    def _note(
+        self, table: TableDefinition, message: str, row: Row, written: Mapping[str, Any]
+    ) -> None:
+        callbacks = self._store.callbacks
+        if self._registered is None:
+            self._registered = callbacks.registered(self.connection)
+        listening = self._registered.get(table.logical_name, ())
+        callbacks.note(self.connection, listening, table, message, row, written)
 
     def _unlink(self, table: TableDefinition, row_id: str) -> None:
         """Remove what leads to a row: lookups are emptied (the behaviour 'Remove Link')."""
