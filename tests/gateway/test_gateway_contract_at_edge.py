@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from gateway_edge import CORRELATION, JSON, POLICIES, STORE, SUCCEEDED, VIEW, Edge, respond
+from gateway_edge import CORRELATION, JSON, POLICIES, STORE, SUCCEEDED, VIEW, Edge, respond, token
 
 from hybridmandate.contracts import FailureType, Outcome, Registry, refusal
 from hybridmandate.contracts.openapi import openapi_document
@@ -53,11 +53,10 @@ async def test_every_fault_is_listed_by_pointer_and_nothing_reaches_the_service(
     assert faults(answer.content) == {("contract.schema", each) for each in pointers}
     assert edge.back_end.requests == []
     assert edge.last.failure_type == "validation_error"
+    assert {each.partition(":")[0] for each in edge.last.detail["faults"]} == pointers
 
 
 async def test_an_array_over_its_limit_is_refused(edge: Edge) -> None:
-    from gateway_edge import token
-
     bearer = {"authorization": f"Bearer {token(roles=COMMIT_ROLES)}"}
     most = {"job": "j", "records": [RECORD] * 1000}
     answer = await edge.post(COMMIT, headers=bearer, content=json.dumps(most).encode())
@@ -139,6 +138,7 @@ async def test_an_answer_that_breaks_the_contract_leaves_as_internal_error(
     assert response.status_code == 500
     assert b"secret" not in response.content
     assert edge.last.failure_type == "internal_error"
+    assert edge.last.detail["faults"]
 
 
 @pytest.mark.parametrize("kind", FailureType)

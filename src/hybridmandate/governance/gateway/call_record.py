@@ -11,6 +11,9 @@ from hybridmandate.evidence.record import Record, Tier
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.messages import SMALL_BYTES
 
+REQUEST_FAULTS, ANSWER_FAULTS = "contractFaults", "answerFaults"
+"""Variables in which the baseline keeps what breaks the contract; faults hold no values."""
+MAX_FAULTS_TOLD = 5
 _FAILURES = frozenset(each.value for each in FailureType)
 
 
@@ -43,6 +46,9 @@ def call_record(
         detail["refusedBy"] = "backend" if exchange.backend_called else "return-response"
     if exchange.last_error is not None:
         detail["reason"] = exchange.last_error.reason
+    faults = exchange.variables.get(REQUEST_FAULTS) or exchange.variables.get(ANSWER_FAULTS)
+    if isinstance(faults, list):
+        detail["faults"] = [f"{e['Name']}: {e['Details']}" for e in faults[:MAX_FAULTS_TOLD]]
     if broke is not None:
         detail["broke"] = broke
     return Record(

@@ -16,6 +16,7 @@ import math
 import mmap
 import os
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -245,7 +246,7 @@ def _digest(key: str) -> bytes:
     return hashlib.blake2b(key.encode(), digest_size=_KEY).digest()
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
     import time
 
