@@ -102,7 +102,9 @@ class CallbackApi:
         limit = min(whole_number(request.query.get("$top"), "$top") or MAX_EVENTS, MAX_EVENTS)
         events = self._callbacks.due(rows.connection, known.registration_id, limit=limit)
         presentation = Presentation.of(request, self._store, caller, rows, self._origin)
-        shown = presentation.show(table, [event.row for event in events], {})
+        # A column that the table has got since the change was empty then.
+        empty = dict.fromkeys(table.property_names)
+        shown = presentation.show(table, [{**empty, **event.row} for event in events], {})
         value = [
             self._told(table, known, event, row) for event, row in zip(events, shown, strict=True)
         ]
