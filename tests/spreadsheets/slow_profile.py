@@ -1,0 +1,214 @@
+"""An independent, slow reading of CSV by any profile: row by row, standard library and stdnum.
+
+It shares no code with the product; the tests compare rejected lines and reasons. It knows the types
+and rules of single rows, duplicates in the file, and no structure rule.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import re
+import tomllib
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Reason = tuple[int, str, str]
+Value = str | int | Decimal | date | datetime | bool | None
+_PARTS = {"YYYY": r"(?P<Y>\d{4})", "MM": r"(?P<M>\d\d)", "DD": r"(?P<D>\d\d)", "hh": r"(?P<h>\d\d)",
+          "mm": r"(?P<m>\d\d)", "ss": r"(?P<s>\d\d)", "ZZ": r"(?P<Z>Z|[+-]\d\d:\d\d)"}  # fmt: skip
+
+
+class Wrong(Exception):
+    """A cell that its type refuses; the argument is the reason code."""
+
+
+def rejected(content: str, profile: str) -> set[Reason]:
+    """(line, field, code) for every broken rule of severity error; records stay on their line."""
+    declared = tomllib.loads(profile)
+    columns: dict[str, dict[str, Any]] = declared["columns"]
+    found: set[Reason] = set()
+    keys: dict[int, tuple[Value, ...]] = {}
+    for line, row in enumerate(csv.DictReader(io.StringIO(content)), start=2):
+        values: dict[str, Value] = {}
+        for name, column in columns.items():
+            values[name], codes = _judged((row[name] or "").strip(), column)
+            found |= {(line, name, code) for code in codes}
+        duplicates = declared.get("duplicates")
+        if duplicates and all(values[name] is not None for name in duplicates["key"]):
+            keys[line] = tuple(values[name] for name in duplicates["key"])
+    found |= _repeated(keys, declared.get("duplicates"))
+    soft = {
+        code for code, severity in declared.get("severities", {}).items() if severity != "error"
+    }
+    return {r for r in found if r[2] not in soft and f"{r[1]}:{r[2]}" not in soft}
+
+
+def _repeated(keys: dict[int, tuple[Value, ...]], duplicates: dict[str, Any] | None) -> set[Reason]:
+    if duplicates is None:
+        return set()
+    counts = Counter(keys.values())
+    lines: dict[tuple[Value, ...], list[int]] = {}
+    for line, key in keys.items():
+        lines.setdefault(key, []).append(line)
+    kept = {"reject_all": [], "keep_first": [0], "keep_last": [-1]}
+    spared = {
+        lines[key][place]
+        for key in counts
+        for place in kept[duplicates.get("policy", "reject_all")]
+    }
+    field = duplicates["key"][-1]
+    return {
+        (line, field, "duplicate")
+        for line, key in keys.items()
+        if counts[key] > 1 and line not in spared
+    }
+
+
+def _judged(text: str, column: dict[str, Any]) -> tuple[Value, set[str]]:
+    if not text:
+        return None, {"required"} if column.get("required") else set()
+    try:
+        value = _READERS.get(column["type"], _identifier)(text, column)
+    except Wrong as wrong:
+        return None, {str(wrong)}
+    codes = set()
+    if column["type"] == "text":
+        if len(text) < column.get("min_length", 0):
+            codes.add("length.short")
+        if len(text) > column.get("max_length", len(text)):
+            codes.add("length.long")
+    read = {"date": date.fromisoformat, "integer": int}.get(column["type"], Decimal)
+    if "minimum" in column and value < read(column["minimum"]):  # type: ignore[operator]
+        codes.add("range.minimum")
+    if "maximum" in column and value > read(column["maximum"]):  # type: ignore[operator]
+        codes.add("range.maximum")
+    if "pattern" in column and not re.fullmatch(column["pattern"], str(value)):
+        codes.add("pattern")
+    return value, codes
+
+
+def _clock(text: str, form: str) -> tuple[datetime, str | None] | None:
+    expression = "".join(
+        _PARTS.get(piece, re.escape(piece))
+        for piece in re.findall("YYYY|MM|DD|hh|mm|ss|ZZ|.", form)
+    )
+    match = re.fullmatch(expression, text, re.ASCII)
+    if match is None:
+        return None
+    part = {name: value for name, value in match.groupdict().items() if value is not None}
+    numbers = [int(part.get(name, 0)) for name in "YMDhms"]
+    try:
+        return datetime(*numbers), part.get("Z")  # noqa: DTZ001 (its zone comes with the format)
+    except ValueError:
+        return None
+
+
+def _date(text: str, column: dict[str, Any]) -> Value:
+    for form in column.get("formats", ["YYYY-MM-DD"]):
+        found = _clock(text, form)
+        if found is not None:
+            return found[0].date()
+    raise Wrong("date.format")
+
+
+def _datetime(text: str, column: dict[str, Any]) -> Value:
+    for form in column.get("formats", ["YYYY-MM-DD"]):
+        found = _clock(text, form)
+        if found is None:
+            continue
+        local, offset = found
+        if offset is not None:
+            minutes = 0 if offset == "Z" else int(offset[1:3]) * 60 + int(offset[4:])
+            away = timedelta(minutes=-minutes if offset.startswith("-") else minutes)
+            return (local - away).replace(tzinfo=UTC)
+        zone = ZoneInfo(column.get("time_zone", "UTC"))
+        early, late = (local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+        if early != late:
+            raise Wrong("datetime.zone")
+        return local.replace(tzinfo=zone).astimezone(UTC)
+    raise Wrong("datetime.format")
+
+
+def _number(text: str, column: dict[str, Any], kind: str) -> Decimal:
+    example = column.get("number_format", "1,234.56")
+    point, group = example[-3], example[1] if example[1] != "2" else ""
+    whole, dot, fraction = text.lstrip("+-").partition(point)
+    sign = text[: len(text) - len(text.lstrip("+-"))]
+    grouped = rf"\d{{1,3}}({re.escape(group)}\d{{3}})+" if group else "(?!)"
+    if (
+        len(sign) > 1
+        or not re.fullmatch(rf"\d+|{grouped}", whole, re.ASCII)
+        or (dot and not re.fullmatch(r"\d+", fraction, re.ASCII))
+    ):
+        raise Wrong(f"{kind}.format")
+    digits = whole.replace(group, "") if group else whole
+    if len((digits + fraction).lstrip("0")) > 15 or len(fraction.rstrip("0")) > column.get(
+        "scale", 2
+    ):
+        raise Wrong(f"{kind}.precision")
+    return Decimal(f"{sign}{digits}.{fraction or 0}")
+
+
+def _decimal(text: str, column: dict[str, Any]) -> Value:
+    return _number(text, column, "decimal")
+
+
+def _money(text: str, column: dict[str, Any]) -> Value:
+    for word in sorted(column["currencies"], key=len, reverse=True):
+        if text.startswith(word):
+            return _number(text[len(word) :].removeprefix(" "), column, "money")
+        if text.endswith(word):
+            return _number(text[: -len(word)].removesuffix(" "), column, "money")
+    return _number(text, column, "money")
+
+
+def _integer(text: str, column: dict[str, Any]) -> Value:
+    try:
+        number = _number(text, {**column, "scale": 99}, "integer")
+    except Wrong:
+        raise Wrong("integer.format") from None
+    if number != int(number):
+        raise Wrong("integer.format")
+    return int(number)
+
+
+def _boolean(text: str, column: dict[str, Any]) -> Value:
+    if text.lower() in ("true", "yes", "1", "x"):
+        return True
+    if text.lower() in ("false", "no", "0"):
+        return False
+    raise Wrong("boolean.word")
+
+
+def _enum(text: str, column: dict[str, Any]) -> Value:
+    for value in (*column["values"], *column.get("synonyms", {})):
+        if text.lower() == value.lower():
+            return str(column.get("synonyms", {}).get(value, value))
+    raise Wrong("enum.value")
+
+
+def _identifier(text: str, column: dict[str, Any]) -> Value:
+    kind = column["type"]
+    module = importlib.import_module(
+        f"stdnum.{'eu.vat' if kind == 'vat' else column.get('standard', kind)}"
+    )
+    if not module.is_valid(text):
+        raise Wrong(f"{kind}.format")
+    return str(module.compact(text))
+
+
+_READERS = {
+    "text": lambda text, column: text,
+    "date": _date,
+    "datetime": _datetime,
+    "decimal": _decimal,
+    "money": _money,
+    "integer": _integer,
+    "boolean": _boolean,
+    "enum": _enum,
+}
