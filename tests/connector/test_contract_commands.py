@@ -46,7 +46,7 @@ def use(state: Path, *options: str) -> dict[tuple[str, int, str], tuple[int, int
     result = CliRunner().invoke(app, ["usage", "--state", str(state), "--json", *options])
     assert result.exit_code == 0, result.output
     return {
-        (r["operation"], r["version"], r["principal"]): (r["calls"], r["replayed"], r["failed"])
+        (r["operation"], r["version"], r["principal"]): (r["executed"], r["replayed"], r["failed"])
         for r in json.loads(result.stdout)
     }
 
