@@ -24,7 +24,7 @@ from hybridmandate.governance.gateway.registry import (
 )
 from hybridmandate.governance.gateway.steps import Step, Steps
 
-_NAMED_VALUE = re.compile(r"\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}")
+NAMED_VALUE = re.compile(r"\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}")
 DEFAULT_GLOBAL_POLICY = Document(
     "<policies><inbound/><backend><forward-request/></backend><outbound/><on-error/></policies>",
     "default global policy",
@@ -252,4 +252,4 @@ def _replaced(
             return match[0]
         raise _error(file, text, f"no named value '{name}' ({where})")
 
-    return _NAMED_VALUE.sub(value, text.value)
+    return NAMED_VALUE.sub(value, text.value)
