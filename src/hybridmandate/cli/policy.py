@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hybridmandate.cli.policy_coverage import coverage
 from hybridmandate.cli.terminal import JsonOption, SolutionOption, fail, print_json
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from hybridmandate.manifest import SolutionFolder
 
 app = typer.Typer(help="Gateway policies: check, show, trace, test.", no_args_is_help=True)
+app.command()(coverage)
 
 EnvironmentOption = Annotated[
     str, typer.Option("--environment", "-e", help="Environment whose values are used.")

@@ -1,0 +1,216 @@
+"""Fixtures that let an expression of an unknown service be evaluated: a context made for its text.
+
+What a document expects of its callers shows in its expressions: the types that variables are cast
+to, the members that are read of a body. Fixtures of that form are tried one after the other; an
+expression evaluates when one of them lets it end with a value.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hybridmandate.governance.gateway import csharp
+from hybridmandate.governance.gateway.csharp import Budget, Expression, ExpressionFailure
+from hybridmandate.governance.gateway.csharp.types.http_types import Authorization
+
+_NOW = 1_700_000_000.0
+_GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+_VARIABLE = r'context\.Variables(?:\[\s*|\.GetValueOrDefault(?:<[^(]*>)?\(\s*)"([^"]+)"'
+_CAST = re.compile(r"\(\s*([A-Za-z_][\w.]*(?:<[^()]*>)?\??(?:\[\])?)\s*\)\s*\(?" + _VARIABLE)
+_TYPED = re.compile(r'Variables\.GetValueOrDefault<([^(]+)>\(\s*"([^"]+)"')
+_AS = re.compile(_VARIABLE + r"\s*[\])][^;,]{0,12}?\bas\s+([A-Za-z_][\w.]*)")
+_PLAIN = re.compile(_VARIABLE)
+_TEXT = re.compile(r'"([A-Za-z_@#][\w.@:/-]{0,60})"')
+_LEAVES: tuple[Any, ...] = (
+    "10",
+    10,
+    _GUID,
+    "2024-01-01T00:00:00Z",
+    "true",
+    "MDEyMzQ1Njc4OWFiY2RlZg==",
+    "https://service.example/a/b/c/d?x=1&y=2",
+    "a=1;b=2:c|d,e-f_g.h/i/j/k",
+)
+_MOST_KEYS = 6
+_DEPTH = 3
+
+
+def why_not_evaluated(
+    expression: Expression, text: str, variables: Mapping[str, Any]
+) -> tuple[Any, str | None]:
+    """The value and None, or None and why no fixture let the expression end with a value."""
+    reason = ""
+    for context in _contexts(text, variables):
+        try:
+            return expression.evaluate(context, Budget()), None
+        except ExpressionFailure as error:
+            reason = reason or f"{error.dotnet_type}: {error}"
+    return None, reason
+
+
+def _contexts(text: str, variables: Mapping[str, Any]) -> Iterator[csharp.PolicyContext]:
+    """Fixtures from the plainest to those that are made of the expression's own words."""
+    keys = list(dict.fromkeys(_TEXT.findall(text)))
+    for leaf in _LEAVES:
+        for structure in _structures(leaf, keys, text):
+            made = _variables(text, leaf, structure)
+            yield _context(structure, leaf, keys, {**made, **variables})
+            yield _context(structure, leaf, keys, made)
+    yield _context(None, "10", [], dict(variables))
+
+
+def _structures(leaf: Any, keys: list[str], text: str) -> Iterator[bytes]:
+    if re.search(r"XElement|XDocument|XmlDocument|XNode", text):
+        yield _xml(keys, str(leaf))
+    names = [each for each in keys if not each.startswith(("application/", "http"))][:_MOST_KEYS]
+    nested = _nested(leaf, names, _DEPTH)
+    yield json.dumps(_nested(leaf, names, 1)).encode()
+    yield json.dumps(nested).encode()
+    yield json.dumps([nested]).encode()
+    yield json.dumps({name: [_nested(leaf, names, 2)] for name in names}).encode()
+    yield str(leaf).encode()
+
+
+def _nested(leaf: Any, names: list[str], depth: int) -> Any:
+    """Every name at every level, so that any path of them leads somewhere."""
+    if depth == 0 or not names:
+        return leaf
+    return {name: _nested(leaf, names, depth - 1) for name in names}
+
+
+def _xml(keys: list[str], leaf: str) -> bytes:
+    inner = leaf
+    for name in reversed([each for each in keys if re.fullmatch(r"[A-Za-z_][\w-]*", each)][:4]):
+        inner = f"<{name}>{inner}</{name}>"
+    return f"<root>{inner}</root>".encode()
+
+
+def _variables(text: str, leaf: Any, body: bytes) -> dict[str, Any]:
+    """A value for each variable that the text names, of the type that it is read as."""
+    found: dict[str, Any] = dict.fromkeys(_PLAIN.findall(text), str(leaf))
+    for name, type in _AS.findall(text):
+        found[name] = _of_type(type, leaf, body)
+    for type, name in (*_CAST.findall(text), *_TYPED.findall(text)):
+        found[name] = _of_type(type, leaf, body)
+    return found
+
+
+def _of_type(type: str, leaf: Any, body: bytes) -> Any:
+    head = type.rsplit(".", 1)[-1].rstrip("?").lower()
+    if head in ("int", "int32", "int64", "long", "short", "uint", "decimal"):
+        return 10
+    if head in ("double", "float"):
+        return 10.0
+    if head in ("bool", "boolean"):
+        return True
+    if head in ("iresponse", "response"):
+        return csharp.Response(200, "OK", csharp.MappingValues({"X": ["10"]}), _Bytes(body))
+    if head in ("jobject", "jtoken", "jarray", "jvalue"):
+        return csharp.parse_json(_json_for(head, body))
+    if head == "jwt":
+        return csharp.Jwt({"alg": "RS256"}, _claims())
+    if head == "authorization":
+        return Authorization("token", {})
+    if head == "byte[]":
+        return b"0123456789abcdef"
+    return str(leaf)
+
+
+def _json_for(type: str, body: bytes) -> str:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = {}
+    if type == "jarray" and not isinstance(found, list):
+        found = [found]
+    if type == "jobject" and not isinstance(found, dict):
+        found = found[0] if isinstance(found, list) and isinstance(found[0], dict) else {}
+    return json.dumps(found)
+
+
+def _claims() -> dict[str, Any]:
+    return {
+        "sub": "10",
+        "oid": _GUID,
+        "appid": _GUID,
+        "azp": _GUID,
+        "iss": "https://issuer.example/",
+        "aud": "api://example",
+        "roles": ["reader"],
+        "scp": "read",
+        "exp": _NOW + 600,
+    }
+
+
+def _token() -> str:
+    def part(value: Any) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    return f"Bearer {part({'alg': 'RS256', 'typ': 'JWT'})}.{part(_claims())}.c2ln"
+
+
+class _Bytes:
+    """A body in memory."""
+
+    def __init__(self, content: bytes | None) -> None:
+        self._content = content
+
+    def read(self) -> bytes | None:
+        return self._content
+
+    def consume(self) -> None:
+        """Each fixture is used once; the content stays for expressions that read it twice."""
+
+
+def _context(
+    body: bytes | None, leaf: Any, keys: list[str], variables: dict[str, Any]
+) -> csharp.PolicyContext:
+    said = {each: [str(leaf)] for each in keys}
+    headers = {
+        **said,
+        "Authorization": [_token()],
+        "Content-Type": ["application/json"],
+        "X-Forwarded-For": ["192.0.2.1"],
+    }
+    url = csharp.Url(
+        "https", "gateway.example", 443, "/api/v1/items/10", csharp.MappingValues(said), "?a=10"
+    )
+    product = csharp.Product(
+        "product", "Product", groups=[csharp.Group("developers", "developers")]
+    )
+    return csharp.PolicyContext(
+        request=csharp.Request(
+            "POST",
+            url,
+            url,
+            csharp.MappingValues(headers),
+            _Bytes(body),
+            "192.0.2.1",
+            dict.fromkeys(keys, str(leaf)),
+            id=_GUID,
+        ),
+        response=csharp.Response(
+            200,
+            "OK",
+            csharp.MappingValues({**headers, "Date": ["Tue, 14 Nov 2023 22:13:20 GMT"]}),
+            _Bytes(body),
+        ),
+        clock=lambda: _NOW,
+        random=lambda: 0.5,
+        variables=variables,
+        api=csharp.Api("api", "API", "api", version="v1", service_url=url),
+        operation=csharp.Operation("operation", "POST", "Operation", "/items/{id}"),
+        product=product,
+        subscription=csharp.Subscription("subscription", "Subscription", "key"),
+        user=csharp.User(
+            "user", email="user@example.com", groups=[csharp.Group("developers", "developers")]
+        ),
+        deployment=csharp.Deployment("West Europe", "service", "service"),
+        last_error=csharp.LastError("validate-jwt", "TokenExpired", "expired", "inbound", "api"),
+        request_id=_GUID,
+        started=_NOW - 1,
+    )
