@@ -24,6 +24,7 @@ _CAST = re.compile(r"\(\s*([A-Za-z_][\w.]*(?:<[^()]*>)?\??(?:\[\])?)\s*\)\s*\(?"
 _TYPED = re.compile(r'Variables\.GetValueOrDefault<([^(]+)>\(\s*"([^"]+)"')
 _AS = re.compile(_VARIABLE + r"\s*[\])][^;,]{0,12}?\bas\s+([A-Za-z_][\w.]*)")
 _PLAIN = re.compile(_VARIABLE)
+_PARSES = re.compile(r"J(?:Object|Array|Token)\.Parse|X(?:Element|Document)\.Parse")
 _TEXT = re.compile(r'"([A-Za-z_@#][\w.@:/-]{0,60})"')
 _LEAVES: tuple[Any, ...] = (
     "10",
@@ -91,7 +92,8 @@ def _xml(keys: list[str], leaf: str) -> bytes:
 
 def _variables(text: str, leaf: Any, body: bytes) -> dict[str, Any]:
     """A value for each variable that the text names, of the type that it is read as."""
-    found: dict[str, Any] = dict.fromkeys(_PLAIN.findall(text), str(leaf))
+    plain = body.decode() if _PARSES.search(text) else str(leaf)
+    found: dict[str, Any] = dict.fromkeys(_PLAIN.findall(text), plain)
     for name, type in _AS.findall(text):
         found[name] = _of_type(type, leaf, body)
     for type, name in (*_CAST.findall(text), *_TYPED.findall(text)):
@@ -102,7 +104,7 @@ def _variables(text: str, leaf: Any, body: bytes) -> dict[str, Any]:
 def _of_type(type: str, leaf: Any, body: bytes) -> Any:
     head = type.rsplit(".", 1)[-1].rstrip("?").lower()
     if head in ("int", "int32", "int64", "long", "short", "uint", "decimal"):
-        return 10
+        return 10 if leaf == "10" else 0
     if head in ("double", "float"):
         return 10.0
     if head in ("bool", "boolean"):
@@ -117,7 +119,7 @@ def _of_type(type: str, leaf: Any, body: bytes) -> Any:
         return Authorization("token", {})
     if head == "byte[]":
         return b"0123456789abcdef"
-    return str(leaf)
+    return body.decode() if leaf == 10 else str(leaf)
 
 
 def _json_for(type: str, body: bytes) -> str:

@@ -27,7 +27,9 @@ from hybridmandate.governance.gateway.registry import POLICIES, Section
 assert _policies.__all__, "importing the policies registers them"
 
 _ROOT = re.compile(r"<(policies|fragment)[\s>/]")
-_TEMPLATE = re.compile(r"\$\{[^}\"\n]{1,80}\}|(?<==\")\{\d\}(?=\")|\$\([A-Za-z_]\w*\)|#\{\w+\}#")
+_TEMPLATE = re.compile(
+    r"\$\{[^}\"\n]{1,80}\}|(?:(?<==\")|(?<=>))\{\w+\}(?=[\"<])|\$\([A-Za-z_]\w*\)|#\{\w+\}#"
+)
 _DIRECTIVE = re.compile(r"%\{[^}\n]*\}")
 _FILES = ("*.xml", "*.xml.tpl", "*.xml.tftpl", "*.cshtml")
 _FRAGMENT = Document("<fragment><set-method>GET</set-method></fragment>", "stand-in fragment")
@@ -51,6 +53,7 @@ _NUMBERS = frozenset(
         "tokens-per-minute",
     }
 )
+_PARSED = re.compile(r'(JArray|JObject)\.Parse\(\s*[@$]?"\{\{')
 _ANYTHING = "10"
 _FLAGS = frozenset({"condition", "ignore-error", "allow-credentials", "ignore-case"})
 _PLACES = frozenset({"base-url", "url"})
@@ -162,7 +165,7 @@ def _load(root: Element, text: str, name: str, values: Mapping[str, str]) -> Non
         return
     section = _section_of(root)
     document = f"<policies><{section}><include-fragment fragment-id='it'/></{section}></policies>"
-    fragments = {**{each: _FRAGMENT for each in _included(root)}, "it": Document(text, name)}
+    fragments = {**dict.fromkeys(_included(root), _FRAGMENT), "it": Document(text, name)}
     prepare_document(
         Document(document, name),
         "api",
@@ -206,6 +209,9 @@ def _stand_ins(root: Element) -> dict[str, str]:
 
 
 def _fit(element: Element, attribute: str, text: Text) -> str:
+    parsed = _PARSED.search(text.value)
+    if parsed is not None:
+        return "[]" if parsed[1] == "JArray" else "{}"
     if attribute in _NUMBERS:
         return "30"
     if attribute in _FLAGS:
