@@ -24,13 +24,13 @@ from hybridmandate.evidence.record import Record, Recorder, Tier
 from hybridmandate.identity.principal import TokenVerifier
 from hybridmandate.orchestration.connectors import ConnectorHost, ConnectorSettings
 from hybridmandate.orchestration.connectors.session import content_bytes
-from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
 from hybridmandate.orchestration.definition import Flow, FlowDocument
 from hybridmandate.orchestration.history import RunHistory
 from hybridmandate.orchestration.limits import Licence, Profile
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.durable import FlowHost
-from hybridmandate.orchestration.triggers.new_files import OPERATION, NewFiles, NewFilesPolling
+from hybridmandate.orchestration.triggers.polled import polled_trigger
+from hybridmandate.orchestration.triggers.polling import Polling
 from hybridmandate.orchestration.triggers.request import RequestAnswer, RequestTrigger
 from hybridmandate.orchestration.triggers.schedule import Schedule
 
@@ -131,7 +131,7 @@ class _Process:
         self._durable = durable
         self._recorder = recorder
         self._clock = clock
-        self._pollings: dict[str, NewFilesPolling | Schedule] = {}
+        self._pollings: dict[str, Polling | Schedule] = {}
         self.launched = False
 
     @contextlib.asynccontextmanager
@@ -171,7 +171,7 @@ class _Process:
                 reason="operator.token",
             )
 
-    def _triggers(self) -> list[NewFilesPolling | Schedule]:
+    def _triggers(self) -> list[Polling | Schedule]:
         for flow in self.host.flows.all():
             if flow.trigger.type == "Request":
                 continue
@@ -182,17 +182,14 @@ class _Process:
             self._pollings[flow.name] = polling
         return list(self._pollings.values())
 
-    def _polling(self, flow: Flow) -> NewFilesPolling | Schedule | None:
+    def _polling(self, flow: Flow) -> Polling | Schedule | None:
         if flow.trigger.type in ("Recurrence", "SlidingWindow"):
             return Schedule(flow, self.host)
-        if flow.trigger.operation_id != OPERATION:
+        if flow.trigger.operation_id is None:
             return None
         key = str(flow.trigger.inputs["host"].get("connectionName"))
         connector = self._connectors.connector(flow, key)
-        if not isinstance(connector, SharePointConnector):
-            return None
-        trigger = NewFiles(flow, connector, self.host)
-        return NewFilesPolling(trigger, seconds=self.settings.poll_seconds)
+        return polled_trigger(flow, connector, self.host, seconds=self.settings.poll_seconds)
 
     def _not_simulated(self, flow: Flow) -> None:
         """Say in the evidence that a flow will not start by itself here."""

@@ -18,13 +18,12 @@ from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.delta_feed import DeltaFeed
 from hybridmandate.orchestration.triggers.polling import (
     Found,
-    Polling,
     ReadingFailed,
     start_batch,
     trigger_parameters,
 )
 
-__all__ = ["OPERATION", "NewFiles", "NewFilesPolling", "ReadingFailed"]
+__all__ = ["OPERATION", "NewFiles", "ReadingFailed"]
 
 OPERATION = "GetOnNewFileItems"
 ONEDRIVE_OPERATION = "OnNewFilesV2"
@@ -62,10 +61,3 @@ class NewFiles:
         folder = quote(str(named or "").strip("/"))
         place = f"/root:/{folder}:/delta" if folder else "/root/delta"
         return f"{self._connector.drive(parameters.get('dataset'))}{place}"
-
-
-class NewFilesPolling(Polling):
-    """Reads a folder again and again."""
-
-    def __init__(self, trigger: NewFiles, *, seconds: float) -> None:
-        super().__init__(trigger.read, seconds=seconds)
