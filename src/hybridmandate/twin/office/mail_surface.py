@@ -65,7 +65,10 @@ class MailSurface:
             if "$filter" in query:
                 test = parse_filter(query["$filter"])
                 mails = [each for each in mails if test(each)]
-            for path, descending in reversed(order(query.get("$orderby", ORDER))):
+            wanted = order(query.get("$orderby", ORDER))
+            if not wanted[0][1]:
+                mails.reverse()  # mails of one second stand in the order in which they came
+            for path, descending in reversed(wanted):
                 mails.sort(key=lambda each: str(property_of(each, path)), reverse=descending)
         except QueryInvalid as error:
             raise GraphError(400, "ErrorInvalidUrlQuery", f"Invalid query: {error}.") from None
