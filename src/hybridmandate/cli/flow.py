@@ -143,10 +143,11 @@ def limits(
     profile: Annotated[str, typer.Option(help="low, medium or high.")] = "medium",
     as_json: JsonOption = False,
 ) -> None:
-    """Measure flows against the platform's limits; ends with 1 when one is over.
+    """Measure flows against the platform's limits and name racy variables; 1 when one is over.
 
     Example: mandate flow limits --solution examples/vendor-invoices
     """
+    from hybridmandate.orchestration.definition.races import describe
     from hybridmandate.orchestration.limits import Profile, measure_flow
 
     if profile not in [each.value for each in Profile]:
@@ -157,19 +158,22 @@ def limits(
         print_json(
             [
                 {
-                    "flow": flow,
+                    "flow": of_flow,
                     "limit": each.limit.id,
                     "value": each.value,
                     "highest": each.highest,
                     "level": each.level,
                     "place": each.place,
                 }
-                for flow, each in measured
+                for of_flow, each in measured
             ]
         )
     else:
-        for flow, each in measured:
-            typer.echo(f"{each.level:8} {flow}: {each}")
+        for of_flow, each in measured:
+            typer.echo(f"{each.level:8} {of_flow}: {each}")
+        for flow in flows:
+            for race in describe(flow):
+                typer.echo(f"warning  {flow.name}: {race}")
     if any(each.level == "over" for _, each in measured):
         raise typer.Exit(1)
 

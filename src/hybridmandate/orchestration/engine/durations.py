@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _DURATION = re.compile(
     r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
@@ -31,7 +32,14 @@ UNITS = {
 
 def duration_seconds(text: object) -> float:
     """Seconds of an ISO 8601 duration. :raises ValueError: when it is none."""
-    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        raise ValueError(f"'{text}' is not a duration such as PT20S or P7D")
+    return _seconds(text)
+
+
+@lru_cache(maxsize=256)
+def _seconds(text: str) -> float:
+    match = _DURATION.fullmatch(text)
     parts = {k: v for k, v in match.groupdict().items() if v} if match else {}
     if not parts:
         raise ValueError(f"'{text}' is not a duration such as PT20S or P7D")

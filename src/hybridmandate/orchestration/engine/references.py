@@ -92,12 +92,23 @@ class RunReferences:
 
         :raises LookupError: when the flow has no such action.
         """
+        record = self._found(name)
+        return None if record is None else self._shown(record)
+
+    def action_outputs(self, name: str) -> Any:
+        """The outputs of an action, None when it has not run.
+
+        :raises LookupError: when the flow has no such action.
+        """
+        record = self._found(name)
+        return None if record is None else record.get("outputs")
+
+    def _found(self, name: str) -> Mapping[str, Any] | None:
         known = self._work.flow.find(name)
         if known is None:
             raise LookupError(f"the flow has no action '{name}'")
         at = self._place(known)
-        record = None if at is None else self._work.record(known.name, at)
-        return None if record is None else self._shown(record)
+        return None if at is None else self._work.record(known.name, at)
 
     def current_action(self) -> Mapping[str, Any] | None:
         """The record of the action that asks, None for the trigger."""

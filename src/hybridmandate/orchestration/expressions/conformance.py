@@ -45,6 +45,11 @@ class CaseScope:
         found: Mapping[str, Any] = self._named("actions", name)
         return {"name": name, **{key: each for key, each in found.items() if key != "children"}}
 
+    def action_outputs(self, name: str) -> Any:
+        """The outputs of the context's action of that name."""
+        record = self.action(name)
+        return None if record is None else record.get("outputs")
+
     def current_action(self) -> Mapping[str, Any] | None:
         """The context's current action."""
         found: Mapping[str, Any] | None = self._context.get("action")

@@ -27,6 +27,9 @@ class Scope(Protocol):
     def action(self, name: str) -> Mapping[str, Any] | None:
         """The action's record: name, status, inputs, outputs, code, startTime, endTime, error …"""
 
+    def action_outputs(self, name: str) -> Any:
+        """The ``outputs`` of the action's record, None before it has run."""
+
     def current_action(self) -> Mapping[str, Any] | None:
         """The record of the action that is evaluated, None where there is none."""
 

@@ -5,6 +5,7 @@ Everything here is synchronous SQL on the engine that was passed in; the shell c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from hybridmandate.orchestration.history.bounds import bounded
+from hybridmandate.orchestration.history.bounds import KEEP_BYTES, bounded
 from hybridmandate.orchestration.history.tables import (
     ACTIONS,
     CURSORS,
@@ -239,13 +240,20 @@ def _action_rows(
     for record in records:
         place = ".".join(map(str, record["at"]))
         key = f"{record['name']}@{place}" if place else record["name"]
-        shown = {k: bounded(v) if k in _SHOWN else v for k, v in record.items()}
         rows[run_id, key] = {
             "run_id": run_id,
             "key": key,
             "sequence": record["sequence"],
             "name": record["name"],
             "status": record["status"],
-            "record": shown,
+            "record": _bounded_record(record),
         }
     return rows
+
+
+def _bounded_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The record with what is too large cut; most records are small as a whole."""
+    if len(json.dumps(record)) <= KEEP_BYTES:
+        # Escaped to ASCII: no part of it can be longer in bytes.
+        return record
+    return {k: bounded(v) if k in _SHOWN else v for k, v in record.items()}

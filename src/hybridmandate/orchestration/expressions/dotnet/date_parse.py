@@ -50,11 +50,11 @@ def _read(text: str, argument: int, locale: str) -> Instant:
 
 
 def _iso(found: re.Match[str], text: str, argument: int) -> Instant:
-    year, month, day, hour, minute, second, fraction, zone = found.groups()
+    year, month, day, hour, minute, second, fraction, zone = found.groups("")
     try:
         time = clock_ticks(int(hour or 0), int(minute or 0), int(second or 0), fraction)
-        instant = Instant.at(int(year), int(month), int(day), ticks=time, utc=zone is not None)
-        offset = _offset_ticks(zone) if zone else 0
+        instant = Instant.at(int(year), int(month), int(day), ticks=time, utc=zone != "")
+        offset = 0 if zone in "Zz" else _offset_ticks(zone)
         return instant.plus(-offset) if offset else instant
     except FunctionFault as wrong:
         raise _no_date(text, argument) from wrong
@@ -64,7 +64,7 @@ def clock_ticks(hour: int, minute: int, second: int, fraction: str | None) -> in
     """Ticks of a time of day. :raises FunctionFault: when there is no such time."""
     if hour > 23 or minute > 59 or second > 59:
         raise FunctionFault(f"There is no time {hour:02d}:{minute:02d}:{second:02d}")
-    ticks = int((fraction or "0").ljust(9, "0")[:7])
+    ticks = int(fraction.ljust(7, "0")[:7]) if fraction else 0
     return hour * TICKS_PER_HOUR + minute * TICKS_PER_MINUTE + second * TICKS_PER_SECOND + ticks
 
 

@@ -37,8 +37,7 @@ def action_record(frame: Frame, name: str) -> Mapping[str, Any] | None:
 
 
 def _outputs(frame: Frame, name: str) -> Any:
-    record = action_record(frame, name)
-    return None if record is None else record.get("outputs")
+    return _looked_up(frame.scope.action_outputs, name, "action")
 
 
 def body_of(outputs: Any) -> Any:
