@@ -18,6 +18,8 @@ from hybridmandate.orchestration.expressions import (
 class Reader:
     """Values and functions as an action sees them. ``action`` None stands for the trigger."""
 
+    __slots__ = ("_action", "_at", "_scope", "_work")
+
     def __init__(
         self, work: Working, action: Action | None, at: At, item: tuple[Any, ...] = ()
     ) -> None:

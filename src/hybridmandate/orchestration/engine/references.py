@@ -31,6 +31,8 @@ _SHOWN = (
 class RunReferences:
     """The run as one action sees it, at one place."""
 
+    __slots__ = ("_action", "_at", "_item", "_loops", "_work")
+
     def __init__(
         self, work: Working, action: Action | None, at: At, item: tuple[Any, ...] = ()
     ) -> None:

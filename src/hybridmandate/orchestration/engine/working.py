@@ -67,6 +67,19 @@ def record_key(name: str, at: At) -> str:
 class Working:
     """One event's worth of work on a run."""
 
+    __slots__ = (
+        "_begun",
+        "_own",
+        "agenda",
+        "commands",
+        "flow",
+        "now",
+        "records",
+        "run",
+        "state",
+        "time",
+    )
+
     def __init__(self, flow: Flow, state: State, time: float) -> None:
         self.flow = flow
         self.time = time

@@ -181,7 +181,9 @@ def _join(parsed: Interpolated, source: str) -> Evaluate:
 def _evaluate_json(value: Any, scope: Scope, bounds: Bounds, depth: int) -> Any:
     kind = type(value)
     if kind is str:
-        return parse_template(value, bounds).evaluate(scope) if "@" in value else value
+        if "@" not in value:
+            return value
+        return parse_template(value, bounds).evaluate(scope)
     if kind is not dict and kind is not list:
         return value
     if depth > bounds.depth * 2:
