@@ -2,7 +2,8 @@
 
 Run as a script after a change; the files are committed. The expected reading comes from the rows
 that a case was written from, never from the reader.
-`book.xls` is kept as it is: no maintained library writes that format (it was made with xlwt 1.3.0).
+`book.xls` is kept as it is (made with xlwt 1.3.0); the other xls, xlsb and ods files are written by
+`workbook_kit.py`, since no maintained library writes those formats.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import xlsxwriter
+from workbook_kit import MadeSheet, ods_book, replaced, xls_book, xlsb_book, zipped
 
 FOLDER = Path(__file__).parent / "corpus"
 HEADER = ["Item code", "Item name", "Order date", "Amount"]
@@ -176,15 +178,6 @@ def archives() -> Iterator[Case]:
     yield Case("archive-two-files.zip", two, refused="file.many_members")
     bomb = gzip.compress(bytes(40 << 20), mtime=0)
     yield Case("archive-bomb.csv.gz", bomb, refused="file.zip_bomb")
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    """A zip whose bytes are the same every time."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, ZIP_TIME), content, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
 
 
 def structure() -> Iterator[Case]:
@@ -367,36 +360,87 @@ def workbooks() -> Iterator[Case]:
 
     yield Case("book-hidden-sheet.xlsx", book(hidden), codes(), rules=["sheet.hidden"])
     yield Case("book-empty.xlsx", book(lambda b: b.add_worksheet()), refused="file.empty")
+    macro_kind = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+    plain_kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+    plain = book(lambda b: table(b.add_worksheet(), number=dates(b)))
+    with zipfile.ZipFile(io.BytesIO(plain)) as package:
+        kinds = package.read("[Content_Types].xml").replace(plain_kind, macro_kind)
+    macros = replaced(plain, {"[Content_Types].xml": kinds, "xl/vbaProject.bin": b"made up"})
+    yield Case("book-macros.xlsm", macros, codes(), rules=["book.macros"])
+    links = replaced(plain, {"xl/externalLinks/externalLink1.xml": b"<externalLink/>"})
+    yield Case("book-external-links.xlsx", links, codes(), rules=["book.external_links"])
+
+    def masked(made: Any) -> None:
+        sheet = made.add_worksheet()
+        table(sheet, number=dates(made))
+        sheet.set_row(2, None, None, {"hidden": True})
+        sheet.set_column(1, 1, None, None, {"hidden": True})
+
+    seen = ["columns.hidden", "rows.hidden"]
+    yield Case("book-hidden-rows-and-columns.xlsx", book(masked), codes(), rules=seen)
+
+    def two(made: Any) -> None:
+        table(made.add_worksheet("March"))
+        table(made.add_worksheet("April"))
+
+    yield Case("book-two-sheets.xlsx", book(two), refused="sheet.ambiguous")
+
+    def remarks(made: Any) -> None:
+        made.add_worksheet("Read me").write_string(0, 0, "The orders are on the next sheet.")
+        table(made.add_worksheet("Orders"))
+
+    yield Case("book-remarks-sheet.xlsx", book(remarks), codes(), rules=["sheet.chosen"])
+
+    def defined(made: Any) -> None:
+        sheet = made.add_worksheet()
+        sheet.write_string(0, 0, "Orders of March")
+        headings = [{"header": heading} for heading in HEADER]
+        sheet.add_table(2, 1, 6, 4, {"name": "Orders", "columns": headings})
+        table(sheet, 2, 1)
+        sheet.write_string(9, 1, "Checked by Ann")
+
+    yield Case("book-defined-table.xlsx", book(defined), codes(4), rules=["table.defined"])
+
+    def merged(made: Any) -> None:
+        sheet = made.add_worksheet()
+        sheet.merge_range(0, 0, 0, 1, "Item")
+        sheet.write_string(0, 2, "Order")
+        sheet.merge_range(0, 3, 1, 3, "Amount")
+        for column, word in enumerate(["code", "name", "date"]):
+            sheet.write_string(1, column, word)
+        for row, cells in enumerate(ROWS):
+            for column, cell in enumerate(cells):
+                sheet.write_string(2 + row, column, cell)
+
+    two_rows = ["header.two_rows"]
+    yield Case("book-merged-header.xlsx", book(merged), codes(3), rules=two_rows)
     yield from _old_books()
 
 
 def _old_books() -> Iterator[Case]:
     kept = (FOLDER / "book.xls").read_bytes()
     yield Case("book.xls", kept, codes())
-    cells = "".join(
-        "<table:table-row>"
-        + "".join(
-            f'<table:table-cell office:value-type="string"><text:p>{c}</text:p></table:table-cell>'
-            for c in row
-        )
-        + "</table:table-row>"
-        for row in [HEADER, *ROWS]
-    )
-    names = "urn:oasis:names:tc:opendocument:xmlns:"
-    content = (
-        '<?xml version="1.0" encoding="UTF-8"?><office:document-content '
-        f'xmlns:office="{names}office:1.0" xmlns:table="{names}table:1.0" '
-        f'xmlns:text="{names}text:1.0" office:version="1.2"><office:body><office:spreadsheet>'
-        f'<table:table table:name="Orders">{cells}</table:table>'
-        "</office:spreadsheet></office:body></office:document-content>"
-    )
-    kind = "application/vnd.oasis.opendocument.spreadsheet"
-    manifest = (
-        f'<manifest:manifest xmlns:manifest="{names}manifest:1.0"><manifest:file-entry '
-        f'manifest:full-path="/" manifest:media-type="{kind}"/></manifest:manifest>'
-    )
-    files = {"mimetype": kind, "content.xml": content, "META-INF/manifest.xml": manifest}
-    yield Case("book.ods", zipped({k: v.encode() for k, v in files.items()}), codes())
+    rows: list[list[Any]] = [[c, n, date.fromisoformat(d), float(a)] for c, n, d, a in ROWS]
+    flawed = [[*row] for row in rows]
+    flawed[1][3] = "#REF!"
+    hidden = frozenset({2})
+    for kind, write in (("xls", xls_book), ("xlsb", xlsb_book), ("ods", ods_book)):
+        if kind != "xls":
+            yield Case(f"book.{kind}", write([MadeSheet("Orders", [HEADER, *rows])]), codes())
+        errors = MadeSheet("Orders", [HEADER, *flawed])
+        left = codes(2, ROWS[:1]) + codes(4, ROWS[2:])
+        yield Case(f"book-error.{kind}", write([errors]), left, [3])
+        masked = MadeSheet("Orders", [HEADER, *rows], hidden_rows=hidden)
+        yield Case(f"book-hidden-row.{kind}", write([masked]), codes(), rules=["rows.hidden"])
+        secret = MadeSheet("Secret", [["no"]], hidden=True)
+        shown = MadeSheet("Orders", [HEADER, *rows])
+        content = write([secret, shown])
+        yield Case(f"book-hidden-sheet.{kind}", content, codes(), rules=["sheet.hidden"])
+        twice = [shown, MadeSheet("More", [HEADER, *rows])]
+        yield Case(f"book-two-sheets.{kind}", write(twice), refused="sheet.ambiguous")
+    for kind, write in (("xls", xls_book), ("xlsb", xlsb_book)):
+        old = write([MadeSheet("Orders", [HEADER, *rows])], since_1904=True)
+        yield Case(f"book-1904.{kind}", old, codes(), rules=["dates.1904"])
 
 
 def refused() -> Iterator[Case]:
@@ -414,6 +458,12 @@ def refused() -> Iterator[Case]:
         ("document.rtf", b"{\\rtf1 hello}", "file.not_a_spreadsheet"),
         ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(80), "file.binary"),
         ("zeros.csv", bytes(300), "file.binary"),
+        ("noise.csv", bytes((n * n * 7 + n) % 251 for n in range(4000)), "file.binary"),
+        (
+            "letter.docx",
+            zipped({"[Content_Types].xml": b"<Types/>", "word/document.xml": b"<w/>"}),
+            "file.not_a_spreadsheet",
+        ),
         ("cut.xlsx", b"PK\x03\x04 cut off", "file.broken_workbook"),
         ("wide.csv", b"," * 5000 + b"\n", "file.too_wide"),
         ("wrong-mark.csv", b"\xff\xfea", "file.encoding"),

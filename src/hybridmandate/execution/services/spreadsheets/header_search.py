@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hybridmandate.execution.services.spreadsheets.table import (
     INVISIBLE,
@@ -148,7 +149,7 @@ def _with_second_row(rows: Sequence[Texts], lines: Sequence[int], found: Header)
 
     The upper row has gaps that the lower one fills, no cell of either is a value, and the lower row
     has a word or a gap where values stand below it. A lower row that names every column by itself
-    is the header alone: what stands above it is a title.
+    is the header alone, unless the row above repeats a word over neighbours, as groups do.
     """
     for top in (found.row - 1, found.row):
         if top < 0 or top + 1 >= len(rows):
@@ -164,10 +165,11 @@ def _with_second_row(rows: Sequence[Texts], lines: Sequence[int], found: Header)
 
 
 def _sufficient(upper: Texts, lower: Texts) -> bool:
-    """Whether the lower row names every column by itself, each differently."""
+    """Whether the lower row names every column by itself, and the upper one does not group them."""
     names = [t for t in _plain(lower) if t]
     columns = sum(visible(a) or visible(b) for a, b in zip(upper, lower, strict=False))
-    return len(names) == columns and len(set(names)) == len(names)
+    grouped = any(a and a == b for a, b in pairwise(_plain(upper)))
+    return len(names) == columns and len(set(names)) == len(names) and not grouped
 
 
 def _complete_each_other(upper: Texts, lower: Texts) -> bool:

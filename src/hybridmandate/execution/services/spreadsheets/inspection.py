@@ -171,8 +171,15 @@ def _inspected(sheet: Sheet, options: StructureOptions, header_line: int | None)
 def _spread_merged(
     texts: list[list[str | None]], merged: Sequence[tuple[int, int, int, int]]
 ) -> None:
-    """A heading merged over two rows stands in the lower one, where its column begins."""
+    """A heading merged over two rows stands in the lower one, where its column begins.
+
+    One merged over columns stands in each, if the row holds more than that: else it is a title.
+    """
     for top, left, bottom, right in merged:
+        if top == bottom < len(texts) and right < len(texts[top]):
+            if sum(visible(t) for t in texts[top]) > 1:
+                texts[top][left : right + 1] = [texts[top][left]] * (right + 1 - left)
+            continue
         if bottom == top + 1 and left == right and bottom < len(texts) and left < len(texts[top]):
             texts[bottom][left], texts[top][left] = texts[top][left], None
 
