@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_edge import CORRELATION, STORE, VIEW, Edge, respond, token
+from gateway_edge import CORRELATION, JSON, STORE, VIEW, Edge, respond, token
+
+from hybridmandate.contracts import Outcome, Status
 
 CREDENTIALS = f"Authorization: Bearer {token()}\r\nx-correlation-id: {CORRELATION}\r\n"
 
@@ -140,6 +143,22 @@ async def test_departed_caller_ends_the_wait_for_the_back_end(edge: Edge) -> Non
 
 
 async def test_upload_streams_to_the_back_end_with_its_length(edge: Edge) -> None:
+    stored = Outcome(
+        status=Status.SUCCEEDED,
+        correlation_id=CORRELATION,
+        data={
+            "handle": "f_1",
+            "digest": "0" * 64,
+            "size": 3_000_000,
+            "contentType": "text/csv",
+            "fileName": None,
+        },
+    )
+
+    async def stores(request: Any, send: Any) -> None:
+        await respond(send, 200, json.dumps(stored.to_json()).encode(), [JSON])
+
+    edge.back_end.answer = stores
     response = await edge.post(
         STORE, headers={"content-type": "text/csv"}, content=b"y" * 3_000_000
     )

@@ -45,4 +45,7 @@ async def run_watched(
         with contextlib.suppress(Exception):
             await asyncio.shield(task)
         raise
-    return await task
+    result = await task
+    if latest:
+        await tell(latest.pop())  # what was done last stands while the caller goes on with it
+    return result
