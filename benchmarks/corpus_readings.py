@@ -107,6 +107,16 @@ def verdict(path: Path, name: str) -> str:
     return "right" if known == accepted and len(read) == len(accepted) + rejected else "wrong"
 
 
+def _by_kind(table: dict[str, list[str]], names: Sequence[str]) -> list[str]:
+    """Rows of a table: what each reads rightly of a kind of file, its first word being the kind."""
+    lines = [f"| kind | files | {' | '.join(names)} |", f"| --- | --- |{' --- |' * len(names)}"]
+    for kind in dict.fromkeys(name.partition("-")[0] for name in table):
+        rows = [row for name, row in table.items() if name.partition("-")[0] == kind]
+        right = [str(sum(row[n] == "right" for row in rows)) for n in range(len(names))]
+        lines.append(f"| {kind} | {len(rows)} | {' | '.join(right)} |")
+    return lines
+
+
 def main() -> int:
     """Write the page."""
     files = [
@@ -129,6 +139,8 @@ def main() -> int:
     ]
     right = [sum(row[n] == "right" for row in table.values()) for n in range(len(names))]
     lines.append(f"| right | {' | '.join(map(str, right))} |")
+    lines += ["", "Right, of the files of each kind:", ""]
+    lines += _by_kind(table, names)
     lines += ["", f"| file | {' | '.join(names)} |", f"| --- |{' --- |' * len(names)}"]
     lines += [f"| `{name}` | {' | '.join(row)} |" for name, row in table.items()]
     PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
