@@ -14,6 +14,7 @@ from hybridmandate.orchestration.connectors.conversion import ConversionConnecto
 from hybridmandate.orchestration.connectors.custom import CustomConnector
 from hybridmandate.orchestration.connectors.dataverse import DataverseConnector
 from hybridmandate.orchestration.connectors.dataverse_legacy import LegacyDataverseConnector
+from hybridmandate.orchestration.connectors.excel import ExcelConnector
 from hybridmandate.orchestration.connectors.http import HttpAction
 from hybridmandate.orchestration.connectors.mail import MailConnector
 from hybridmandate.orchestration.connectors.onedrive import OneDriveConnector
@@ -36,6 +37,7 @@ CONNECTORS: Mapping[str, type[Connector]] = {
         ConversionConnector,
         DataverseConnector,
         LegacyDataverseConnector,
+        ExcelConnector,
         MailConnector,
         OneDriveConnector,
         SharePointConnector,

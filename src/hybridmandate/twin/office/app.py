@@ -20,6 +20,7 @@ from hybridmandate.twin.office.mail_surface import MailSurface
 from hybridmandate.twin.office.people_surface import PeopleSurface, Profile
 from hybridmandate.twin.office.store import OfficeStore
 from hybridmandate.twin.office.teams_surface import TeamsSurface
+from hybridmandate.twin.office.workbooks_surface import WorkbooksSurface
 
 Endpoint = Callable[[Request, Persona], Awaitable[Response]]
 
@@ -69,6 +70,8 @@ def create_app(
 
     directory = PeopleSurface(settings.people)
     lists = ListsSurface(settings.origin, store.lists)
+    workbooks = WorkbooksSurface(store.library)
+    of_tables = "/v1.0/sites/{site}/drive/items/{item}/workbook/tables/{table}"
     of_lists = "/v1.0/sites/{site}/lists"
     mailbox = "/v1.0/users/{user}"
     items = "/beta/solutions/approval/approvalItems"
@@ -95,6 +98,8 @@ def create_app(
                     ),
                 )
             ),
+            Route(of_tables + "/columns", guarded(workbooks.columns)),
+            Route(of_tables + "/rows", guarded(workbooks.rows)),
             Route(of_lists, guarded(lists.lists), methods=["GET", "POST"]),
             Route(of_lists + "/{list}/items", guarded(lists.items), methods=["GET", "POST"]),
             Route(of_lists + "/{list}/items/delta", guarded(lists.delta)),
