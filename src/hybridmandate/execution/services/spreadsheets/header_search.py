@@ -48,18 +48,18 @@ def find_header(
     if declared is not None:
         if declared not in lines[: len(rows)]:
             raise Unreadable("table.no_header", f"no record begins on line {declared}")
-        row = lines.index(declared)
-        return Header(row, 1, _plain(rows[row]), _titles(rows, lines, row))
+        named = lines.index(declared)
+        return Header(named, 1, _plain(rows[named]), _titles(rows, lines, named))
     wide = _wide_rows(rows)
-    row = _first_of_headings(rows, wide)
-    if row is None:
+    headings = _first_of_headings(rows, wide)
+    if headings is None:
         first = wide[0]
         width = max(len(each) for each in rows)
         names = tuple(f"column {n + 1}" for n in range(width))
         message = "no row holds headings: the columns are numbered"
         note = Decision.of("header.none", message, [lines[first]])
         return Header(first, 0, names, (*_titles(rows, lines, first), note))
-    found = Header(row, 1, _plain(rows[row]), ())
+    found = Header(headings, 1, _plain(rows[headings]), ())
     if "header.two_rows" not in off:
         found = _with_second_row(rows, lines, found)
     if "rows.title" in off and any(_seen(each) for each in rows[: found.row]):

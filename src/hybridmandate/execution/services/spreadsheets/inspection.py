@@ -178,7 +178,8 @@ def _spread_merged(
     for top, left, bottom, right in merged:
         if top == bottom < len(texts) and right < len(texts[top]):
             if sum(visible(t) for t in texts[top]) > 1:
-                texts[top][left : right + 1] = [texts[top][left]] * (right + 1 - left)
+                own = texts[top][left : right + 1]
+                texts[top][left : right + 1] = [t if visible(t) else own[0] for t in own]
             continue
         if bottom == top + 1 and left == right and bottom < len(texts) and left < len(texts[top]):
             texts[bottom][left], texts[top][left] = texts[top][left], None
@@ -251,7 +252,7 @@ def _second_header(body: pl.DataFrame, found: FoundTable, columns: PlainColumns)
     names = [text_column(p) for p in range(found.span[0], found.span[1] + 1)]
     seen = [pl.col(n).str.strip_chars(INVISIBLE).fill_null("") != "" for n in names]
     blank = body.select(~pl.any_horizontal(seen)).to_series()
-    starts = (blank.shift(1, fill_value=False) & ~blank).arg_true().to_list()
+    starts: list[int] = (blank.shift(1, fill_value=False) & ~blank).arg_true().to_list()
     known = [columns.profile.columns[name].type == "text" for name in columns.names]
     for start in starts[:_BLOCKS_LOOKED_AT]:
         rows = [list(row) for row in body.slice(start, 21).select(names).iter_rows()]
@@ -264,7 +265,7 @@ def _second_header(body: pl.DataFrame, found: FoundTable, columns: PlainColumns)
             known[found.span[0] + position] and visible(text) and values_below(rows[1:], position)
             for position, text in enumerate(rows[0])
         ):
-            return start
+            return int(start)
     return body.height
 
 
