@@ -66,9 +66,9 @@ def find_header(
         raise Unreadable(
             "table.no_header", f"the header must stand first, not on line {lines[found.row]}"
         )
-    named = [text for text in found.texts if text]
+    words = [text for text in found.texts if text]
     decisions = [*_titles(rows, lines, found.row), *found.decisions]
-    twins = [name for name, count in Counter(named).items() if count > 1]
+    twins = [word for word, count in Counter(words).items() if count > 1]
     if twins:
         message = f"several columns have one heading: {', '.join(twins[:10])}"
         decisions.append(Decision.of("header.repeated_names", message, [lines[found.row]]))
