@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.cell_bytes import Mask, Numbers
@@ -60,7 +61,7 @@ class KeyLedger:
         if self._folder is not None and self._height > ROWS_IN_MEMORY:
             self._spill(self._folder)
 
-    def repeated(self, policy: str, height: int) -> Mask:
+    def repeated(self, policy: str, height: int) -> npt.NDArray[np.uint8]:
         """One bit for each of all rows (packed): whether the policy rejects it."""
         mask = np.zeros(height, dtype=bool) if not self._spilled else None
         packed = np.zeros((height + 7) // 8, dtype=np.uint8)

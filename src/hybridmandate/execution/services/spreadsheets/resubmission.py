@@ -73,7 +73,7 @@ def _properties(part: bytes) -> dict[str, str]:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     found = {}
     for each in etree.fromstring(part, parser):
-        name, text = each.get("name"), "".join(each.itertext())
+        name, text = each.get("name"), "".join(map(str, each.itertext()))
         if name is not None and len(text) <= _MAX_VALUE:
             found[name] = text
     return found

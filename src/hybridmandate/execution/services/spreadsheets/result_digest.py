@@ -84,8 +84,8 @@ class ResultDigest:
         ends = rows[END].to_numpy()[np.concatenate([after, [len(places)]]) - 1] - chunk.offset
         data, running = memoryview(chunk.data), self._running[_RECORDS]
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            end += data[end : end + 1] == b"\r"
-            end += data[end : end + 1] == b"\n"
+            end += data[end : end + 1].tobytes() == b"\r"
+            end += data[end : end + 1].tobytes() == b"\n"
             running.update(data[start:end])
 
     def _numbers(self, name: str, column: pl.Series) -> None:
