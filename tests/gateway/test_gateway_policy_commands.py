@@ -49,7 +49,7 @@ def test_check_lists_every_finding_with_its_place(copy: Path) -> None:
     path = broken(
         copy,
         '<include-fragment fragment-id="mandate-forward" />',
-        "<choose><when condition=\"true\"><no-such/><publish-event/></when></choose>\n"
+        '<choose><when condition="true"><no-such/><publish-event/></when></choose>\n'
         "<set-body tone='x'/>",
     )
     result = run("check", "-s", copy)

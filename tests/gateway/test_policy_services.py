@@ -178,7 +178,7 @@ async def test_an_odata_body_has_a_size() -> None:
 
 XSD = (
     '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="order">'
-    '<xs:complexType>'
+    "<xs:complexType>"
     '<xs:sequence><xs:element name="id" type="xs:int"/></xs:sequence></xs:complexType></xs:element>'
     "</xs:schema>"
 )
