@@ -51,6 +51,15 @@ class Process:
             await asyncio.sleep(0.02)
         raise AssertionError(f"{answer.text} never became {status}")
 
+    async def evidence(self, kind: str) -> Record:
+        """The one record of a kind; evidence is written just after the history."""
+        for _ in range(400):
+            if found := self.records.of(kind):
+                (only,) = found
+                return only
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"there is no evidence of kind {kind}")
+
     async def runs(self, count: int) -> list[Mapping[str, Any]]:
         for _ in range(400):
             found = (await self.client.get("/runs", headers=OPERATOR)).json()["runs"]

@@ -60,7 +60,7 @@ async def test_a_run_leaves_the_facts_that_limits_are_held_against(
     async with process(tmp_path, [document(actions, name="Facts.json")], service) as started:
         await started.client.post("/flows/Facts/triggers/manual", json={}, headers=CALLER)
         await started.runs(1)
-        (ended,) = started.records.of("flow.run")
+        ended = await started.evidence("flow.run")
         assert (ended.detail["actions"], ended.detail["requests"]) == (2, 1)
 
 
@@ -132,7 +132,7 @@ async def test_a_run_says_its_profile_and_its_racy_variables(
     async with process(tmp_path, flows, service, profile=Profile.LOW) as started:
         await started.client.post("/flows/Racy/triggers/manual", json={}, headers=CALLER)
         await started.runs(1)
-        (run,) = started.records.of("flow.run")
+        run = await started.evidence("flow.run")
         assert (run.detail["profile"], run.detail["racyVariables"]) == ("low", ["last"])
 
 
@@ -143,10 +143,6 @@ async def test_a_loop_near_its_limit_is_said_in_the_evidence(
     flows = [document(actions, name="Long.json")]
     async with process(tmp_path, flows, service, profile=Profile.LOW) as started:
         await started.client.post("/flows/Long/triggers/manual", json={}, headers=CALLER)
-        for _ in range(200):
-            if started.records.of("flow.limit"):
-                break
-            await asyncio.sleep(0.02)
-        (near,) = started.records.of("flow.limit")
+        near = await started.evidence("flow.limit")
         assert (near.subject, near.outcome) == ("Loop", "warning")
         assert (near.detail["value"], near.detail["highest"]) == (4_500, 5_000)
