@@ -89,3 +89,30 @@ def test_four_times_the_rows_need_no_more_memory(tmp_path: Path) -> None:
     one = peak(tmp_path / "one", 1)
     four = peak(tmp_path / "four", 4)
     assert four < one * 1.3, f"{one} MiB for 1M rows, {four} MiB for 4M"
+
+
+DECODE = """
+import resource, sys
+from pathlib import Path
+from hybridmandate.execution.services.spreadsheets.text_content import open_content, text_content
+text = text_content(open_content(Path(sys.argv[1])))
+print(text.encoding, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are handed back by Linux's madvise")
+def test_looking_for_nuls_and_line_ends_keeps_no_pages_of_the_file(tmp_path: Path) -> None:
+    line = b"N-000000001,12.25,a remark as people write them,2026-01-05\n"
+    block = line * (8 * 1024 * 1024 // len(line))
+    large = tmp_path / "large.csv"
+    with large.open("wb") as file:
+        for _ in range(64):
+            file.write(block)
+    run = subprocess.run(
+        [sys.executable, "-c", DECODE, str(large)], capture_output=True, text=True, check=True
+    )
+    encoding, mebibytes = run.stdout.split()
+    assert encoding == "utf-8"
+    size = large.stat().st_size // 1024**2
+    assert int(mebibytes) < size, f"{mebibytes} MiB for a file of {size} MiB"

@@ -146,6 +146,7 @@ def _is_utf8(content: Buffer) -> bool:
     try:
         for start in range(0, len(content), _WINDOW):
             window = content[start : start + _WINDOW]
+            forget_pages(content)
             if window.isascii() and not decoder.getstate()[0]:
                 continue
             decoder.decode(window)
@@ -188,7 +189,7 @@ def _undefined(lines: list[int], encoding: str) -> list[Decision]:
 
 
 def _without_nuls(data: Buffer, notes: list[Decision]) -> Buffer:
-    if data.find(b"\x00") < 0:
+    if not _holds(data, b"\x00"):
         return data
     whole = bytes(data)
     lines = [n for n, line in enumerate(whole.split(b"\n"), start=1) if b"\x00" in line]
@@ -198,7 +199,7 @@ def _without_nuls(data: Buffer, notes: list[Decision]) -> Buffer:
 
 def _line_ends(data: Buffer, notes: list[Decision]) -> Buffer:
     """Every lone CR becomes LF, so that offsets stay; a CR inside a CRLF file's field too."""
-    if data.find(b"\r") < 0:
+    if not _holds(data, b"\r"):
         return data
     lone = _count(data, b"\r") - _count(data, b"\r\n")
     if lone == 0:
@@ -220,7 +221,17 @@ def _count(data: Buffer, what: bytes) -> int:
     for start in range(0, len(data), _WINDOW):
         # Overlap by one byte less than the pattern, so that none is missed or counted twice.
         total += data[start : start + _WINDOW + len(what) - 1].count(what)
+        forget_pages(data)
     return total
+
+
+def _holds(data: Buffer, byte: bytes) -> bool:
+    """Whether a byte occurs; of a mapped file only a window is resident at a time."""
+    for start in range(0, len(data), _WINDOW):
+        if data.find(byte, start, start + _WINDOW) >= 0:
+            return True
+        forget_pages(data)
+    return False
 
 
 def _has_text(data: Buffer) -> bool:
