@@ -1,5 +1,6 @@
 """The command line: helpful errors, exit codes, JSON for machines, help at once."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -134,3 +135,21 @@ def test_launcher_can_be_read_by_old_pythons() -> None:
     import ast
 
     ast.parse((ROOT / "mandate").read_text(), feature_version=(3, 5))
+
+
+def test_exported_table_holds_no_cell_that_runs_as_a_formula(tmp_path: Path) -> None:
+    given = tmp_path / "given.csv"
+    given.write_text(
+        "name,amount,remark\nAda,-12.5,=1+1\nBob,+3,@SUM(A1)\nCy,7,-cmd\n", encoding="utf-8"
+    )
+    written = tmp_path / "written.csv"
+    code, output = run("read", str(given), "--csv", str(written))
+    assert code == 0, output
+    with written.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    assert rows == [
+        ["name", "amount", "remark"],
+        ["Ada", "-12.5", "'=1+1"],
+        ["Bob", "+3", "'@SUM(A1)"],
+        ["Cy", "7", "'-cmd"],
+    ]

@@ -144,6 +144,7 @@ def registry(effects: Effects) -> Registry:
         role="Test.Old",
         deprecated=date(2020, 1, 1),
         sunset=date(2999, 6, 30),
+        successor=3,
     )
     async def ageing(request: EchoRequest, call: Call) -> Echo:
         """Deprecated."""

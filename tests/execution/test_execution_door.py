@@ -190,6 +190,7 @@ async def test_retired_contract_is_gone_and_deprecated_one_says_when(service: Se
     assert ageing.status_code == 200
     assert ageing.headers["deprecation"] == "@1577836800"
     assert ageing.headers["sunset"] == "Sun, 30 Jun 2999 00:00:00 GMT"
+    assert ageing.headers["link"] == ('</exec/operations/test.old/v3>; rel="successor-version"')
     assert "deprecation" not in (await service.call("test.echo", GOOD)).headers
 
 

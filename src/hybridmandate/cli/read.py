@@ -90,10 +90,8 @@ def _write_csv(table: InspectedTable, target: Path) -> None:
 
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(table.header)
-        writer.writerows(
-            ["" if cell is None else cell for cell in row] for _, _, *row in table.frame.iter_rows()
-        )
+        writer.writerow(map(_harmless, table.header))
+        writer.writerows(map(_harmless, row) for row in table.rows)
 
 
 def _one_line(cell: str | None) -> str:
@@ -102,13 +100,14 @@ def _one_line(cell: str | None) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _harmless(cell: str) -> str:
+def _harmless(cell: str | None) -> str:
     """A cell that a spreadsheet program would run as a formula, written so that it is text."""
-    if cell[:1] in ("=", "@", "\t", "\r"):
-        return f"'{cell}"
-    if cell[:1] in ("+", "-") and not cell[1:2].isdigit():
-        return f"'{cell}"
-    return cell
+    text = cell or ""
+    if text[:1] in ("=", "@", "\t", "\r"):
+        return f"'{text}"
+    if text[:1] in ("+", "-") and not text[1:2].isdigit():
+        return f"'{text}"
+    return text
 
 
 def _show(file: Path, table: InspectedTable) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, date, datetime, time
-from email.utils import format_datetime
 from urllib.parse import quote
 
 import orjson
 from starlette.responses import Response, StreamingResponse
 
-from hybridmandate.contracts import Download, Operation, Outcome, headers, response_headers
+from hybridmandate.contracts import Download, Outcome, headers, response_headers
 
 
 def outcome_response(outcome: Outcome, extra: Mapping[str, str]) -> Response:
@@ -46,21 +44,6 @@ def file_response(
         name = quote(download.file_name, safe="")
         sent["content-disposition"] = f"attachment; filename*=UTF-8''{name}"
     return StreamingResponse(_counted(download, ended), headers=sent)
-
-
-def lifecycle_headers(operation: Operation) -> dict[str, str]:
-    """``Deprecation`` (RFC 9745) and ``Sunset`` (RFC 8594) of a contract on its way out."""
-    found: dict[str, str] = {}
-    if operation.deprecated is not None:
-        found["deprecation"] = f"@{int(midnight(operation.deprecated).timestamp())}"
-    if operation.sunset is not None:
-        found["sunset"] = format_datetime(midnight(operation.sunset), usegmt=True)
-    return found
-
-
-def midnight(day: date) -> datetime:
-    """The moment at which a day begins, UTC."""
-    return datetime.combine(day, time(), tzinfo=UTC)
 
 
 async def _counted(download: Download, ended: Callable[[int, bool], None]) -> AsyncIterator[bytes]:

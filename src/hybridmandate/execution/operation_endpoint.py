@@ -32,8 +32,6 @@ from hybridmandate.contracts.validation import validate_request
 from hybridmandate.execution.answers import (
     accepted_headers,
     file_response,
-    lifecycle_headers,
-    midnight,
     outcome_response,
 )
 from hybridmandate.execution.body import Spooled, media_type, read_body, spool_upload
@@ -98,9 +96,10 @@ class OperationEndpoint:
         """
         name = request.path_params["operation"]
         operation = self.registry.get(name, request.path_params["version"])
+        lifecycle = operation.lifecycle
         extra = {
             headers.CORRELATION_ID: arrived.visit.correlation_id,
-            **lifecycle_headers(operation),
+            **(lifecycle.headers() if lifecycle else {}),
         }
         self.trail.write(
             "call.received",
@@ -417,10 +416,12 @@ def _require_role(operation: Operation, visit: Visit) -> None:
 
 
 def _require_in_service(operation: Operation, now: float) -> None:
-    if operation.sunset is not None and now >= midnight(operation.sunset).timestamp():
+    lifecycle = operation.lifecycle
+    end = None if lifecycle is None else lifecycle.ends_at
+    if end is not None and now >= end.timestamp():
         raise Refused(
             FailureType.CONTRACT_RETIRED,
-            f"{subject_of(operation.ref)} was retired on {operation.sunset.isoformat()}; "
+            f"{subject_of(operation.ref)} was retired on {end.date().isoformat()}; "
             "use a later version",
             reason="contract.sunset",
         )
