@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -71,6 +71,17 @@ class StorageAccount(Declared):
     queues: tuple[StorageName, ...] = ()
 
 
+class FlowEntitlement(Declared):
+    """What the owner of the flows has bought: it decides which platform limits hold (K4).
+
+    ``profile`` is the performance profile, ``licence`` that of the flows' owner; without it
+    requests are counted by flow only (Power Automate limits; api-request-limits).
+    """
+
+    profile: Literal["low", "medium", "high"] = "medium"
+    licence: Literal["standard", "premium", "process"] | None = None
+
+
 class Environment(Declared):
     """One environment: named values of the gateway, variables of flows, connections."""
 
@@ -80,3 +91,4 @@ class Environment(Declared):
     connections: dict[LogicalName, Connection] = Field(default_factory=dict)
     libraries: dict[Slug, Library] = Field(default_factory=dict)
     storage: StorageAccount = StorageAccount()
+    flows: FlowEntitlement = FlowEntitlement()

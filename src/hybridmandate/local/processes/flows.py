@@ -16,9 +16,10 @@ from hybridmandate.local.credentials import certificate_files
 from hybridmandate.local.serving import Serving
 from hybridmandate.local.tenant import STORAGE_AUDIENCE
 from hybridmandate.local.trigger_door import CallerNoted, TriggerDoor
-from hybridmandate.manifest import Connection
+from hybridmandate.manifest import Connection, Environment
 from hybridmandate.orchestration.connectors import ConnectorSettings
 from hybridmandate.orchestration.definition import read_flow
+from hybridmandate.orchestration.limits import Licence, Profile
 from hybridmandate.orchestration.server import FlowsSettings, create_app
 
 STORAGE_CONNECTORS = {"shared_azurequeues": "queue", "shared_azureblob": "blob"}
@@ -35,11 +36,7 @@ def serve_flows(boot: Boot) -> list[Serving]:
         boot.verifier(flows_audience(solution.name, boot.plan.environment)),
     )
     app = create_app(
-        FlowsSettings(
-            operator_token=boot.variables[OPERATOR_TOKEN],
-            variables=boot.environment.variables,
-            poll_seconds=POLL_SECONDS,
-        ),
+        flows_settings(boot.environment, boot.variables[OPERATOR_TOKEN]),
         documents=[read_flow(path)[0] for path in boot.folder.flows],
         connections={
             name: connection_settings(boot, connection)
@@ -57,6 +54,18 @@ def serve_flows(boot: Boot) -> list[Serving]:
     )
     door = TriggerDoor(app, callers, boot.evidence, time.time)
     return [Serving(door, port=boot.plan.ports["flows"])]
+
+
+def flows_settings(environment: Environment, operator_token: str) -> FlowsSettings:
+    """How the flows process behaves in an environment, its profile and licence included."""
+    entitlement = environment.flows
+    return FlowsSettings(
+        operator_token=operator_token,
+        variables=environment.variables,
+        poll_seconds=POLL_SECONDS,
+        profile=Profile(entitlement.profile),
+        licence=None if entitlement.licence is None else Licence(entitlement.licence),
+    )
 
 
 def connection_settings(boot: Boot, connection: Connection) -> ConnectorSettings:
