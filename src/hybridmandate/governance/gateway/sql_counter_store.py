@@ -72,9 +72,12 @@ class SqlCounterStore:
         return [self._other(each) for each in found]
 
     def forget(self, now: float) -> int:
-        """Remove counts that have ended; how many."""
-        with self._engine.begin() as connection:
-            return connection.execute(sa.delete(_TABLE).where(_TABLE.c.ends <= now)).rowcount
+        """See :class:`CounterStore`."""
+        try:
+            with self._engine.begin() as connection:
+                return connection.execute(sa.delete(_TABLE).where(_TABLE.c.ends <= now)).rowcount
+        except sa.exc.DBAPIError as error:
+            raise CounterStoreUnavailable(str(error.orig)) from error
 
     @staticmethod
     def _row(gateway: str, count: CellCount, now: float) -> dict[str, Any]:
