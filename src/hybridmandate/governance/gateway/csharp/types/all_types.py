@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hybridmandate.governance.gateway.csharp.types import (
     basics,
+    comparison,
     containers,
     converting,
     crypto,
@@ -15,12 +16,13 @@ from hybridmandate.governance.gateway.csharp.types import (
     net,
     numeric,
     regex_types,
+    string_builder,
     strings,
     xml_types,
 )
 
 MODULES = (
-    basics, containers, converting, crypto, http_types, json_convert, json_types, linq, moments,
-    net, numeric, regex_types, strings, xml_types,
+    basics, comparison, containers, converting, crypto, http_types, json_convert, json_types, linq,
+    moments, net, numeric, regex_types, string_builder, strings, xml_types,
 )  # fmt: skip
 """The families of types."""

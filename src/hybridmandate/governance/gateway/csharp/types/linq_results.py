@@ -19,7 +19,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
     out_of_range,
 )
 from hybridmandate.governance.gateway.csharp.operators import BINARY, add, equal
-from hybridmandate.governance.gateway.csharp.types.strings import compare_culture
+from hybridmandate.governance.gateway.csharp.types.comparison import compare_culture
 from hybridmandate.governance.gateway.csharp.types.table import Run
 
 Test = Callable[..., Any]

@@ -1,7 +1,6 @@
-"""string, char, StringBuilder and the enumerations that go with them.
+"""string, char and the enumerations that go with them.
 
-Source: learn.microsoft.com, .NET API browser, System.String. Comparison without a StringComparison
-argument is ordinal here, also where .NET compares by culture.
+Source: learn.microsoft.com, .NET API browser, System.String.
 """
 
 from __future__ import annotations
@@ -19,6 +18,13 @@ from hybridmandate.governance.gateway.csharp.failures import (
 )
 from hybridmandate.governance.gateway.csharp.numbers import Char
 from hybridmandate.governance.gateway.csharp.text import as_text, composite
+from hybridmandate.governance.gateway.csharp.types.comparison import (
+    compare,
+    compare_culture,
+    equals_text,
+    folded,
+    ignores_case,
+)
 from hybridmandate.governance.gateway.csharp.types.table import (
     OBJECT,
     ClrType,
@@ -27,33 +33,11 @@ from hybridmandate.governance.gateway.csharp.types.table import (
     enumeration,
 )
 
-COMPARISON: Final = enumeration(
-    "StringComparison",
-    "System.StringComparison",
-    ["CurrentCulture", "CurrentCultureIgnoreCase", "InvariantCulture", "InvariantCultureIgnoreCase",
-     "Ordinal", "OrdinalIgnoreCase"],
-)  # fmt: skip
 SPLIT_OPTIONS: Final = enumeration(
     "StringSplitOptions",
     "System.StringSplitOptions",
     {"None": 0, "RemoveEmptyEntries": 1, "TrimEntries": 2},
 )
-
-
-class Comparer(EnumValue):
-    """System.StringComparer."""
-
-    @property
-    def ignore_case(self) -> bool:
-        """Whether it compares without case."""
-        return self.label.endswith("IgnoreCase")
-
-
-COMPARER: Final = ClrType("StringComparer", "System.StringComparer", Comparer, base=OBJECT)
-for _number, _label in enumerate(COMPARISON.values):
-    COMPARER.constant(_label, Comparer(_number, "StringComparer", _label), "StringComparer")
-COMPARER.method("Equals", lambda c, a, b: equals_text(a, b, c), "bool")
-COMPARER.method("Compare", lambda c, a, b: compare(a, b, c), "int")
 
 
 class Culture:
@@ -71,49 +55,10 @@ NUMBER_STYLES: Final = enumeration(
 )  # fmt: skip
 
 
-def ignores_case(comparison: Any) -> bool:
-    """Whether a comparison argument (enumeration, comparer or ignoreCase) says so."""
-    if isinstance(comparison, EnumValue):
-        return comparison.label.endswith("IgnoreCase")
-    return comparison is True
-
-
-def folded(text: str, comparison: Any) -> str:
-    """The text to compare. Upper case and back, as .NET's ordinal comparison."""
-    return text.lower() if ignores_case(comparison) else text
-
-
 def _text(value: Any, name: str = "value") -> str:
     if value is None:
         raise argument_null(name)
     return value if type(value) is str else as_text(value)
-
-
-def equals_text(a: Any, b: Any, comparison: Any = None) -> bool:
-    """``Equals`` with an optional comparison."""
-    if not isinstance(a, str) or not isinstance(b, str):
-        return a is None and b is None
-    if type(a) is not type(b):
-        return False
-    return folded(a, comparison) == folded(b, comparison)
-
-
-def compare(a: Any, b: Any, comparison: Any = None) -> int:
-    """-1, 0 or 1; null comes first."""
-    if a is None or b is None:
-        return (a is not None) - (b is not None)
-    x, y = folded(a, comparison), folded(b, comparison)
-    return (x > y) - (x < y)
-
-
-def compare_culture(a: Any, b: Any, comparison: Any = None, culture: Any = None) -> int:
-    """``string.Compare``: letters first without case, then lower before upper, as cultures do."""
-    if isinstance(comparison, EnumValue) and comparison.label.startswith("Ordinal"):
-        return compare(a, b, comparison)
-    if a is None or b is None:
-        return (a is not None) - (b is not None)
-    first = compare(a.lower(), b.lower())
-    return first if first or ignores_case(comparison) else compare(b, a)
 
 
 def contains(text: str, part: Any, comparison: Any = None) -> bool:
@@ -158,13 +103,14 @@ def last_index_of(text: str, part: Any, *options: Any) -> int:
     return folded(text, comparison).rfind(wanted, 0, end)
 
 
-def _chars_of(value: Any) -> list[str]:
+def chars_of(value: Any) -> list[str]:
+    """The characters of a string, a char or an array of chars."""
     return list(value) if isinstance(value, str) else [str(item) for item in items_of(value)]
 
 
 def index_of_any(text: str, signs: Any, start: int = 0) -> int:
     """``IndexOfAny``."""
-    found = [at for at in (text.find(sign, start) for sign in _chars_of(signs)) if at >= 0]
+    found = [at for at in (text.find(sign, start) for sign in chars_of(signs)) if at >= 0]
     return min(found, default=-1)
 
 
@@ -268,7 +214,7 @@ def _split_by_many(text: str, separators: list[str], count: int | None, remove: 
 
 
 def _trim_set(signs: tuple[Any, ...]) -> str | None:
-    wanted = "".join("".join(_chars_of(sign)) for sign in signs if sign is not None)
+    wanted = "".join("".join(chars_of(sign)) for sign in signs if sign is not None)
     return wanted or None
 
 
@@ -346,7 +292,7 @@ def new_string(run: Run, first: Any, count: int | None = None, length: int | Non
             raise out_of_range("count")
         run.budget.allocate(count)
         return first * count
-    signs = "".join(_chars_of(first))
+    signs = "".join(chars_of(first))
     return signs if count is None or length is None else signs[count : count + length]
 
 
@@ -434,68 +380,3 @@ def parse_char(text: Any) -> Char:
 
 
 CHAR.static("Parse", parse_char, "char")
-
-
-class Builder:
-    """System.Text.StringBuilder."""
-
-    __slots__ = ("parts",)
-
-    def __init__(self, text: Any = None, *_: Any) -> None:
-        self.parts: list[str] = [text] if type(text) is str else []
-
-    def clr_text(self) -> str:
-        """The text so far."""
-        if len(self.parts) > 1:
-            self.parts = ["".join(self.parts)]
-        return self.parts[0] if self.parts else ""
-
-    def put(self, run: Run, text: str) -> Builder:
-        """Append, at a price."""
-        run.budget.allocate(len(text))
-        self.parts.append(text)
-        return self
-
-    def become(self, text: str) -> Builder:
-        """Another text."""
-        self.parts = [text]
-        return self
-
-
-def append(run: Run, builder: Builder, value: Any, count: int | None = None) -> Builder:
-    """``Append``; a character can be repeated."""
-    if count is not None and isinstance(value, Char):
-        run.budget.allocate(max(0, count))
-        return builder.put(run, value * count)
-    text = "".join(_chars_of(value)) if isinstance(value, Array) else as_text(value)
-    return builder.put(run, text)
-
-
-BUILDER: Final = ClrType("StringBuilder", "System.Text.StringBuilder", Builder, base=OBJECT)
-BUILDER.constructed_by(Builder)
-BUILDER.method("Append", append, "StringBuilder")
-BUILDER.method(
-    "AppendLine", lambda run, b, value="": b.put(run, as_text(value) + "\n"), "StringBuilder"
-)
-BUILDER.method(
-    "AppendFormat", lambda run, b, form, *v: b.put(run, format_text(run, form, *v)), "StringBuilder"
-)
-BUILDER.method(
-    "AppendJoin", lambda run, b, between, *v: b.put(run, join(run, between, *v)), "StringBuilder"
-)
-BUILDER.method(
-    "Insert",
-    lambda run, b, at, value: b.put(run, "").become(insert(b.clr_text(), at, as_text(value))),
-    "StringBuilder",
-)
-BUILDER.method(
-    "Remove", lambda b, start, count: b.become(remove(b.clr_text(), start, count)), "StringBuilder"
-)
-BUILDER.method(
-    "Replace",
-    lambda run, b, old, new: b.become(replace(run, b.clr_text(), old, new)),
-    "StringBuilder",
-)
-BUILDER.method("Clear", lambda b: b.become(""), "StringBuilder")
-BUILDER.property("Length", lambda b: len(b.clr_text()), "int")
-BUILDER.indexed_by(lambda b, at: element(b.clr_text(), at), "char")
