@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from pathlib import Path
 
 import httpx
@@ -324,3 +325,18 @@ async def test_served_answer_is_lost_as_a_broken_connection(org: Organisation) -
     server.should_exit = True
     await serving
     bound.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "hm_invoices(hm_vendornumber=" + "'" * 401,
+        "hm_invoices(hm_vendornumber=" + " " * 4_000 + "'x)",
+        "hm_invoices(hm_vendornumber=" + "a " * 2_000 + "'')",
+    ],
+)
+async def test_hostile_address_is_refused_at_once(org: Organisation, address: str) -> None:
+    began = time.monotonic()
+    answer = await org.send("GET", address)
+    assert (answer.status_code, set(answer.json())) in [(400, {"error"}), (404, {"error"})]
+    assert time.monotonic() - began < 5

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hybridmandate.twin.dataverse.caller import Caller
 from hybridmandate.twin.dataverse.errors import bad_request, no_row
-from hybridmandate.twin.dataverse.exchange import ROOT, ApiAnswer, ApiRequest
+from hybridmandate.twin.dataverse.exchange import ROOT, ApiAnswer, ApiRequest, no_constant
 from hybridmandate.twin.dataverse.table import TableDefinition, TableInvalid
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
 }
 _CALL = re.compile(r"(?P<name>[A-Za-z_.]\w*(?:\.\w+)*)(?:\((?P<arguments>.*)\))?")
-_ARGUMENT = re.compile(r"\s*(\w+)\s*=\s*(@\w+|'(?:[^']|'')*'|[^,']+)\s*(?:,|$)")
+_ARGUMENT = re.compile(r"\s*(\w+)\s*=\s*('(?:[^']|'')*'\s*|[^,'\s][^,']*)(?:,|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +210,6 @@ def _literal(text: str) -> Any:
     if text.startswith("'"):
         return text[1:-1].replace("''", "'")
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, parse_constant=no_constant)
+    except (ValueError, RecursionError):
         raise bad_request(f"'{text}' is no value of a parameter.") from None

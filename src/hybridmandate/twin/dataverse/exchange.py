@@ -45,7 +45,7 @@ class ApiRequest:
     def json(self) -> dict[str, Any]:
         """The body as an object. :raises DataverseError: 400 when it is none."""
         try:
-            value = json.loads(self.body or b"{}", parse_constant=_no_constant)
+            value = json.loads(self.body or b"{}", parse_constant=no_constant)
         except (ValueError, RecursionError):
             raise bad_request("The body is not valid JSON.") from None
         if not isinstance(value, dict):
@@ -59,7 +59,8 @@ class ApiRequest:
         )
 
 
-def _no_constant(name: str) -> None:
+def no_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python's reader takes. :raises ValueError: always."""
     raise ValueError(f"{name} is not JSON")
 
 

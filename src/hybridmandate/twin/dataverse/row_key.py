@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from hybridmandate.twin.dataverse.store import Transaction
 
 _RESOURCE = re.compile(
-    r"(?P<set>[A-Za-z_]\w*)(?:\((?P<key>(?:'(?:[^']|'')*'|[^'()])*)\))?(?P<rest>/.*)?", re.DOTALL
+    r"(?P<set>[A-Za-z_]\w*)(?:\((?P<key>(?:'[^']*'|[^'()])*)\))?(?P<rest>/.*)?", re.DOTALL
 )
-_KEY_PART = re.compile(r"\s*([a-z_][\w]*)\s*=\s*('(?:[^']|'')*'|[^,']+)\s*(?:,|$)")
+_KEY_PART = re.compile(r"\s*([a-z_]\w*)\s*=\s*('(?:[^']|'')*'\s*|[^,'\s][^,']*)(?:,|$)")
 
 
 @dataclass(frozen=True, slots=True)
