@@ -1,9 +1,15 @@
 """The profile language: datetimes with an offset, identifiers by their standard, clear refusals."""
 
+import polars as pl
 import pytest
 from test_judging import profile, verdicts
 
-from hybridmandate.execution.services.spreadsheets import ProfileError, normalize
+from hybridmandate.execution.services.spreadsheets import (
+    ProfileError,
+    draft_profile,
+    normalize,
+    read_profile,
+)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +111,33 @@ def test_severity_of_a_code_in_one_column_makes_it_a_warning() -> None:
     assert [(e.line, e.field) for e in result.warnings] == [(2, "a")]
     assert [(e.line, e.field) for e in result.errors] == [(3, "b")]
     assert result.accepted.rows() == [(None, 1, 2)]
+
+
+@pytest.mark.parametrize("name", ["t0", "k0", "row", "number", "firstLine"])
+def test_column_may_be_called_as_the_readers_call_theirs(name: str) -> None:
+    wanted = profile(
+        f'[columns.{name}]\ntype="text"\n[columns.b]\ntype="integer"\n'
+        f'[duplicates]\nkey=["{name}"]\n[duplicates.committed]\nview="v"\ncolumns=["row"]\n'
+    )
+    result = normalize(
+        f"b,{name}\n1,x\n2,y\n3,z,extra\n".encode(),
+        wanted,
+        references={"v": pl.DataFrame({"row": ["y"]})},
+        accepted_before=pl.DataFrame({name: ["q"], "b": ["1"]}),
+    )
+    assert result.accepted.rows() == [("x", 1, 2)]
+    assert {e.line: e.code for e in result.errors} == {
+        3: "duplicate.committed",
+        4: "row.extra_cells",
+    }
+
+
+def test_column_called_as_the_line_of_each_row_is_refused() -> None:
+    with pytest.raises(ProfileError, match="'line' is the line of each accepted row"):
+        profile('[columns.line]\ntype="text"\n')
+
+
+def test_draft_of_a_file_with_a_column_of_lines_can_be_used() -> None:
+    content = b"Line,Amount\n1,2.50\n2,3.50\n"
+    drafted = read_profile(draft_profile(content, name="drafted"), source="drafted.toml")
+    assert normalize(content, drafted).accepted_count == 2

@@ -1,10 +1,12 @@
 """Of several tables one is chosen by a declared rule, or the file is refused with all of them."""
 
 import io
+import zipfile
 from collections.abc import Callable
 
 import pytest
 import xlsxwriter
+from workbook_kit import replaced
 
 from hybridmandate.execution.services.spreadsheets import (
     Profile,
@@ -188,4 +190,20 @@ def test_tables_of_one_size_side_by_side_are_refused_until_the_rule_is_off() -> 
 def test_declared_line_that_is_not_there_is_refused() -> None:
     with pytest.raises(Unreadable) as refused:
         inspect_file(text(ORDERS), header_line=99)
+    assert refused.value.reason == "table.no_header"
+
+
+def test_defined_table_of_totals_alone_holds_no_rows() -> None:
+    def fill(made: xlsxwriter.Workbook) -> None:
+        table(made.add_worksheet("Sheet"), "Orders", ORDERS, 0, 0)
+
+    declared_table = '[reader]\nsheet = "Orders"\n'
+    content = book(fill)
+    assert normalize(content, profile(declared_table)).accepted_count == 3
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        declared = package.read("xl/tables/table1.xml")
+    lying = declared.replace(b'totalsRowShown="0"', b'totalsRowCount="9999999"')
+    assert lying != declared
+    with pytest.raises(Unreadable) as refused:
+        normalize(replaced(content, {"xl/tables/table1.xml": lying}), profile(declared_table))
     assert refused.value.reason == "table.no_header"

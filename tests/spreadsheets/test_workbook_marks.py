@@ -1,15 +1,25 @@
 """Workbooks of every format: errors, hidden rows, columns and sheets, merges, dates are known."""
 
 import io
+import struct
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
 import pytest
 import xlsxwriter
-from workbook_kit import MadeSheet, ods_book, replaced, xls_book, xlsb_book
+from workbook_kit import (
+    MadeSheet,
+    ods_book,
+    ole_container,
+    replaced,
+    xls_book,
+    xls_stream,
+    xlsb_book,
+)
 
 from hybridmandate.execution.services.spreadsheets import Unreadable, inspect_file, read_file
+from hybridmandate.execution.services.spreadsheets import sheet_marks as marks_of_sheets
 from hybridmandate.execution.services.spreadsheets.table import HIDDEN, CellKind
 from hybridmandate.execution.services.spreadsheets.workbook_reader import Workbook
 
@@ -202,3 +212,42 @@ def test_references_and_prefixes_may_be_missing_or_unusual() -> None:
     frame = read_file(replaced(content, {"xl/worksheets/sheet1.xml": sheet})).frame
     assert frame["t1"].to_list() == ["#REF!", None]
     assert frame[HIDDEN].to_list() == [False, True]
+
+
+@pytest.mark.parametrize("kind", [0x208, 0x7D, 0x205, 0x06, 0x203])
+def test_xls_record_that_is_cut_off_is_a_typed_refusal(kind: int) -> None:
+    stream = xls_stream([MadeSheet("A", [["a", "b"], ["1", "2"]])])
+    place = stream.rindex(struct.pack("<HH", 0x200, 14))
+    cut = stream[:place] + struct.pack("<HHHH", kind, 4, 0, 0) + stream[place:]
+    with pytest.raises(Unreadable) as refused:
+        inspect_file(ole_container({"Workbook": cut}))
+    assert refused.value.reason == "file.broken_workbook"
+
+
+def test_xlsb_sheet_without_its_name_is_a_typed_refusal() -> None:
+    relation = struct.pack("<II", 0, 1) + struct.pack("<I", 2) + "r1".encode("utf-16-le")
+    book = bytes([0x9C, 0x01, len(relation)]) + relation
+    with pytest.raises(Unreadable) as refused:
+        inspect_file(replaced(xlsb_book([ORDERS]), {"xl/workbook.bin": book}))
+    assert refused.value.reason == "file.broken_workbook"
+
+
+def test_error_cells_are_counted_when_the_sheet_grows_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(marks_of_sheets, "MAX_MARKS", 50)
+    errors = MadeSheet("A", [["a", "b"], *[["#N/A", "x"]] * 60, ["end", "y"]])
+    with pytest.raises(Unreadable, match="50 cells are errors") as refused:
+        inspect_file(xls_book([errors]))
+    assert refused.value.reason == "file.too_many_cells"
+
+
+def test_marks_of_a_sheet_that_repeats_itself_stay_bounded() -> None:
+    marks = marks_of_sheets.SheetMarks()
+    for _ in range(marks_of_sheets.MAX_MERGED + 1):
+        marks.merge((0, 0, 1, 1))
+    assert len(marks.merged) == marks_of_sheets.MAX_MERGED
+    for _ in range(marks_of_sheets.MAX_COLUMNS):
+        marks.hide_columns(0, 3)
+    with pytest.raises(Unreadable, match="columns are hidden"):
+        marks.hide_columns(0, 3)

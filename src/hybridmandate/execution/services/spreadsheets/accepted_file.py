@@ -10,6 +10,7 @@ from polars.io.plugins import register_io_source
 
 from hybridmandate.execution.services.spreadsheets.column_checks import value_type
 from hybridmandate.execution.services.spreadsheets.file_result import Normalization
+from hybridmandate.execution.services.spreadsheets.profile import LINE
 
 PARQUET = "application/vnd.apache.parquet"
 
@@ -34,7 +35,7 @@ def accepted_parquet(result: Normalization, target: Path) -> None:
         yield from result.accepted_batches()
 
     schema = {name: value_type(column) for name, column in result.profile.columns.items()}
-    lazy = register_io_source(batches, schema={**schema, "line": pl.Int64()}, is_pure=True)
+    lazy = register_io_source(batches, schema={**schema, LINE: pl.Int64()}, is_pure=True)
     lazy.sink_parquet(target, maintain_order=True)
 
 

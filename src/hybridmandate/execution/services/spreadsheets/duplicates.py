@@ -20,6 +20,8 @@ from hybridmandate.execution.services.spreadsheets.profile import Duplicates
 PARTS = 256
 ROWS_IN_MEMORY = 1_000_000
 _KEY = np.dtype([("a", "<u8"), ("b", "<u8"), ("row", "<i8")])
+_NUMBER = "=number"
+"""Numbers of rows: no column of a profile has such a name."""
 _ODD = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
 
 Keys = np.ndarray[Any, np.dtype[Any]]
@@ -119,11 +121,11 @@ def committed_rows(values: pl.DataFrame, duplicates: Duplicates, known: pl.DataF
     columns = duplicates.committed.columns
     left = values.select([pl.col(n).cast(pl.String) for n in duplicates.key])
     right = known.select([pl.col(n).cast(pl.String) for n in columns]).unique()
-    there = left.with_row_index("row").join(
+    there = left.with_row_index(_NUMBER).join(
         right, left_on=list(duplicates.key), right_on=list(columns), how="semi"
     )
     mask = np.zeros(values.height, dtype=bool)
-    mask[there["row"].to_numpy()] = True
+    mask[there[_NUMBER].to_numpy()] = True
     return mask
 
 
@@ -137,9 +139,9 @@ class AcceptedBefore:
     def among(self, values: pl.DataFrame) -> Mask:
         """The rows that are equal in every column to one of them, as texts."""
         mask = np.zeros(values.height, dtype=bool)
-        hashes = _hash_frame(values.select(self._names)).with_row_index("row")
+        hashes = _hash_frame(values.select(self._names)).with_row_index(_NUMBER)
         there = hashes.join(self._known, on=["a", "b"], how="semi")
-        mask[there["row"].to_numpy()] = True
+        mask[there[_NUMBER].to_numpy()] = True
         return mask
 
 

@@ -15,7 +15,7 @@ from hybridmandate.execution.services.spreadsheets.batch_store import BatchStore
 from hybridmandate.execution.services.spreadsheets.cell_bytes import Mask
 from hybridmandate.execution.services.spreadsheets.column_checks import Check
 from hybridmandate.execution.services.spreadsheets.file_rules import FileFinding
-from hybridmandate.execution.services.spreadsheets.profile import Profile
+from hybridmandate.execution.services.spreadsheets.profile import LINE, Profile
 from hybridmandate.execution.services.spreadsheets.structure import FoundTable
 from hybridmandate.execution.services.spreadsheets.table import FIRST_LINE, Decision, text_column
 
@@ -114,7 +114,7 @@ class Normalization:
             frame = frame.select(
                 [
                     *(pl.col(kept.same.get(name, value_name(name))).alias(name) for name in names),
-                    pl.col(FIRST_LINE).alias("line"),
+                    pl.col(FIRST_LINE).alias(LINE),
                 ]
             )
             yield frame if good.all() else frame.filter(pl.Series(good))

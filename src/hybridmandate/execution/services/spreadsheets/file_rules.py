@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -144,7 +144,7 @@ def _runs(first: Any, last: Any) -> tuple[Any, Any]:
     return first[begins], last[ends]
 
 
-_TALLIES: dict[str, type[_Sum] | type[_Count] | type[_OneMonth] | type[_NoGaps]] = {
+_TALLIES: dict[str, Callable[[FileRule], Tally]] = {
     "sum": _Sum,
     "count": _Count,
     "one_month": _OneMonth,

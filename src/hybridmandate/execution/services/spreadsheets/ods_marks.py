@@ -126,7 +126,7 @@ class _Walker:
         )
         if self._marks is not None and (rows > 1 or columns > 1):
             area = (self._row, self._column, self._row + rows - 1, self._column + columns - 1)
-            self._marks.merged.append(area)
+            self._marks.merge(area)
         self._column += repeated
 
     def text(self, piece: str) -> None:

@@ -23,6 +23,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9]*$", max_leng
 Severity = Literal["error", "warning"]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
+LINE = "line"
+"""Column of accepted rows that says on which line each stood; no column of a profile."""
+
 STRUCTURE_RULES = (
     "rows.title",
     "header.two_rows",
@@ -154,6 +157,10 @@ class Profile(Declared):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
+        if LINE in self.columns:
+            raise ValueError(
+                f"'{LINE}' is the line of each accepted row: name the column otherwise"
+            )
         for name in self.duplicates.key if self.duplicates else ():
             if name not in self.columns:
                 raise ValueError(f"duplicates.key: there is no column '{name}'")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hybridmandate.execution.services.spreadsheets.inspection import InspectedTable, inspect_file
-from hybridmandate.execution.services.spreadsheets.profile import Profile
+from hybridmandate.execution.services.spreadsheets.profile import LINE, Profile
 from hybridmandate.execution.services.spreadsheets.structure import normal
 from hybridmandate.execution.services.spreadsheets.table import INVISIBLE, visible
 
@@ -37,7 +37,7 @@ def draft_profile(content: bytes | Path, *, name: str) -> str:
         "# Draft made from a file: check types, required columns and formats before use.",
         f"[profile]\nname = {_quoted(name)}\nversion = 1\ntitle = {_quoted(name)}",
     ]
-    taken: set[str] = set()
+    taken = {LINE}
     for position, header in enumerate(table.header):
         if header:
             parts.append(_column(table, position, header, taken))

@@ -17,6 +17,8 @@ MAX_CELLS = 20_000_000
 MAX_SHEETS = 1_000
 MAX_MARKS = 2_000_000
 MAX_SERIALS = 20
+MAX_COLUMNS = 16_384
+MAX_MERGED = 10_000
 
 Area = tuple[int, int, int, int]
 """First row, first column, last row, last column; 0-based, inclusive."""
@@ -36,13 +38,15 @@ class SheetMarks:
     """Marks of one sheet; all positions are 0-based.
 
     ``serials`` are stored numbers of the first cells, to check how calamine dated them;
-    ``height`` and ``width`` reach the last cell that holds anything.
+    ``height`` and ``width`` reach the last cell that holds anything; ``hidings`` counts how often
+    columns were hidden.
     """
 
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
     uncalculated: set[tuple[int, int]] = field(default_factory=set)
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
+    hidings: int = 0
     merged: list[Area] = field(default_factory=list)
     tables: list[DefinedTable] = field(default_factory=list)
     serials: dict[tuple[int, int], float] = field(default_factory=dict)
@@ -50,7 +54,9 @@ class SheetMarks:
     width: int = 0
 
     def reach(self, row: int, column: int) -> None:
-        """Note a filled cell. :raises Unreadable: when the sheet grows beyond the limit."""
+        """Note a filled cell. :raises Unreadable: when the sheet grows beyond the limits."""
+        if len(self.errors) + len(self.uncalculated) > MAX_MARKS:
+            raise Unreadable("file.too_many_cells", f"more than {MAX_MARKS} cells are errors")
         if row < self.height and column < self.width:
             return
         self.height = max(self.height, row + 1)
@@ -60,16 +66,25 @@ class SheetMarks:
                 "file.too_many_cells",
                 f"the sheet spans {self.height} rows and {self.width} columns",
             )
-        if len(self.errors) + len(self.uncalculated) > MAX_MARKS:
-            raise Unreadable("file.too_many_cells", f"more than {MAX_MARKS} cells are errors")
 
     def hide_rows(self, first: int, last: int) -> None:
         """Note hidden rows, within the rows that a sheet can have."""
         self.hidden_rows.update(range(first, min(last + 1, MAX_ROWS)))
 
     def hide_columns(self, first: int, last: int) -> None:
-        """Note hidden columns, within those that a sheet can have."""
-        self.hidden_columns.update(range(first, min(last + 1, 16_384)))
+        """Note hidden columns, within those that a sheet can have.
+
+        :raises Unreadable: when columns are hidden more often than there can be columns.
+        """
+        self.hidings += 1
+        if self.hidings > MAX_COLUMNS:
+            raise Unreadable("file.broken_workbook", f"columns are hidden over {MAX_COLUMNS} times")
+        self.hidden_columns.update(range(first, min(last + 1, MAX_COLUMNS)))
+
+    def merge(self, area: Area) -> None:
+        """Note a merged area; those beyond the limit only hold data, not headings."""
+        if len(self.merged) < MAX_MERGED:
+            self.merged.append(area)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class Workbook:
                 "dates": "1904" if self.marks.uses_1904 else "1900",
             },
             notes=tuple(notes),
-            merged=tuple(marks.merged[:10_000]),
+            merged=tuple(marks.merged),
         )
 
 
@@ -132,7 +132,7 @@ def part_of_sheet(view: SheetView, table: DefinedTable) -> Sheet:
     What stands outside of it and the totals row that it declares are left out and said.
     """
     sheet, (top, left, bottom, right) = view.sheet, table.area
-    last = bottom - table.totals
+    last = max(bottom - table.totals, top - 1)
     names = {}
     for position in range(left, min(right + 1, sheet.width)):
         names[text_column(position)] = text_column(position - left)
@@ -142,7 +142,7 @@ def part_of_sheet(view: SheetView, table: DefinedTable) -> Sheet:
     message = f"read the defined table '{table.name}'; cells outside of it were left out"
     notes = [Decision.of("table.defined", message, _lines_outside(sheet, table.area))]
     if table.totals:
-        lines = list(range(last + 2, bottom + 2))
+        lines = range(last + 2, bottom + 2)
         notes.append(Decision.of("rows.total", "the totals row that the table declares", lines))
     merged = tuple(
         (a - top, b - left, c - top, d - left)

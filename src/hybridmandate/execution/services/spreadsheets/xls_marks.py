@@ -113,7 +113,7 @@ def _sheet(stream: bytes, sheet: _BoundSheet) -> SheetMarks:
     try:
         for kind, data in _records(stream, sheet.start):
             _take(marks, kind, data)
-    except struct.error as error:
+    except (struct.error, IndexError) as error:
         raise Unreadable("file.broken_workbook", f"a record is cut off: {error}") from None
     return marks
 
@@ -137,7 +137,7 @@ def _take(marks: SheetMarks, kind: int, data: bytes) -> None:
         (count,) = struct.unpack_from("<H", data)
         for number in range(min(count, (len(data) - 2) // 8)):
             top, bottom, left, right = struct.unpack_from("<HHHH", data, 2 + 8 * number)
-            marks.merged.append((top, left, bottom, right))
+            marks.merge((top, left, bottom, right))
     elif kind == _MULTIPLE_RK:
         row, column = struct.unpack_from("<HH", data)
         for number in range((len(data) - 6) // 6):

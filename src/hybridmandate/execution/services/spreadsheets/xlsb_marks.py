@@ -95,7 +95,7 @@ def _head(buffer: bytes, place: int) -> tuple[int, int, int] | None:
 
 
 def _text(data: bytes, place: int) -> tuple[str, int]:
-    (length,) = struct.unpack_from("<I", data, place)
+    length = int.from_bytes(data[place : place + 4], "little")
     if length == 0xFFFFFFFF:
         return "", place + 4
     end = place + 4 + 2 * length
@@ -143,7 +143,7 @@ def _take_other(marks: SheetMarks, kind: int, data: bytes) -> None:
             marks.hide_columns(first, last)
     elif kind == _MERGED:
         top, bottom, left, right = struct.unpack_from("<IIII", data)
-        marks.merged.append((top, left, bottom, right))
+        marks.merge((top, left, bottom, right))
     elif kind == _DIMENSION:
         top, bottom, left, right = struct.unpack_from("<IIII", data)
         if bottom >= top and right >= left and (bottom - top + 1) * (right - left + 1) > MAX_CELLS:

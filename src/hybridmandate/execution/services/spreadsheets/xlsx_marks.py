@@ -189,7 +189,7 @@ class _SheetWalker:
             case "mergeCell":
                 area = area_of(attributes.get("ref", ""))
                 if area is not None:
-                    self._marks.merged.append(area)
+                    self._marks.merge(area)
 
     def end(self, name: str) -> None:
         if local(name) != "c":
