@@ -21,6 +21,7 @@ from hybridmandate.contracts import (
     WireModel,
     operation,
 )
+from hybridmandate.execution.job_switch import needs_job
 from hybridmandate.execution.services.files import operations as file_operations
 
 
@@ -31,6 +32,7 @@ class Effects:
         self.calls: Counter[str] = Counter()
         self.fail_with: list[Exception] = []
         self.gate = asyncio.Event()
+        self.job_gate = asyncio.Event()
         self.entered = asyncio.Event()
         self.cancelled = False
 
@@ -119,6 +121,24 @@ def registry(effects: Effects) -> Registry:
             counts={"accepted": 1},
         )
 
+    @operation(
+        "test.long",
+        version=1,
+        role="Test.Job",
+        modes={"sync", "job"},
+        limits=Limits(timeout="5 s", job_timeout="10 s"),
+    )
+    async def long(request: EchoRequest, call: Call) -> Echo:
+        """Ask for a job in a synchronous call, once the gate is open."""
+        if call.remaining_seconds() <= 5:
+            effects.calls["long.sync"] += 1
+            effects.entered.set()
+            await effects.gate.wait()
+            raise needs_job("too long for a call")
+        effects.calls["long.job"] += 1
+        await effects.job_gate.wait()
+        return Echo(text=request.text, length=1)
+
     @operation("test.broken", version=1, role="Test.Echo")
     async def broken(request: EchoRequest, call: Call) -> Echo:
         """Return what the contract does not say."""
@@ -175,7 +195,7 @@ def registry(effects: Effects) -> Registry:
     declared = Registry()
     from hybridmandate.contracts.declaration import declared_operation
 
-    for function in (echo, slow, held, job, broken, old, ageing, vendors, writes):
+    for function in (echo, slow, held, job, long, broken, old, ageing, vendors, writes):
         found = declared_operation(function)
         assert found is not None
         declared.add(found)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import sqlalchemy as sa
 from execution_kit import MemoryDurable, Service, as_gateway, running
 from sample_operations import Effects, registry, unavailable
+
+from hybridmandate.execution.claims import CLAIMS
 
 GOOD = {"text": "hello"}
 ASYNC: dict[str, str | None] = {"prefer": "respond-async, wait=5"}
@@ -156,3 +159,43 @@ async def test_start_that_was_cut_off_is_healed_by_the_repeat(
         assert (await service.call("test.job", GOOD, headers=ASYNC)).status_code == 202
         assert (await service.poll(path)).status_code == 200
     assert effects.calls["job"] == 2
+
+
+async def test_call_too_long_for_itself_becomes_one_job_for_all_who_repeat_it(
+    tmp_path: Path, effects: Effects
+) -> None:
+    async with running(tmp_path, registry(effects), wait_seconds=5.0) as service:
+        first = asyncio.create_task(service.call("test.long", GOOD))
+        await effects.entered.wait()
+        repeats = [asyncio.create_task(service.call("test.long", GOOD)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        effects.gate.set()
+        answers = await asyncio.wait_for(asyncio.gather(first, *repeats), 3)
+        assert {answer.status_code for answer in answers} == {202}
+        [location] = {answer.headers["location"] for answer in answers}
+        polled = await service.client.get(location.removeprefix("/exec"), headers=as_gateway())
+        assert polled.json()["status"] == "accepted"
+        effects.job_gate.set()
+        ended = await service.poll(location)
+        assert ended.json()["status"] == "succeeded"
+        assert effects.calls == {"long.sync": 1, "long.job": 1}
+        assert len(service.records.of("call.became_job")) == 1
+        replayed = (await service.call("test.long", GOOD)).json()
+        assert replayed == {**ended.json(), "replayed": True}
+
+
+async def test_call_whose_claim_was_taken_over_joins_the_job_of_the_other(
+    service: Service, effects: Effects
+) -> None:
+    first = asyncio.create_task(service.call("test.long", GOOD))
+    await effects.entered.wait()
+    with service.engine.begin() as connection:
+        connection.execute(sa.update(CLAIMS).values(attempt=2, mode="job"))
+    effects.gate.set()
+    answered = await first
+    assert answered.status_code == 202
+    assert service.records.of("call.became_job") == []
+    effects.job_gate.set()
+    ended = await service.poll(answered.headers["location"])
+    assert ended.json()["status"] == "succeeded"
+    assert effects.calls["long.job"] == 1

@@ -156,6 +156,11 @@ class Claims:
         statement = _own(claim).values(state=state, outcome=outcome)
         return await self._writer.run(claim.key, lambda c: c.execute(statement).rowcount == 1)
 
+    async def become_job(self, claim: Claim) -> bool:
+        """Go on with a sync call as a job; False when it is no longer this attempt's."""
+        statement = _own(claim).values(mode="job")
+        return await self._writer.run(claim.key, lambda c: c.execute(statement).rowcount == 1)
+
     async def show_progress(self, claim: Claim, progress: str) -> None:
         """Let those who poll see how far a job is."""
         statement = _own(claim).values(progress=progress)

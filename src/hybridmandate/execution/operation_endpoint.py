@@ -276,21 +276,25 @@ class OperationEndpoint:
         if isinstance(outcome, Download):
             raise TypeError("a file cannot be kept for idempotency")
         if asks_for_job(outcome) and "job" in operation.modes:
-            text = orjson.dumps(outcome.to_json()).decode()
-            await self.claims.finish(claim, text, ClaimState.RELEASED)
-            return await self._as_job(wanted, operation, payload, arrived)
+            return await self._as_job(claim, wanted, operation, payload, arrived)
         await self._finish(claim, outcome)
         return outcome, claim
 
     async def _as_job(
-        self, wanted: Wanted, operation: Operation, payload: Payload, arrived: Arrived
+        self,
+        claim: Claim,
+        wanted: Wanted,
+        operation: Operation,
+        payload: Payload,
+        arrived: Arrived,
     ) -> tuple[Outcome, Claim]:
-        """The same call as a job: what a synchronous run found too long for itself."""
-        taken = await self.claims.take(replace(wanted, mode="job"))
-        claim = taken.claim
-        if claim.outcome is not None and claim.state is ClaimState.KEPT:
-            first = Outcome.model_validate_json(claim.outcome)
-            return first.model_copy(update={"replayed": True}), claim
+        """The same claim as a job: what a synchronous run found too long for itself."""
+        if not await self.claims.become_job(claim):
+            # The lease ran out and another attempt has the claim.
+            taken = await self.claims.take(replace(wanted, mode="job"))
+            if not taken.mine:
+                return await self._repeat(taken, wanted, operation, payload, arrived)
+            claim = taken.claim
         await self.jobs.ensure_started(claim, payload.value, arrived.visit.caller)
         self.trail.write(
             "call.became_job",
@@ -324,17 +328,14 @@ class OperationEndpoint:
         if claim.outcome is None:
             return accepted(claim), claim
         first = Outcome.model_validate_json(claim.outcome)
-        if asks_for_job(first):
-            # Another call of the same key found it too long a moment ago.
-            return await self._as_job(wanted, operation, payload, arrived)
         return first.model_copy(update={"replayed": True}), claim
 
     async def _awaited(self, claim: Claim) -> Claim:
-        """The claim once its sync call has ended, or as it stands after the wait."""
+        """The claim once its sync call has ended or became a job, or as it is after the wait."""
         until = time.monotonic() + self.settings.wait_seconds
         pauses = iter(REPEAT_POLL_SECONDS)
         pause = REPEAT_POLL_SECONDS[0]
-        while claim.outcome is None and time.monotonic() < until:
+        while claim.outcome is None and claim.mode == "sync" and time.monotonic() < until:
             pause = next(pauses, pause)
             await asyncio.sleep(pause)
             claim = await self.claims.read(claim.key) or claim
