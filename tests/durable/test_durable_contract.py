@@ -213,13 +213,32 @@ async def test_after_a_close_the_next_launch_goes_on_at_the_last_step(database_u
     before = time.time()
     async with launched(database_url, two_steps=two_steps) as durable:
         await durable.start("two_steps", "r", None)
-        await asyncio.sleep(0.3)
+        while not begun:
+            await asyncio.sleep(0.01)
     assert begun == ["first"]
     async with launched(database_url, two_steps=two_steps) as durable:
         run = await durable.result("r", timeout_seconds=60)
         assert run.result[:2] == ["first", "second"]
         assert before + 1.0 <= run.result[2] <= before + 3.0
     assert begun == ["first", "second"]
+
+
+async def test_a_message_taken_before_a_restart_is_not_waited_for_again(database_url: str) -> None:
+    resumed = asyncio.Event()
+
+    async def receiver(run: DurableContext, payload: Json) -> Json:
+        received = [await run.receive("in", 60.0), await run.receive("in", 0.1)]
+        await resumed.wait()
+        return received
+
+    async with launched(database_url, receiver=receiver) as durable:
+        await durable.start("receiver", "r", None)
+        await durable.send("r", "in", "hello", key=None)
+        await asyncio.sleep(1.0)
+    resumed.set()
+    async with launched(database_url, receiver=receiver) as durable:
+        run = await durable.result("r", timeout_seconds=20)
+        assert run.result == ["hello", None]
 
 
 async def test_close_lets_a_running_step_end_and_begins_none(database_url: str) -> None:

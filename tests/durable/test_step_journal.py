@@ -81,9 +81,19 @@ async def test_a_step_that_the_database_refuses_fails_alone(engine: sa.Engine) -
     assert set(journal.read("d")) == {"s#1"}
 
 
+async def test_a_step_that_no_database_can_hold_fails_alone(engine: sa.Engine) -> None:
+    journal = StepJournal(engine)
+    writes = [journal.remember(each) for each in (step("a"), step("a", "\ud800"), step("d"))]
+    async with asyncio.timeout(10):
+        first, refused, last = await asyncio.gather(*writes, return_exceptions=True)
+    assert (first, last) == (None, None)
+    assert isinstance(refused, UnicodeEncodeError)
+    assert set(journal.read("a")) == set(journal.read("d")) == {"s#1"}
+
+
 async def test_a_database_that_is_locked_is_waited_for(engine: sa.Engine) -> None:
     journal = StepJournal(engine)
-    answers = [sa.exc.OperationalError("INSERT", {}, Exception("away"))] * 2
+    answers = [sa.exc.OperationalError("INSERT", {}, Exception("away")), sa.exc.TimeoutError()]
     write = journal._write
 
     def sometimes(steps: list[FinishedStep]) -> set[FinishedStep]:

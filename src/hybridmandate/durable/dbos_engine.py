@@ -249,6 +249,7 @@ class DbosDurable:
                 self._journal,
                 self._watch,
                 _instance()._sys_db.recv_consume,
+                self._runs.received,
                 lambda: self._work(run_id),
             )
             return await workflow(context, payload)

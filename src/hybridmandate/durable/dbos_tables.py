@@ -12,12 +12,13 @@ import sqlalchemy as sa
 
 @dataclass(frozen=True, slots=True)
 class DbosTables:
-    """Runs with their owners, what went in and came out, and their messages."""
+    """Runs with their owners, what went in and came out, their messages, and what they received."""
 
     runs: sa.TableClause
     inputs: sa.TableClause
     outputs: sa.TableClause
     messages: sa.TableClause
+    received: sa.TableClause
 
 
 def dbos_tables(engine: sa.Engine) -> DbosTables:
@@ -41,4 +42,5 @@ def dbos_tables(engine: sa.Engine) -> DbosTables:
         inputs=table("workflow_input", "workflow_uuid", "inputs"),
         outputs=table("workflow_output", "workflow_uuid", "output", "error"),
         messages=table("notifications", "destination_uuid", "topic", "consumed"),
+        received=table("operation_outputs", "workflow_uuid", "function_id"),
     )

@@ -84,7 +84,7 @@ class StepJournal:
         """Write a step; returns when it is committed. Waits while the database does not answer.
 
         :raises OwnerLost: when the run is not this execution's any more; nothing is written.
-        :raises sqlalchemy.exc.DBAPIError: when the database will not take the step.
+        :raises Exception: what the database raises when it will not take the step.
         """
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((step, written))
@@ -106,14 +106,15 @@ class StepJournal:
             batch, self._waiting = self._waiting[:MAX_STEPS], self._waiting[MAX_STEPS:]
             try:
                 lost = await self._patiently([step for step, _ in batch])
-            except sa.exc.DBAPIError as error:
+            except Exception as error:
+                # Whatever it is: who is not told waits for ever.
                 await self._one_by_one(batch, error)
                 continue
             for step, written in batch:
                 _settle(written, OwnerLost(step.run_id) if step in lost else None)
 
     async def _one_by_one(
-        self, batch: list[tuple[FinishedStep, asyncio.Future[None]]], error: sa.exc.DBAPIError
+        self, batch: list[tuple[FinishedStep, asyncio.Future[None]]], error: Exception
     ) -> None:
         """A step that the database will not take must not take the others with it."""
         for step, written in batch:
@@ -122,7 +123,7 @@ class StepJournal:
                 return
             try:
                 lost = await self._patiently([step])
-            except sa.exc.DBAPIError as own:
+            except Exception as own:
                 _settle(written, own)
             else:
                 _settle(written, OwnerLost(step.run_id) if lost else None)
@@ -133,7 +134,8 @@ class StepJournal:
         while True:
             try:
                 return await asyncio.to_thread(self._write, steps)
-            except sa.exc.OperationalError:
+            except (sa.exc.OperationalError, sa.exc.TimeoutError):
+                # The second: every connection of the pool is taken.
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, MAX_RETRY_SECONDS)
 

@@ -60,6 +60,14 @@ class Runs:
         row = self._first(sa.select(inputs.inputs).where(inputs.workflow_uuid == run_id))
         return None if row is None else str(json.loads(row.inputs)["positionalArgs"][1])
 
+    def received(self, run_id: str, number: int) -> bool:
+        """Whether a run remembers what it received under a number: a message, or that none came."""
+        received = self._tables.received.c
+        query = sa.select(received.function_id).where(
+            received.workflow_uuid == run_id, received.function_id == number
+        )
+        return self._first(query) is not None
+
     def _query(self) -> sa.Select[Any]:
         runs, outputs = self._tables.runs, self._tables.outputs
         return sa.select(

@@ -28,6 +28,9 @@ Consume = Callable[[str, int, str, int], Json]
 
 Its arguments: run id, number, topic, start in milliseconds."""
 
+Received = Callable[[str, int], bool]
+"""Whether what a run received under a number is remembered."""
+
 RECEIVE = "receive "
 
 
@@ -46,6 +49,7 @@ class StepContext:
         journal: StepJournal,
         watch: Watch,
         consume: Consume,
+        received: Received,
         working: Callable[[], Awaitable[AbstractContextManager[None]]],
     ) -> None:
         self._id = run_id
@@ -54,6 +58,7 @@ class StepContext:
         self._journal = journal
         self._watch = watch
         self._consume = consume
+        self._received = received
         self._working = working
         self._seen: Counter[str] = Counter()
         self._receives = max(
@@ -105,14 +110,15 @@ class StepContext:
             return {"until": time.time() + timeout_seconds, "number": self._receives}
 
         begun = await self.step(RECEIVE + topic, begin)
+        number = int(begun["number"])
         async with self._topics[topic]:
-            left = max(0.0, begun["until"] - time.time())
-            await self._watch.message(self._id, topic, timeout_seconds=left)
+            # A message that was taken before a crash is not unread any more.
+            if not await asyncio.to_thread(self._received, self._id, number):
+                left = max(0.0, begun["until"] - time.time())
+                await self._watch.message(self._id, topic, timeout_seconds=left)
             with await self._working():
                 started_ms = int(time.time() * 1000)
-                return await asyncio.to_thread(
-                    self._consume, self._id, int(begun["number"]), topic, started_ms
-                )
+                return await asyncio.to_thread(self._consume, self._id, number, topic, started_ms)
 
 
 def _is_receive(full_name: str) -> bool:
