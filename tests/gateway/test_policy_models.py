@@ -128,6 +128,30 @@ def test_long_texts_are_judged_whole_in_windows_that_overlap() -> None:
     assert "".join(windows("x" * 25_000, 10_000, 0)) == "x" * 25_000
 
 
+@pytest.mark.parametrize(("size", "overlap"), [(0, 0), (-3, 2), (3, 3), (3, 9), (3, -4)])
+def test_no_sizes_of_windows_leave_anything_unjudged(size: int, overlap: int) -> None:
+    pieces = list(windows("abcdefghij", size, overlap))
+    assert set("".join(pieces)) == set("abcdefghij")
+    assert len(pieces) <= 10
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instructions": "evil"},
+        {"messages": [], "prompt": "evil"},
+        {**ASK, "input": "evil"},
+        b"evil, and no JSON",
+    ],
+)
+async def test_a_prompt_in_an_unknown_form_is_judged_too(body: Any) -> None:
+    def judge(sent: bytes) -> Answer:
+        return severity(6 if "evil" in json.loads(sent)["text"] else 0)
+
+    bench = Bench(safety(), answers={"text:analyze": judge}, backends=SAFETY)
+    assert (await bench.call(body)).response.status == 403
+
+
 @pytest.mark.parametrize(
     "children",
     [
@@ -183,6 +207,20 @@ async def test_the_nearest_answer_within_the_threshold_is_given(
     threshold: str, asked: tuple[tuple[str, str], ...], calls_of_back_end: int
 ) -> None:
     assert await calls(cached(threshold), *asked) == calls_of_back_end
+
+
+async def test_values_that_vary_are_never_taken_for_one_another() -> None:
+    vary = '<vary-by>@(context.Request.Headers.GetValueOrDefault("user",""))</vary-by>'
+    bench = Bench(
+        "<llm-semantic-cache-lookup score-threshold='0.05' embeddings-backend-id='embed'>"
+        f"{vary.replace('user', 'tenant')}{vary}</llm-semantic-cache-lookup>",
+        "<llm-semantic-cache-store duration='60'/>",
+        answers={"/embeddings": embed, "back.example": (200, {"answer": 1})},
+        backends=EMBEDDINGS,
+    )
+    for tenant, person in (("a|b", "c"), ("a", "b|c")):
+        await bench.call(user("hello"), tenant=tenant, user=person)
+    assert len(bench.wire.to("back.example")) == 2
 
 
 async def test_a_cached_answer_ends_with_its_duration() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _BYTES_A_TOKEN = 4
+_PROMPTS = ("messages", "input", "prompt")
 IMAGE_TOKENS = 1200
 """An image is counted with this many tokens at most (llm-token-limit page)."""
 
@@ -29,7 +30,10 @@ class Message:
 def prompt_messages(body: bytes | None) -> list[Message]:
     """The messages of a request, oldest first; empty when it is no request to a model."""
     found = _object(body)
-    listed = found.get("messages", found.get("input", found.get("prompt")))
+    return [each for name in _PROMPTS for each in _listed_messages(found.get(name))]
+
+
+def _listed_messages(listed: Any) -> list[Message]:
     if isinstance(listed, str):
         return [Message("user", listed)]
     if not isinstance(listed, list):

@@ -59,7 +59,11 @@ class LlmContentSafety(Policy):
 
     async def act(self, exchange: Exchange) -> None:
         body = await exchange.request.body.buffer()
-        text = "\n".join(each.text for each in prompt_messages(body))
+        messages = prompt_messages(body)
+        text = "\n".join(each.text for each in messages)
+        if not messages:
+            # The model may read what has not the form of a prompt: it is judged as it stands.
+            text = body.decode("utf-8", "replace")
         await self._judge(exchange, text, shield=boolean_of(self._shield.get(exchange)))
         if boolean_of(self._completions.get(exchange)):
             exchange.when_response(self._judge_answer)
@@ -112,8 +116,14 @@ class LlmContentSafety(Policy):
 
 
 def windows(text: str, size: int, overlap: int) -> Iterator[str]:
-    """The text in pieces of ``size`` characters, each beginning with the end of the one before."""
-    step = max(size - overlap, 1)
+    """The text in pieces of ``size`` characters, each beginning with the end of the one before.
+
+    Sizes that would leave something out (no size, an overlap below 0 or as large as a piece) are
+    taken as the nearest that do not.
+    """
+    size = max(size, 1)
+    overlap = min(max(overlap, 0), size - 1)
+    step = size - overlap
     for start in range(0, max(len(text) - overlap, 1), step):
         piece = text[start : start + size]
         if piece:

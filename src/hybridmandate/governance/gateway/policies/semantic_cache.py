@@ -5,6 +5,7 @@ Embeddings come from the declared back end; vectors and answers stay in the gate
 
 from __future__ import annotations
 
+import json
 import math
 from collections import deque
 from collections.abc import Sequence
@@ -93,7 +94,7 @@ class SemanticCacheLookup(Policy):
                 "semantic-cache.failed", self._backend, {"error": str(error)[:200]}
             )
             return
-        varied = "|".join(text_of(each.get(exchange)) for each in self._vary)
+        varied = json.dumps([text_of(each.get(exchange)) for each in self._vary])
         key = f"semantic|{exchange.api.id}|{varied}"
         cache = exchange.services.cache
         index = cache.get(key)
