@@ -39,6 +39,8 @@ class Behind:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         self.calls.append((scope["path"], body))
+        if scope["path"] == "/slow":
+            await asyncio.sleep(2 * LIMITS.seconds)
         self.clients.append(scope["client"][0])
         headers = [(b"content-length", b"2")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -210,6 +212,15 @@ async def test_second_head_of_a_connection_has_its_own_time(behind: Behind) -> N
     writer.write(GOOD[:10])
     assert (await reader.read(65536)).startswith(b"HTTP/1.1 408")
     writer.close()
+
+
+@pytest.mark.parametrize("behind_it", [b"GET /ok HT", b"no request\r\n\r\n"])
+async def test_refusal_is_never_read_as_the_answer_of_the_request_before(
+    behind: Behind, behind_it: bytes
+) -> None:
+    answer = await behind.raw(GOOD.replace(b"/ok", b"/slow") + behind_it)
+    assert behind.calls == [("/slow", b"")]
+    assert answer == b""
 
 
 async def test_forwarded_address_of_a_caller_is_not_believed(behind: Behind) -> None:

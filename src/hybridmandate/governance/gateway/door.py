@@ -111,11 +111,16 @@ class Door(HttpToolsProtocol):
     def _answer(self, refused: _Refused) -> None:
         """Tell the caller, unless an answer to an earlier request is on its way, and hang up."""
         self._ended = True
-        cycle = self.cycle
-        answering = cycle is not None and cycle.response_started and not cycle.response_complete
-        if not answering and not self.pipeline:
+        if not self._is_answering() and not self.pipeline:
             self.transport.write(_response(refused))
         self.transport.close()
+
+    def _is_answering(self) -> bool:
+        """Whether the next answer belongs to a request that has arrived whole, or has begun."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        return cycle.response_started or not cycle.more_body
 
 
 def door_protocol(limits: HeadLimits) -> type[Door]:
