@@ -87,6 +87,19 @@ async def test_a_file_that_cannot_be_read_keeps_the_old_policies(watched: Watche
     assert await watched.ask() == "orders"
 
 
+async def test_a_file_in_another_encoding_is_told_and_the_next_change_is_followed(
+    watched: Watched,
+) -> None:
+    information = watched.policy.parent / "apiInformation.json"
+    good = information.read_bytes()
+    information.write_bytes(b'{"properties": "\xff"}')
+    assert "can't decode" in await watched.says("the earlier ones stay")
+    [told] = [e for e in watched.evidence.records if e.kind == "policy.reload-refused"]
+    assert "can't decode" in told.detail["reason"]
+    information.write_bytes(good)
+    await watched.says("policies reloaded")
+
+
 async def test_no_call_fails_while_policies_change(watched: Watched) -> None:
     answers: set[str] = set()
 

@@ -140,7 +140,7 @@ WRONG: list[tuple[str, list[tuple[str, dict[str, Any]]], dict[str, Any] | None]]
         {"versioningScheme": "Query", "versionQueryName": "v"},
     ),
     (
-        "has versions and an API without",
+        "has versions of another set or none",
         [("a", {"apiVersion": "v1", **IN_SET}), ("b", {})],
         {"versioningScheme": "Query", "versionQueryName": "v"},
     ),
@@ -169,3 +169,13 @@ def test_what_cannot_be_served_is_refused_at_load_with_its_file_and_reason(
         Gateway(load_layout(folder.path))
     assert reason in refused.value.reason
     assert refused.value.file.endswith("Information.json")
+
+
+def test_one_path_cannot_have_versions_of_two_sets(folder: ExtractorFolder) -> None:
+    folder.version_set("Query", versionQueryName="v")
+    other = {"versioningScheme": "Header", "versionHeaderName": "v"}
+    folder.write("version sets/other/versionSetInformation.json", other)
+    folder.api("a", path="orders", apiVersion="v1", **IN_SET)
+    folder.api("b", path="orders", apiVersion="v2", apiVersionSetId="/apiVersionSets/other")
+    with pytest.raises(PolicyDocumentError, match="has versions of another set"):
+        Gateway(load_layout(folder.path))

@@ -75,6 +75,12 @@ class WatchedGateway:
             self.app.keep(error)
             self._say(f"policies not reloaded, the earlier ones stay: {error}")
             return
+        except (OSError, ValueError) as error:
+            # A file that left between two looks, or is half of one: what comes next is followed.
+            unread = PolicyDocumentError(str(self._folders[0]), 1, 1, str(error))
+            self.app.keep(unread)
+            self._say(f"policies not reloaded, the earlier ones stay: {unread}")
+            return
         refused = self.app.reload(configuration)
         if refused is not None:
             self._say(f"policies not reloaded, the earlier ones stay: {refused}")

@@ -42,6 +42,7 @@ class _Place(Generic[T]):
     """The APIs of one path: by version, then by revision (None: the current one)."""
 
     ask: _Ask
+    version_set: VersionSet | None
     file: str
     versions: dict[str, dict[str | None, T]] = field(default_factory=dict)
 
@@ -103,11 +104,12 @@ def _add(
     ask: _Ask = _asks_nothing
     if version_set is not None and version_set.scheme is VersioningScheme.SEGMENT:
         path, version = "/".join(filter(None, (path, version))), _ORIGINAL
+        version_set = None
     elif version_set is not None:
         ask = _asks(version_set)
-    place = places.setdefault(path, _Place(ask, api.file))
-    if place.versions and (place.ask is _asks_nothing) != (ask is _asks_nothing):
-        raise _error(api, f"path '/{path}' has versions and an API without: {place.file}")
+    place = places.setdefault(path, _Place(ask, version_set, api.file))
+    if place.version_set != version_set:
+        raise _error(api, f"path '/{path}' has versions of another set or none: {place.file}")
     revisions = place.versions.setdefault(version, {})
     keys = [api.revision, None] if api.current else [api.revision]
     for key in keys:
