@@ -93,6 +93,26 @@ def test_what_is_nested_too_deep_is_a_fault_and_no_crash() -> None:
     assert "cannot be checked" in fault.message
 
 
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        ({"type": "number", "exclusiveMinimum": True}, -5, "x"),
+        ({"enum": [{"example": 1, "nullable": True}]}, {"example": 1, "nullable": True}, {}),
+        ({"$ref": "#/$defs/example", "$defs": {"example": {"type": "string"}}}, "x", 1),
+        (
+            {"patternProperties": {"nullable": {"type": "string"}}},
+            {"nullable": "x"},
+            {"nullable": 1},
+        ),
+    ],
+    ids=["bound-left-out", "values", "definition-named-example", "pattern-named-nullable"],
+)
+def test_names_and_values_are_no_keywords(schema: Any, good: Any, bad: Any) -> None:
+    check = SchemaCheck(schema)
+    assert check.faults(good) == []
+    assert check.faults(bad)
+
+
 def test_a_schema_that_is_none_is_refused_when_it_is_compiled() -> None:
     with pytest.raises(ValueError, match="not valid"):
         SchemaCheck({"type": "nonsense"})

@@ -17,6 +17,10 @@ import jsonschema_rs
 
 MAX_FAULTS = 100
 """The most faults that are listed for one body."""
+_SCHEMAS_BY_NAME = frozenset(
+    {"$defs", "definitions", "dependentSchemas", "patternProperties", "properties", "schemas"}
+)
+_VALUES = frozenset({"const", "default", "enum", "examples"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,12 @@ def json_schema(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     result = {
-        name: _named(value) if name in ("properties", "schemas") else json_schema(value)
+        name: _part(name, value)
         for name, value in schema.items()
         if name not in ("example", "nullable")
     }
     for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-        if isinstance(result.get(exclusive), bool) and result.pop(exclusive):
+        if isinstance(result.get(exclusive), bool) and result.pop(exclusive) and bound in result:
             result[exclusive] = result.pop(bound)
     if schema.get("nullable") is True:
         return {"anyOf": [result, {"type": "null"}]}
@@ -73,11 +77,13 @@ def json_pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _named(schemas: Any) -> Any:
-    """Names of properties are no keywords, whatever they are called."""
-    if not isinstance(schemas, dict):
-        return schemas
-    return {name: json_schema(schema) for name, schema in schemas.items()}
+def _part(keyword: str, value: Any) -> Any:
+    """Names of properties are no keywords, whatever they are called, and values are no schemas."""
+    if keyword in _VALUES:
+        return value
+    if keyword in _SCHEMAS_BY_NAME and isinstance(value, dict):
+        return {name: json_schema(schema) for name, schema in value.items()}
+    return json_schema(value)
 
 
 def _faults(error: jsonschema_rs.ValidationError) -> Iterator[Fault]:

@@ -7,7 +7,7 @@ operation's own, so a caller is known before it is told that its version has end
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from hybridmandate.contracts.lifecycle import Lifecycle
 from hybridmandate.governance.gateway.configuration import Document, OperationEntry
@@ -35,13 +35,13 @@ def _refusal(lifecycle: Lifecycle) -> str:
     end = lifecycle.ends_at
     if end is None or lifecycle.sunset is None:
         return ""
-    instead = "a later version" if lifecycle.successor is None else escape(lifecycle.successor)
+    instead = "a later version" if lifecycle.successor is None else lifecycle.successor
     message = f"This version ended on {lifecycle.sunset.isoformat()}: call {instead} instead."
     moment = f"new DateTime({end.year}, {end.month}, {end.day}, 0, 0, 0, DateTimeKind.Utc)"
     return (
         f'<choose><when condition="@(DateTime.UtcNow &gt;= {moment})">'
         '<set-variable name="failureType" value="contract_retired" />'
         '<set-variable name="failureReason" value="contract.sunset" />'
-        f'<set-variable name="failureMessage" value="{message}" />'
+        f'<set-variable name="failureMessage" value={quoteattr(message)} />'
         '<include-fragment fragment-id="mandate-refuse" /></when></choose>'
     )

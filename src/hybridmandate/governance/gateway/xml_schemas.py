@@ -6,9 +6,12 @@ Entities are not resolved, nothing is fetched, and bodies are bounded by ``max-s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from lxml import etree
+
+from hybridmandate.governance.gateway.contract_check import MAX_FAULTS
 
 _SOAP = ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
 
@@ -28,10 +31,10 @@ class XmlSchema:
             raise XmlSchemaUnreadable(str(error)) from error
 
     def violations(self, element: etree._Element) -> Iterator[str]:
-        """What is wrong with an element, one sentence each."""
+        """What is wrong with an element, one sentence each, at most ``MAX_FAULTS``."""
         if not self._schema.validate(element):
             entries: Any = self._schema.error_log
-            for entry in entries:
+            for entry in islice(entries, MAX_FAULTS):
                 yield entry.message
 
 
