@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from joserfc import jwe, jwt
 from joserfc.jwk import OctKey, RSAKey
 from policy_bench import NOW, Bench
@@ -129,6 +129,27 @@ async def test_the_callers_certificate_is_judged(
     ended = await bench.call(certificate=None if certificate is None else der(certificate))
     assert (ended.last_error.reason if ended.last_error else None) == reason
     assert ended.response.status == (403 if reason else 200)
+
+
+async def test_where_the_issuer_can_be_had_is_no_place_to_ask_for_revocation() -> None:
+    def access(method: x509.ObjectIdentifier) -> x509.AuthorityInformationAccess:
+        place = x509.UniformResourceIdentifier("http://ca.example/")
+        return x509.AuthorityInformationAccess([x509.AccessDescription(method, place)])
+
+    kinds = AuthorityInformationAccessOID.CA_ISSUERS, AuthorityInformationAccessOID.OCSP
+    for kind, status in zip(kinds, (200, 403), strict=True):
+        shown = issue("caller", ROOT, extensions=[access(kind)])
+        ended = await Bench(policy(), named_values=STORE).call(certificate=der(shown))
+        assert ended.response.status == status
+
+
+async def test_an_unreadable_certificate_of_the_store_is_a_failure_with_a_reason() -> None:
+    named_values = {"certificate-own": CALLER.pem().decode(), "certificate-bad": "%"}
+    bench = Bench("<authentication-certificate certificate-id='own'/>", named_values=named_values)
+    ended = await bench.call()
+    assert ended.last_error is not None
+    assert ended.last_error.reason == "CertificateNotFound"
+    assert not bench.wire.sent
 
 
 async def test_bytes_that_are_no_certificate_are_refused() -> None:

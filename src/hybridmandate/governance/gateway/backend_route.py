@@ -84,6 +84,9 @@ class RoutedTransport:
         except (httpx.HTTPError, ssl.SSLError, OSError) as error:
             await client.aclose()
             raise TransportFailure(str(error) or type(error).__name__) from error
+        except asyncio.CancelledError:
+            await client.aclose()
+            raise
 
         def close() -> None:
             task = asyncio.ensure_future(client.aclose())

@@ -44,8 +44,14 @@ class ClientCertificate:
         return found
 
     def authorities(self) -> tuple[StoredCertificate, ...]:
-        """All certificates of the store: the back end's own may be issued by one of them."""
-        return tuple(self._store.all())
+        """All certificates of the store: the back end's own may be issued by one of them.
+
+        :raises PolicyError: CertificateNotFound when one cannot be read.
+        """
+        try:
+            return tuple(self._store.all())
+        except CertificateUnreadable as error:
+            raise _unreadable(error) from error
 
     def _find(self, exchange: Exchange) -> StoredCertificate | None:
         value = self._value.get(exchange)
@@ -58,7 +64,11 @@ class ClientCertificate:
             content = bytes(value) if isinstance(value, bytearray) else bytes_of(value)
             return read_certificate(content, password)
         except CertificateUnreadable as error:
-            raise PolicyError(500, "CertificateNotFound", f"The certificate: {error}.") from error
+            raise _unreadable(error) from error
+
+
+def _unreadable(error: CertificateUnreadable) -> PolicyError:
+    return PolicyError(500, "CertificateNotFound", f"A certificate of the gateway: {error}.")
 
 
 @policy("authentication-certificate", sections=INBOUND)

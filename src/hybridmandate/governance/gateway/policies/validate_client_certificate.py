@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from hybridmandate.governance.gateway.certificate_store import (
     CertificateStore,
@@ -61,13 +61,13 @@ class ValidateClientCertificate(Policy):
                 return "ClientCertificateExpired", "Client certificate has expired."
             if self._trust and not is_trusted(certificate, self._store.all()):
                 return "ClientCertificateNotTrusted", "Client certificate is not trusted."
+            if self._revocation and _names_revocation_source(certificate):
+                return (
+                    "ClientCertificateRevocationUnknown",
+                    "Revocation of the client certificate cannot be checked.",
+                )
         except (ValueError, CertificateUnreadable):
             return "ClientCertificateInvalid", "Client certificate cannot be read."
-        if self._revocation and _names_revocation_source(certificate):
-            return (
-                "ClientCertificateRevocationUnknown",
-                "Revocation of the client certificate cannot be checked.",
-            )
         if self._identities and not any(
             all(check(certificate) for check in identity) for identity in self._identities
         ):
@@ -107,8 +107,14 @@ class ValidateClientCertificate(Policy):
 
 
 def _names_revocation_source(certificate: x509.Certificate) -> bool:
-    kinds = (x509.CRLDistributionPoints, x509.AuthorityInformationAccess)
-    return any(isinstance(each.value, kinds) for each in certificate.extensions)
+    for each in certificate.extensions:
+        if isinstance(each.value, x509.CRLDistributionPoints):
+            return True
+        if isinstance(each.value, x509.AuthorityInformationAccess):
+            methods = {access.access_method for access in each.value}
+            if AuthorityInformationAccessOID.OCSP in methods:
+                return True
+    return False
 
 
 def _serial(text: str) -> str:
