@@ -14,6 +14,7 @@ from hybridmandate.twin.dataverse.callbacks import RUN_AS, Callbacks, Event, Reg
 from hybridmandate.twin.dataverse.caller import Caller
 from hybridmandate.twin.dataverse.errors import bad_request, no_resource, no_row, unsupported
 from hybridmandate.twin.dataverse.exchange import ROOT, ApiAnswer, ApiRequest
+from hybridmandate.twin.dataverse.filter_expression import MAX_INTEGER
 from hybridmandate.twin.dataverse.ordering import whole_number
 from hybridmandate.twin.dataverse.presentation import Presentation
 from hybridmandate.twin.dataverse.row_key import Resource
@@ -74,7 +75,7 @@ class CallbackApi:
             return self._events(request, known, caller, rows)
         if asked == ("POST", "/mandate.acknowledge"):
             numbers = request.json().get("numbers")
-            if not isinstance(numbers, list) or not all(type(each) is int for each in numbers):
+            if not isinstance(numbers, list) or not all(_is_number(each) for each in numbers):
                 raise bad_request("numbers must be a list of whole numbers.")
             if len(numbers) > MAX_EVENTS:
                 raise bad_request(f"At most {MAX_EVENTS} events are acknowledged at once.")
@@ -146,6 +147,10 @@ def _registration(registration_id: str, caller: Caller, body: Mapping[str, Any])
         postpone_until=_text(body, "postponeuntil"),
         run_as=_number(body, "runas", 1),
     )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and abs(value) <= MAX_INTEGER
 
 
 def _number(body: Mapping[str, Any], name: str, default: int | None) -> int:

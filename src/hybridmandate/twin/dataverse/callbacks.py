@@ -129,8 +129,11 @@ class Callbacks:
                 raise bad_request(f"filteringattributes names '{name}', which is no column.")
         if wanted.filter:
             parse_filter(wanted.filter, self._sql[table.entity_set])
-        if wanted.postpone_until not in table.columns:
+        column = table.columns.get(wanted.postpone_until)
+        if column is None:
             _moment(wanted.postpone_until)
+        elif column.type not in ("date", "datetime"):
+            raise bad_request(f"postponeuntil names '{column.name}', which is no date.")
 
     def keep(self, connection: Connection, wanted: Registration) -> None:
         """Register, or change the registration of that id. :raises DataverseError: 400."""

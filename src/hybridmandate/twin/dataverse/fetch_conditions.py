@@ -6,6 +6,7 @@ Source: learn.microsoft.com/power-apps/developer/data-platform/fetchxml/referenc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +16,7 @@ from sqlalchemy import ColumnElement, and_, not_, or_
 
 from hybridmandate.twin.dataverse.errors import DataverseError, unsupported
 from hybridmandate.twin.dataverse.fetch_xml import invalid
+from hybridmandate.twin.dataverse.filter_expression import MAX_INTEGER
 from hybridmandate.twin.dataverse.table import ColumnDefinition
 
 Made = ColumnElement[bool]
@@ -188,9 +190,9 @@ def _value(column: ColumnDefinition, text: str) -> Any:
     """A value in stored form. :raises DataverseError: 400 when it does not fit the column."""
     try:
         if column.type in ("integer", "choice"):
-            return int(text)
+            return _bounded(int(text))
         if column.type in ("decimal", "money"):
-            return float(text)
+            return _bounded(float(text))
         if column.type == "boolean":
             return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
         if column.type == "date":
@@ -208,6 +210,13 @@ def _value(column: ColumnDefinition, text: str) -> Any:
     return text
 
 
+def _bounded(number: float) -> float:
+    """The number. :raises ValueError: when SQL has none of its size."""
+    if not abs(number) <= MAX_INTEGER:
+        raise ValueError("too large")
+    return number
+
+
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
@@ -221,7 +230,7 @@ def _day(text: str) -> datetime:
 
 
 def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:9]) <= MAX_SPAN:
+    if re.fullmatch(r"[0-9]{1,9}", text) is None or not 0 < int(text) <= MAX_SPAN:
         raise invalid(f"'{text}' is no number from 1 to {MAX_SPAN}")
     return int(text)
 

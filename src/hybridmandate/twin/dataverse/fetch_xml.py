@@ -6,6 +6,7 @@ fetch, entity, attribute, order, link-entity, filter, condition).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,12 @@ MAX_LENGTH = 65_536
 """Characters of a query: what a URL in a batch may hold."""
 MAX_CONDITIONS = 500
 MAX_LINKS = 15
+MAX_COLUMNS = 500
+"""Attributes of a query; and its orders."""
 MAX_DEPTH = 30
 """How deep filters and links may be nested."""
 MAX_PAGE = 5_000
+_ALIAS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 AGGREGATES = frozenset({"count", "countcolumn", "sum", "avg", "min", "max"})
 _CHILDREN: Mapping[str, frozenset[str]] = {
     "fetch": frozenset({"entity"}),
@@ -159,6 +163,7 @@ def parse_fetch_xml(text: str) -> Fetch:
         cookie=root.get("paging-cookie", ""),
     )
     _check_fetch(fetch)
+    _check_aliases(fetch.source)
     return fetch
 
 
@@ -193,12 +198,18 @@ def _check_numbers(root: Any) -> None:
             "0x8004430d",
             f"Number of link entities in query exceeded maximum limit of {MAX_LINKS}.",
         )
+    for name in ("attribute", "order"):
+        if sum(1 for _ in root.iter(name)) > MAX_COLUMNS:
+            raise invalid(f"there are more than {MAX_COLUMNS} elements '{name}'")
 
 
 def _check_fetch(fetch: Fetch) -> None:
     if fetch.top is not None and (fetch.count is not None or fetch.page > 1 or fetch.cookie):
         raise invalid("top does not go with page, count or a paging cookie")
-    for attribute in _attributes(fetch.source):
+    attributes = list(_attributes(fetch.source))
+    if fetch.aggregate and not attributes:
+        raise invalid("an aggregate query needs an attribute")
+    for attribute in attributes:
         if fetch.aggregate and not (attribute.aggregate or attribute.group_by):
             raise invalid(f"'{attribute.name}' is neither an aggregate nor grouped by")
         if fetch.aggregate and not attribute.alias:
@@ -207,6 +218,26 @@ def _check_fetch(fetch: Fetch) -> None:
             raise invalid("aggregates need aggregate='true' at fetch")
         if attribute.aggregate and attribute.aggregate not in AGGREGATES:
             raise invalid(f"'{attribute.aggregate}' is no aggregate")
+
+
+def _check_aliases(source: Source) -> None:
+    aliases = [each.alias for each in _attributes(source) if each.alias]
+    for alias in (*aliases, *_link_aliases(source)):
+        if _ALIAS.fullmatch(alias) is None:
+            raise invalid(
+                f"the alias '{alias}' is not valid. Only characters within the ranges [A-Z], [a-z] "
+                "or [0-9] or _ are allowed. The first character may only be in the ranges [A-Z], "
+                "[a-z] or _"
+            )
+    if len(set(aliases)) < len(aliases):
+        raise invalid("an alias of an attribute is there twice")
+
+
+def _link_aliases(source: Source) -> Iterator[str]:
+    for link in source.links:
+        if link.alias:
+            yield link.alias
+        yield from _link_aliases(link.source)
 
 
 def _attributes(source: Source) -> Iterator[Attribute]:

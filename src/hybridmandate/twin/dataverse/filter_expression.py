@@ -86,7 +86,8 @@ Token = tuple[str, str, int]
 def _tokens(text: str) -> list[Token]:
     tokens: list[Token] = []
     position = 0
-    while text[position:].strip():
+    end = len(text.rstrip())
+    while position < end:
         match = _TOKEN.match(text, position)
         if match is None:
             raise _syntax(f"Syntax error at position {position} in '{text}'", position)

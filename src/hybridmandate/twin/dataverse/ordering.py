@@ -10,10 +10,18 @@ from sqlalchemy import ColumnElement
 from hybridmandate.twin.dataverse.errors import bad_request
 from hybridmandate.twin.dataverse.row_shape import list_of
 
+MAX_ORDERS = 100
+
 
 def order_by(text: str | None, columns: Any) -> list[ColumnElement[Any]]:
-    """The order of a query. :raises DataverseError: 400 for an unknown column or direction."""
-    return [_order(part, columns) for part in list_of(text)]
+    """The order of a query.
+
+    :raises DataverseError: 400 for an unknown column or direction, or too many of them.
+    """
+    parts = list_of(text)
+    if len(parts) > MAX_ORDERS:
+        raise bad_request(f"$orderby names more than {MAX_ORDERS} columns.")
+    return [_order(part, columns) for part in parts]
 
 
 def whole_number(text: str | None, option: str) -> int | None:

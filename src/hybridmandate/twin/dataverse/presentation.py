@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, collate
@@ -31,7 +31,22 @@ from hybridmandate.twin.dataverse.table import ColumnDefinition, TableDefinition
 
 MAX_RELATED = 5_000
 """How many rows of one collection an expansion gives."""
+MAX_EXPANDED = 250_000
+"""How many rows all expansions of one answer give: nested ones multiply."""
 Values = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Expanded:
+    """How many rows the expansions of an answer have given."""
+
+    rows: int = 0
+
+    def add(self, rows: int) -> None:
+        """:raises DataverseError: 400 when they are too many."""
+        self.rows += rows
+        if self.rows > MAX_EXPANDED:
+            raise bad_request(f"$expand gives more than {MAX_EXPANDED} rows: narrow it by $top.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,7 @@ class Presentation:
     annotations: tuple[str, ...] = ()
     root: str = ""
     """The address below which rows are, when their addresses are shown (full metadata)."""
+    expanded: _Expanded = field(default_factory=_Expanded)
 
     @classmethod
     def of(
@@ -182,6 +198,7 @@ class Presentation:
             limit=MAX_RELATED if top is None else min(top, MAX_RELATED),
             offset=0,
         )
+        self.expanded.add(len(found))
         return self._shown(navigation.target, found, query, expansions)
 
     def _link(self, navigation: Navigation, row: Values, own_id: str) -> ColumnElement[bool]:

@@ -39,6 +39,7 @@ from hybridmandate.twin.dataverse.errors import (
 )
 from hybridmandate.twin.dataverse.file_contents import FileContents
 from hybridmandate.twin.dataverse.links import Links
+from hybridmandate.twin.dataverse.query_time import Deadline, deadline
 from hybridmandate.twin.dataverse.relations import ManyWithMany, Relations, ToMany, ToOne
 from hybridmandate.twin.dataverse.row_key import referenced
 from hybridmandate.twin.dataverse.sql_tables import changes_table, row_table
@@ -48,6 +49,7 @@ from hybridmandate.twin.dataverse.table import (
     guid,
     read_tables,
 )
+from hybridmandate.twin.stored_tables import make_tables
 
 Row = Mapping[str, Any]
 """A row by property names, in its stored form."""
@@ -72,7 +74,7 @@ class DataverseStore:
         self.links = Links(metadata)
         self.files = FileContents(metadata, clock)
         self.callbacks = Callbacks(metadata, self.tables, self._sql, clock)
-        metadata.create_all(engine)
+        make_tables(engine, metadata)
         self._seed(folder / "data")
 
     @contextmanager
@@ -80,14 +82,16 @@ class DataverseStore:
         """Everything in it is kept, or nothing; one at a time, so that what it read stays true."""
         with self._engine.begin() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield Transaction(self, connection)
+            with deadline(connection) as until:
+                yield Transaction(self, connection, until)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """All reads in it see the same state; it waits for no writer."""
         with self._engine.begin() as connection:
             connection.exec_driver_sql("BEGIN")
-            yield Transaction(self, connection)
+            with deadline(connection) as until:
+                yield Transaction(self, connection, until)
 
     def sql(self, table: TableDefinition) -> Table:
         """The SQL table behind a Dataverse table."""
@@ -127,9 +131,10 @@ class DataverseStore:
 class Transaction:
     """Reads and writes of one transaction; raises Dataverse's own errors."""
 
-    def __init__(self, store: DataverseStore, connection: Connection) -> None:
+    def __init__(self, store: DataverseStore, connection: Connection, until: Deadline) -> None:
         self._store = store
         self.connection = connection
+        self._until = until
         self._registered: Mapping[str, Sequence[Registration]] | None = None
 
     def count(self, table: TableDefinition) -> int:
@@ -158,7 +163,8 @@ class Transaction:
         limit: int,
         offset: int,
     ) -> list[Row]:
-        """Rows in an order."""
+        """Rows in an order. :raises DataverseError: when the transaction's time is over."""
+        self._until.check()
         sql = self._store.sql(table)
         query = select(sql).order_by(*order, sql.c[table.primary_id]).limit(limit).offset(offset)
         if where is not None:

@@ -12,6 +12,7 @@ from hybridmandate.twin.office.library import Library
 from hybridmandate.twin.office.lists import Lists
 from hybridmandate.twin.office.messages import Messages
 from hybridmandate.twin.office.tables import METADATA
+from hybridmandate.twin.stored_tables import make_tables
 
 
 class OfficeStore:
@@ -24,7 +25,7 @@ class OfficeStore:
     def __init__(
         self, engine: Engine, *, clock: Callable[[], float], new_id: Callable[[], str]
     ) -> None:
-        METADATA.create_all(engine)
+        make_tables(engine, METADATA)
         lock = Lock()
         self.library = Library(engine, lock, clock=clock, new_id=new_id)
         self.lists = Lists(engine, lock, clock=clock, new_id=new_id)

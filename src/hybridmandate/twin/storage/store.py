@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from hybridmandate.twin.storage.blobs import Blobs
 from hybridmandate.twin.storage.queues import Queues
 from hybridmandate.twin.storage.tables import METADATA
+from hybridmandate.twin.stored_tables import make_tables
 
 
 class StorageStore:
@@ -21,7 +22,7 @@ class StorageStore:
     def __init__(
         self, engine: Engine, *, clock: Callable[[], float], new_id: Callable[[], str]
     ) -> None:
-        METADATA.create_all(engine)
+        make_tables(engine, METADATA)
         lock = Lock()
         self.queues = Queues(engine, lock, clock=clock, new_id=new_id)
         self.blobs = Blobs(engine, lock, clock=clock, new_id=new_id)
