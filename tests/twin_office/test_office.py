@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 from hybridmandate.durable.database import open_engine
 from hybridmandate.identity.principal import Principal, TokenRefused
 from hybridmandate.twin.office import OfficeSettings, OfficeStore, Persona, create_app
-from hybridmandate.twin.stored_tables import StateOutdated
 
 WORKLOADS = {
     "flow": {
@@ -278,11 +277,3 @@ def test_refusals_have_graphs_shape(
 def test_mail_to_nobody_is_refused(graph: TestClient, message: dict[str, Any]) -> None:
     sent = graph.post("/v1.0/users/a@b.example/sendMail", json=message, headers=as_("flow"))
     assert sent.status_code == 400
-
-
-def test_file_of_an_earlier_build_says_which_folder_to_remove(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/office.db")
-    with engine.begin() as db:
-        db.exec_driver_sql("CREATE TABLE mails (id VARCHAR(64) PRIMARY KEY, number INTEGER)")
-    with pytest.raises(StateOutdated, match=f"'mails' has no column.* folder {tmp_path} "):
-        OfficeStore(engine, clock=lambda: 0.0, new_id=lambda: "id")

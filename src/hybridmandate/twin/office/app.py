@@ -62,8 +62,8 @@ def create_app(
 
         return handle
 
-    async def unknown(request: Request) -> Response:
-        return not_supported(f"{request.method} {request.url.path}").response(new_request_id())
+    async def unknown(request: Request, _: Persona) -> Response:
+        raise not_supported(f"{request.method} {request.url.path}")
 
     async def alive(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -144,6 +144,10 @@ def create_app(
                 guarded(approvals.responses),
                 methods=["GET", "POST"],
             ),
-            Route("/{rest:path}", unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            Route(
+                "/{rest:path}",
+                guarded(unknown),
+                methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            ),
         ]
     )

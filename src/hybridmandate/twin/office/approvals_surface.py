@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from hybridmandate.twin.office.approvals import Answer, AnsweredAlready, Approvals
-from hybridmandate.twin.office.body import graph_time, json_body, part
+from hybridmandate.twin.office.body import graph_time, json_body, listed, part
 from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError, not_found, not_supported
 from hybridmandate.twin.office.tables import Row
@@ -33,7 +33,7 @@ class ApprovalsSurface:
             mine = [each for each in rows if _concerns(each, caller)]
             return JSONResponse({"value": [_approval(each) for each in mine]})
         asked = await json_body(request)
-        approvers = [_address(each) for each in asked.get("approvers") or []]
+        approvers = [_address(each) for each in listed(asked, "approvers")]
         kind = asked.get("approvalType", "basic")
         title = asked.get("displayName")
         if not isinstance(title, str) or not title:

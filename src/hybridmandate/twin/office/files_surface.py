@@ -12,10 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hybridmandate.twin.office.body import graph_time
+from hybridmandate.twin.office.body import bounded_body, graph_time
 from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError, not_found, not_supported
 from hybridmandate.twin.office.library import Library, NameTaken
+from hybridmandate.twin.office.query import change_after
 from hybridmandate.twin.office.tables import Row
 
 SITES = ("Sites.Selected", "Sites.Read.All", "Sites.ReadWrite.All")
@@ -40,26 +41,26 @@ class FilesSurface:
     async def item(self, request: Request, caller: Persona) -> Response:
         """One file; DELETE removes it."""
         if request.method == "DELETE":
-            require(caller, *_permissions(request, write=True))
+            _allow(request, caller, FILES_WRITE, SITES_WRITE)
             found = await self._file(request)
             await run_in_threadpool(self._library.delete_file, found["site"], found["id"])
             return Response(status_code=204)
-        require(caller, *_permissions(request, write=False))
+        _allow(request, caller, FILES_READ, SITES)
         return JSONResponse(self._drive_item(await self._file(request)))
 
     async def item_content(self, request: Request, caller: Persona) -> Response:
         """The bytes of a file; PUT replaces them."""
         if request.method == "PUT":
-            require(caller, *_permissions(request, write=True))
+            _allow(request, caller, FILES_WRITE, SITES_WRITE)
             found = await self._file(request)
             path = f"{found['folder']}/{found['name']}".strip("/")
             return await self._put(request, caller, found["site"], path)
-        require(caller, *_permissions(request, write=False))
+        _allow(request, caller, FILES_READ, SITES)
         return _content(await self._file(request))
 
     async def root(self, request: Request, caller: Persona) -> Response:
         """What is right under the root of a drive, or the root's feed."""
-        require(caller, *_permissions(request, write=False))
+        _allow(request, caller, FILES_READ, SITES)
         delta = request.url.path.endswith("/delta")
         return await self._folder(request, _place(request), "", delta=delta)
 
@@ -69,11 +70,11 @@ class FilesSurface:
         action = match["action"] if match else None
         site = _place(request)
         if request.method == "PUT":
-            require(caller, *_permissions(request, write=True))
+            _allow(request, caller, FILES_WRITE, SITES_WRITE)
             if action != "content":
                 raise not_supported(f"PUT to {action or 'an item'}")
             return await self._put(request, caller, site, path)
-        require(caller, *_permissions(request, write=False))
+        _allow(request, caller, FILES_READ, SITES)
         if action in ("children", "delta"):
             return await self._folder(request, site, path, delta=action == "delta")
         folder, _, name = path.rpartition("/")
@@ -88,7 +89,9 @@ class FilesSurface:
             raise GraphError(400, "invalidRequest", "The path names no file.")
         if not await run_in_threadpool(self._library.has_folder, site, folder):
             raise not_found(f"The folder '{folder}' of site '{site}'")
-        content = await _bounded_body(request)
+        content = await bounded_body(
+            request, MAX_FILE_BYTES, "maxFileSizeExceeded", "Use an upload session for this size."
+        )
         given = request.headers.get("content-type", "application/octet-stream")
         guessed = mimetypes.guess_type(name)[0]
         behaviour = request.query_params.get("@microsoft.graph.conflictBehavior", "replace")
@@ -119,11 +122,8 @@ class FilesSurface:
             folders = await run_in_threadpool(self._library.folders_in, site, path)
             shown = [_folder_item(site, each) for each in folders]
             return JSONResponse({"value": [*shown, *(self._drive_item(each) for each in files)]})
-        since = request.query_params.get("token", "0")
         last = await run_in_threadpool(self._library.last_change)
-        if since != "latest" and not since.isdigit():
-            raise GraphError(410, "resyncRequired", "The delta token is not valid: start again.")
-        after = last if since == "latest" else int(since)
+        after = change_after(request.query_params, last)
         files = await run_in_threadpool(self._library.files_in, site, path, after_change=after)
         newest = max([after, *(each["change"] for each in files)])
         root = f":/{quote(path)}:" if path else ""
@@ -170,10 +170,17 @@ def _place(request: Request) -> str:
     return str(request.path_params["site"]) if user is None else f"{USER_DRIVE}{user.lower()}"
 
 
-def _permissions(request: Request, *, write: bool) -> tuple[str, ...]:
-    if "user" in request.path_params:
-        return FILES_WRITE if write else FILES_READ
-    return SITES_WRITE if write else SITES
+def _allow(
+    request: Request, caller: Persona, of_people: tuple[str, ...], of_sites: tuple[str, ...]
+) -> None:
+    """:raises GraphError: 403 without the permission, or when a person asks for another's drive."""
+    user = request.path_params.get("user")
+    if user is None:
+        require(caller, *of_sites)
+        return
+    require(caller, *of_people)
+    if caller.is_person and (caller.mail or "").lower() != user.lower():
+        raise GraphError(403, "accessDenied", "Access is denied: not your drive.")
 
 
 def _drive_of(place: str) -> str:
@@ -191,16 +198,6 @@ def _folder_item(place: str, path: str) -> dict[str, Any]:
         "folder": {},
         "parentReference": {"siteId": place, "path": f"/drive/root:/{above}".rstrip("/")},
     }
-
-
-async def _bounded_body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_FILE_BYTES:
-            raise GraphError(413, "maxFileSizeExceeded", "Use an upload session for this size.")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _content(row: Row) -> Response:

@@ -29,6 +29,9 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 _FUNCTIONS = ("startswith", "contains")
 _LITERALS = {"null": None, "true": True, "false": False}
 MAX_DEPTH = 50
+MAX_LENGTH = 8_192
+"""Characters of a filter or an order."""
+MAX_ORDERS = 20
 
 
 class QueryInvalid(ValueError):
@@ -49,6 +52,8 @@ def order(text: str) -> list[tuple[str, bool]]:
     :raises QueryInvalid: when it cannot be read.
     """
     parts = []
+    if len(text) > MAX_LENGTH or text.count(",") >= MAX_ORDERS:
+        raise QueryInvalid(f"an order names at most {MAX_ORDERS} properties")
     for each in text.split(","):
         words = each.split()
         if not 1 <= len(words) <= 2 or (len(words) == 2 and words[1] not in ("asc", "desc")):
@@ -69,9 +74,11 @@ class _Reader:
     """Recursive descent over the tokens of one expression."""
 
     def __init__(self, text: str) -> None:
+        if len(text) > MAX_LENGTH:
+            raise QueryInvalid(f"the filter has more than {MAX_LENGTH} characters")
         self._tokens: list[str] = []
-        position = 0
-        while text[position:].strip():
+        position, end = 0, len(text.rstrip())
+        while position < end:
             match = _TOKEN.match(text, position)
             if match is None:
                 raise QueryInvalid(f"'{text[position:].strip()[:20]}' is not understood")

@@ -16,6 +16,7 @@ from hybridmandate.twin.office.errors import GraphError, not_found, not_supporte
 from hybridmandate.twin.office.files_surface import SITES, SITES_WRITE
 from hybridmandate.twin.office.list_query import QueryInvalid, order, parse_filter, property_of
 from hybridmandate.twin.office.lists import Lists
+from hybridmandate.twin.office.query import change_after, whole_number
 from hybridmandate.twin.office.tables import Row
 
 MAX_PAGE = 5000
@@ -92,11 +93,8 @@ class ListsSurface:
         """The items that changed since a token."""
         require(caller, *SITES)
         found = await self._list_of(request)
-        since = request.query_params.get("token", "0")
         last = await run_in_threadpool(self._lists.last_change)
-        if since != "latest" and not since.isdigit():
-            raise GraphError(410, "resyncRequired", "The delta token is not valid: start again.")
-        after = last if since == "latest" else int(since)
+        after = change_after(request.query_params, last)
         rows = await run_in_threadpool(self._lists.items, found["id"], after_change=after)
         newest = max([after, *(each["change"] for each in rows)])
         link = f"{self._address(found)}/delta?token={newest}"
@@ -108,11 +106,12 @@ class ListsSurface:
         unknown = sorted(query.keys() - _QUERY)
         if unknown:
             raise not_supported(f"query option {unknown[0]} on list items")
-        top = _whole(query.get("$top", str(DEFAULT_PAGE)), "$top")
-        start = _whole(query.get("$skiptoken", "0"), "$skiptoken")
+        top = whole_number(query, "$top", DEFAULT_PAGE, code="invalidRequest")
+        start = whole_number(query, "$skiptoken", 0, code="invalidRequest")
         rows = await run_in_threadpool(self._lists.items, found["id"])
         try:
-            chosen = _chosen([self._item(found, each) for each in rows], query)
+            items = [self._item(found, each) for each in rows]
+            chosen = await run_in_threadpool(_chosen, items, query)
         except QueryInvalid as error:
             raise GraphError(400, "invalidRequest", f"Invalid query: {error}.") from None
         end = start + min(top, MAX_PAGE)
@@ -186,14 +185,8 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def _number(request: Request) -> int:
     text = str(request.path_params["item"])
-    if not text.isdigit() or len(text) > 9:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise not_found(f"The item '{text}'")
-    return int(text)
-
-
-def _whole(text: str, name: str) -> int:
-    if not text.isdigit() or len(text) > 9:
-        raise GraphError(400, "invalidRequest", f"{name} must be a whole number.")
     return int(text)
 
 

@@ -12,11 +12,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hybridmandate.twin.office.body import graph_time, json_body, part
+from hybridmandate.twin.office.body import graph_time, json_body, listed, part
 from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError, not_supported
 from hybridmandate.twin.office.list_query import QueryInvalid, order, parse_filter, property_of
 from hybridmandate.twin.office.messages import Messages
+from hybridmandate.twin.office.query import whole_number
 from hybridmandate.twin.office.tables import Row
 
 MAIL_READ = ("Mail.Read", "Mail.ReadWrite")
@@ -33,23 +34,25 @@ class MailSurface:
         self._messages = messages
 
     async def send_mail(self, request: Request, caller: Persona) -> Response:
+        """Deliver a mail; a person sends from their own mailbox only."""
         require(caller, "Mail.Send")
+        sender = _owner(request, caller)
         message = part(await json_body(request), "message")
-        body = message.get("body") or {}
+        body = part(message, "body") if message.get("body") else {}
         shown = _given(message, "toRecipients") + _given(message, "ccRecipients")
         addresses = shown + _given(message, "bccRecipients")
         if not addresses:
             raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient is needed.")
         await run_in_threadpool(
             self._messages.send_mail,
-            request.path_params["user"],
+            sender,
             addresses,
             str(message.get("subject", "")),
             str(body.get("content", "")),
             str(body.get("contentType", "text")).lower(),
             shown=shown,
             importance=str(message.get("importance") or "normal").lower(),
-            attachments=[_kept(each) for each in message.get("attachments") or []],
+            attachments=[_kept(each) for each in listed(message, "attachments")],
         )
         return Response(status_code=202)
 
@@ -72,10 +75,8 @@ class MailSurface:
                 mails.sort(key=lambda each: str(property_of(each, path)), reverse=descending)
         except QueryInvalid as error:
             raise GraphError(400, "ErrorInvalidUrlQuery", f"Invalid query: {error}.") from None
-        top = query.get("$top", "1000")
-        if not top.isdigit():
-            raise GraphError(400, "ErrorInvalidUrlQuery", "$top must be a whole number.")
-        return JSONResponse({"value": mails[: int(top)]})
+        top = whole_number(query, "$top", 1000, code="ErrorInvalidUrlQuery")
+        return JSONResponse({"value": mails[:top]})
 
     async def message(self, request: Request, caller: Persona) -> Response:
         """One mail; PATCH sets ``isRead``, DELETE removes it."""
@@ -119,7 +120,7 @@ class MailSurface:
 
 def _given(message: dict[str, Any], kind: str) -> list[str]:
     """Addresses of recipients. :raises GraphError: when one is none."""
-    addresses = [part(each, "emailAddress").get("address") for each in message.get(kind) or []]
+    addresses = [part(each, "emailAddress").get("address") for each in listed(message, kind)]
     if not all(isinstance(each, str) and "@" in each for each in addresses):
         raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient is not valid.")
     return [str(each) for each in addresses]

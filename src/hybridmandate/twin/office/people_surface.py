@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError, not_found, not_supported
+from hybridmandate.twin.office.query import whole_number
 
 PERMISSIONS = ("User.Read.All", "Directory.Read.All")
 _SELECTABLE = (
@@ -57,7 +58,7 @@ class PeopleSurface:
         self._people = tuple(people)
 
     async def users(self, request: Request, caller: Persona) -> Response:
-        """The people of the tenant; ``$search`` and ``$filter=startswith(...)`` narrow them."""
+        """The people of the tenant; ``$search`` and ``$top`` narrow them."""
         require(caller, *PERMISSIONS)
         if "$filter" in request.query_params:
             raise not_supported("$filter on users: use $search")
@@ -65,10 +66,8 @@ class PeopleSurface:
         found = [
             each for each in self._people if term in each.name.lower() or term in each.mail.lower()
         ]
-        top = request.query_params.get("$top", "100")
-        if not top.isdigit():
-            raise GraphError(400, "Request_BadRequest", "$top must be a whole number.")
-        return JSONResponse({"value": [_shown(request, each) for each in found[: int(top)]]})
+        top = whole_number(request.query_params, "$top", 100, code="Request_BadRequest")
+        return JSONResponse({"value": [_shown(request, each) for each in found[:top]]})
 
     async def me(self, request: Request, caller: Persona) -> Response:
         """The person who calls; an application has no profile."""

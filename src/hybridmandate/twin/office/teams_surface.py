@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hybridmandate.twin.office.body import graph_time, json_body, part
+from hybridmandate.twin.office.body import graph_time, json_body, listed, part
 from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError
 from hybridmandate.twin.office.messages import Messages
@@ -55,9 +55,7 @@ class TeamsSurface:
         return Response(status_code=204)
 
     async def _post(self, request: Request, caller: Persona, team: str, channel: str) -> Response:
-        given = await json_body(request)
-        if len(await request.body()) > MAX_MESSAGE_BYTES:
-            raise GraphError(413, "RequestEntityTooLarge", "A message has at most 28 KB.")
+        given = await json_body(request, MAX_MESSAGE_BYTES)
         body = part(given, "body")
         posted = await run_in_threadpool(
             self._messages.post_message,
@@ -66,7 +64,7 @@ class TeamsSurface:
             str(body.get("content", "")),
             str(body.get("contentType", "text")).lower(),
             caller.to_graph(),
-            attachments=given.get("attachments") or [],
+            attachments=listed(given, "attachments"),
         )
         return JSONResponse(_message(posted), status_code=201)
 

@@ -10,6 +10,7 @@ from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError, not_found
 from hybridmandate.twin.office.files_surface import SITES
 from hybridmandate.twin.office.library import Library
+from hybridmandate.twin.office.query import whole_number
 from hybridmandate.twin.office.workbook_tables import (
     NoSuchTable,
     NoWorkbook,
@@ -33,8 +34,9 @@ class WorkbooksSurface:
     async def rows(self, request: Request, caller: Persona) -> Response:
         """The rows of a table, cut by ``$top`` and ``$skip``."""
         table = await self._table(request, caller)
-        start = _whole(request, "$skip", 0)
-        end = start + _whole(request, "$top", len(table.rows))
+        query = request.query_params
+        start = whole_number(query, "$skip", 0, code="InvalidArgument")
+        end = start + whole_number(query, "$top", len(table.rows), code="InvalidArgument")
         shown = [
             {"index": start + n, "values": [list(row)]}
             for n, row in enumerate(table.rows[start:end])
@@ -55,10 +57,3 @@ class WorkbooksSurface:
             raise GraphError(
                 400, "InvalidArgument", f"The file cannot be opened: {error}"
             ) from None
-
-
-def _whole(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, str(default))
-    if not text.isdigit() or len(text) > 9:
-        raise GraphError(400, "InvalidArgument", f"{name} must be a whole number.")
-    return int(text)
