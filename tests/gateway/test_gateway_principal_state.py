@@ -5,17 +5,20 @@ The directory is the identity stand-in's own, asked over HTTP in Microsoft Graph
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
 from gateway_edge import (
     AUDIENCE,
     ISSUER,
+    JSON,
     POLICIES,
     TENANT,
     VIEW,
@@ -23,6 +26,7 @@ from gateway_edge import (
     Clock,
     Edge,
     Evidence,
+    respond,
     token,
 )
 
@@ -58,7 +62,10 @@ class Tenant:
         self.ring = KeyRing(self.store, keep_seconds=3600)
         self.graph = GraphDirectory(self.store, self.ring, AUTHORITY, time.time).app()
         self.asked: list[str] = []
+        self.queries: list[str] = []
         self.broken = False
+        self.instead: dict[str, dict[str, Any]] = {}
+        """Answers by the end of a path, in place of the directory's own."""
 
     @staticmethod
     def _directory(roles: frozenset[str], graph: frozenset[str]) -> Directory:
@@ -95,6 +102,13 @@ class Tenant:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             self.asked.append(scope["path"])
+            self.queries.append(unquote(scope["query_string"].decode()))
+            given = next(
+                (b for end, b in self.instead.items() if scope["path"].endswith(end)), None
+            )
+            if given is not None:
+                await respond(send, 200, json.dumps(given).encode(), [JSON])
+                return
             if self.broken:
                 await send({"type": "http.response.start", "status": 503, "headers": []})
                 await send({"type": "http.response.body", "body": b""})
@@ -194,8 +208,36 @@ async def test_while_the_directory_is_silent_what_it_said_last_stands_for_a_whil
     tenant.broken = True
     edge.clock.ahead = STATE_SECONDS + 1
     assert await call(edge) == (200, None)
+    asked = len(tenant.asked)
+    assert await call(edge) == (200, None)
+    assert len(tenant.asked) == asked, "a silent directory is not waited for by every call"
     edge.clock.ahead = LAST_KNOWN_SECONDS + 1
     assert await call(edge) == (503, "directory.unreachable")
+
+
+async def test_assignments_are_asked_for_the_gateways_own_roles_only(
+    edge: Edge, tenant: Tenant
+) -> None:
+    assert await call(edge) == (200, None)
+    assert tenant.queries[-1] == f"$filter=resourceId eq {EDGE}&$top=999"
+
+
+async def test_half_a_list_of_assignments_takes_no_role_away(edge: Edge, tenant: Tenant) -> None:
+    assert await call(edge) == (200, None)
+    tenant.instead["/appRoleAssignments"] = {"value": [], "@odata.nextLink": "https://next"}
+    edge.clock.ahead = STATE_SECONDS + 1
+    assert await call(edge) == (200, None)
+
+
+async def test_an_audience_that_the_directory_does_not_know_is_our_defect(
+    edge: Edge, tenant: Tenant
+) -> None:
+    tenant.instead["/servicePrincipals"] = {"value": []}
+    assert await call(edge) == (500, "directory.audience")
+    assert edge.last.failure_type == "internal_error"
+    assert edge.back_end.requests == []
+    tenant.instead.clear()
+    assert await call(edge) == (200, None)
 
 
 async def test_a_directory_that_never_answered_lets_nobody_in(edge: Edge, tenant: Tenant) -> None:
