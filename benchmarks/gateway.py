@@ -63,7 +63,7 @@ class _OwnToken:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One door that is measured: its port and its process (None: not charged)."""
+    """One door that is measured: its port, and the process that is charged with its CPU."""
 
     name: str
     port: int

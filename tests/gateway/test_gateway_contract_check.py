@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hybridmandate.governance.gateway.contract_check import MAX_FAULTS, SchemaCheck
+from hybridmandate.governance.gateway.contract_check import MAX_FAULTS, MAX_TOLD, SchemaCheck
 
 ORDER: dict[str, Any] = {
     "allOf": [{"$ref": "#/components/schemas/Order"}],
@@ -80,6 +80,14 @@ def test_a_fault_does_not_repeat_the_value() -> None:
 def test_the_list_of_faults_is_bounded() -> None:
     schema = {"type": "array", "items": {"type": "integer"}}
     assert len(SchemaCheck(schema).faults(["x"] * 5000)) == MAX_FAULTS
+
+
+def test_a_long_name_of_the_sender_is_told_in_part() -> None:
+    schema = {"additionalProperties": {"additionalProperties": {"type": "integer"}}}
+    told = SchemaCheck(schema).faults({"n" * 100_000: dict.fromkeys(map(str, range(200)), "x")})
+    assert len(told) == MAX_FAULTS
+    assert {len(each.pointer) for each in told} == {MAX_TOLD + 1}
+    assert all(len(each.message) < 100 for each in told)
 
 
 def test_what_is_nested_too_deep_is_a_fault_and_no_crash() -> None:

@@ -17,6 +17,8 @@ import jsonschema_rs
 
 MAX_FAULTS = 100
 """The most faults that are listed for one body."""
+MAX_TOLD = 300
+"""The most characters of a pointer: names in it are the sender's, and each fault repeats them."""
 _SCHEMAS_BY_NAME = frozenset(
     {"$defs", "definitions", "dependentSchemas", "patternProperties", "properties", "schemas"}
 )
@@ -73,8 +75,9 @@ def json_schema(schema: Any) -> Any:
 
 
 def json_pointer(path: Sequence[str | int]) -> str:
-    """The JSON pointer of a path."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    """The JSON pointer of a path; one that is longer than ``MAX_TOLD`` ends in an ellipsis."""
+    whole = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return whole if len(whole) <= MAX_TOLD else f"{whole[:MAX_TOLD]}…"
 
 
 def _part(keyword: str, value: Any) -> Any:

@@ -27,7 +27,8 @@ from hybridmandate.governance.gateway.values import integer_of, text_of
 
 _VERSION = "2024-10-21"
 _NAMES = ("llm-semantic-cache", "azure-openai-semantic-cache")
-_MOST_ENTRIES = 1024
+_MOST_ENTRIES = 256
+"""All are compared with each prompt, in the process that serves the other calls too."""
 _MOST_BYTES = 2 * 1024 * 1024
 _INDEX_SECONDS = 30 * 24 * 3600.0
 _CALL_SECONDS = 3600.0
