@@ -129,6 +129,8 @@ EXPECTED = {
     ("gateway", "RequestBodyTooLarge"): FailureType.PAYLOAD_TOO_LARGE,
     ("validate-content", "SizeLimit"): FailureType.PAYLOAD_TOO_LARGE,
     ("validate-content", "JsonBody"): FailureType.MALFORMED_REQUEST,
+    ("validate-odata-request", "OData"): FailureType.MALFORMED_REQUEST,
+    ("jsonp", "CallbackParameterInvalid"): FailureType.MALFORMED_REQUEST,
     ("validate-content", "JsonSchema"): FailureType.VALIDATION_ERROR,
     ("validate-content", "UnspecifiedContentType"): FailureType.UNSUPPORTED_MEDIA_TYPE,
     ("validate-parameters", "Parameter"): FailureType.VALIDATION_ERROR,
