@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from gateway_edge import Evidence
 
-from hybridmandate.evidence.record import Record
 from hybridmandate.governance.gateway.conformance import Served
 from hybridmandate.governance.gateway.layout import load_layout
 from hybridmandate.governance.gateway.server import create_app
@@ -67,14 +67,6 @@ class ExtractorFolder:
             f"named values/{name}-key/namedValueInformation.json",
             {"displayName": f"{name}-key", "value": f"secret-of-{name}"},
         )
-
-
-class Evidence:
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def record(self, record: Record) -> None:
-        self.records.append(record)
 
 
 class NoIdentity:

@@ -200,6 +200,20 @@ class Edge:
         return [each for each in self.evidence.records if each.kind == "gateway.call"][-1]
 
 
+def environment(issuer: str, back_end: str) -> dict[str, str]:
+    """The named values of an environment whose issuer and back ends have these URLs."""
+    return {
+        "openid-config-url": f"{issuer}/openid",
+        "tenant-id": TENANT,
+        "issuer-v1": f"https://sts.windows.net/{TENANT}/",
+        "issuer-v2": ISSUER,
+        "gateway-audience": AUDIENCE,
+        "internal-audience": "api://internal",
+        "execution-backend": back_end,
+        "data-backend": back_end,
+    }
+
+
 @pytest.fixture
 def settings() -> GatewaySettings:
     return GatewaySettings(
@@ -225,17 +239,7 @@ async def edge(
         configuration = load_layout(
             POLICIES,
             baseline=baseline_folder(),
-            named_values={
-                "openid-config-url": f"{issuer.url}/openid",
-                "tenant-id": TENANT,
-                "issuer-v1": f"https://sts.windows.net/{TENANT}/",
-                "issuer-v2": ISSUER,
-                "gateway-audience": AUDIENCE,
-                "internal-audience": "api://internal",
-                "execution-backend": f"http+unix://{path}",
-                "data-backend": f"http+unix://{path}",
-                **named_values,
-            },
+            named_values={**environment(issuer.url, f"http+unix://{path}"), **named_values},
         )
         app = create_app(settings, configuration, lambda _: identity, evidence, clock=clock)
         async with Served(app) as gateway, httpx.AsyncClient(trust_env=False) as client:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from extractor_folder import Evidence, ExtractorFolder, NoIdentity
+from extractor_folder import ExtractorFolder, NoIdentity
+from gateway_edge import Evidence
 
 from hybridmandate.governance.gateway.configuration import Configuration
 from hybridmandate.governance.gateway.conformance import Served

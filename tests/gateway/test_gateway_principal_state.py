@@ -17,7 +17,6 @@ import httpx
 import pytest
 from gateway_edge import (
     AUDIENCE,
-    ISSUER,
     JSON,
     POLICIES,
     TENANT,
@@ -26,6 +25,7 @@ from gateway_edge import (
     Clock,
     Edge,
     Evidence,
+    environment,
     respond,
     token,
 )
@@ -129,14 +129,7 @@ async def _edge(tenant: Tenant) -> AsyncIterator[Edge]:
             POLICIES,
             baseline=baseline_folder(),
             named_values={
-                "openid-config-url": f"{services.url}/openid",
-                "tenant-id": TENANT,
-                "issuer-v1": "https://sts.example",
-                "issuer-v2": ISSUER,
-                "gateway-audience": AUDIENCE,
-                "internal-audience": "api://internal",
-                "execution-backend": services.url,
-                "data-backend": services.url,
+                **environment(services.url, services.url),
                 "principal-directory-url": f"{directory.url}/v1.0",
             },
         )

@@ -7,27 +7,15 @@ from typing import Any
 
 import aiohttp
 import pytest
+from extractor_folder import NoIdentity
+from gateway_edge import Evidence
 
-from hybridmandate.evidence.record import Record
 from hybridmandate.governance.gateway.backends import Backends
 from hybridmandate.governance.gateway.configuration import BackendEntry, Configuration
 from hybridmandate.governance.gateway.conformance import Served, configuration_of
 from hybridmandate.governance.gateway.server import GatewayApp, create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
-from hybridmandate.identity.principal import TokenSource, TokenUnavailable
-
-
-class Evidence:
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def record(self, record: Record) -> None:
-        self.records.append(record)
-
-
-class NoIdentity:
-    async def token(self, resource: str) -> str:
-        raise TokenUnavailable("these policies ask for none", transient=False)
+from hybridmandate.identity.principal import TokenSource
 
 
 def answering(inbound: str) -> Configuration:

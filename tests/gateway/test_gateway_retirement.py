@@ -11,15 +11,13 @@ from typing import Any
 import httpx
 import pytest
 from gateway_edge import (
-    AUDIENCE,
     CORRELATION,
-    ISSUER,
-    TENANT,
     BackEnd,
     Clock,
     Edge,
     Evidence,
     OwnToken,
+    environment,
     token,
 )
 
@@ -67,15 +65,7 @@ async def _edge(tmp_path: Path, lifecycle: dict[str, str]) -> AsyncIterator[Edge
     write(folder, lifecycle)
     back_end, identity, evidence, clock = BackEnd(), OwnToken(), Evidence(), Clock()
     async with Served(back_end) as service:
-        values = {
-            "openid-config-url": f"{service.url}/openid",
-            "tenant-id": TENANT,
-            "issuer-v1": "https://sts.example",
-            "issuer-v2": ISSUER,
-            "gateway-audience": AUDIENCE,
-            "internal-audience": "api://internal",
-            "execution-backend": service.url,
-        }
+        values = environment(service.url, service.url)
         configuration = load_layout(folder, baseline=baseline_folder(), named_values=values)
         app = create_app(
             GatewaySettings(), configuration, lambda _: identity, evidence, clock=clock

@@ -15,15 +15,13 @@ from typing import Any
 import pytest
 import schemathesis
 from gateway_edge import (
-    AUDIENCE,
     CORRELATION,
-    ISSUER,
     JSON,
     POLICIES,
-    TENANT,
     BackEnd,
     Evidence,
     OwnToken,
+    environment,
     respond,
     token,
 )
@@ -81,14 +79,7 @@ class Gateway:
                 POLICIES,
                 baseline=baseline_folder(),
                 named_values={
-                    "openid-config-url": f"{services.url}/openid",
-                    "tenant-id": TENANT,
-                    "issuer-v1": "https://sts.example",
-                    "issuer-v2": ISSUER,
-                    "gateway-audience": AUDIENCE,
-                    "internal-audience": "api://internal",
-                    "execution-backend": services.url,
-                    "data-backend": services.url,
+                    **environment(services.url, services.url),
                     "rate-calls-per-minute": "1000000",
                     "quota-calls-per-day": "1000000",
                 },

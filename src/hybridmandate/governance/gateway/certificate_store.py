@@ -94,10 +94,6 @@ class CertificateStore:
             if name.startswith(PREFIX)
         }
 
-    def ids(self) -> list[str]:
-        """The ids of all certificates."""
-        return sorted(self._texts)
-
     def by_id(self, id: str) -> StoredCertificate | None:
         """The certificate of that id, or None.
 

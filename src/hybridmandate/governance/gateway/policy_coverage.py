@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -166,17 +166,7 @@ def _load(root: Element, text: str, name: str, values: Mapping[str, str]) -> Non
     section = _section_of(root)
     document = f"<policies><{section}><include-fragment fragment-id='it'/></{section}></policies>"
     fragments = {**dict.fromkeys(_included(root), _FRAGMENT), "it": Document(text, name)}
-    prepare_document(
-        Document(document, name),
-        "api",
-        Configuration(
-            apis=(),
-            fragments=fragments,
-            named_values=values,
-            backends=_BackEnds(),
-            schemas=_Schemas(),
-        ),
-    )
+    prepare_document(Document(document, name), "api", replace(configuration, fragments=fragments))
 
 
 def _section_of(fragment: Element) -> Section:
