@@ -11,18 +11,12 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from flow_kit import after, call, compose, document, foreach, variable
+from kill_kit import lines_of, open_host
 
-from hybridmandate.durable import open_durable
-from hybridmandate.durable.database import open_engine
-from hybridmandate.evidence.record import Record
 from hybridmandate.orchestration.definition import Flow, FlowDocument
 from hybridmandate.orchestration.engine import Answer, Call, Watch
-from hybridmandate.orchestration.history import RunHistory
-from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
-from hybridmandate.orchestration.shells.durable import FlowHost
 
 RUN_ID = "run-under-test"
 RETRY = {"type": "exponential", "count": 20, "interval": "PT5S", "maximumInterval": "PT0.05S"}
@@ -90,41 +84,11 @@ class FileServices:
         return float(mark.read_text())
 
     def _calls(self, action: str) -> int:
-        log = self._folder / "calls.log"
-        lines = log.read_text().splitlines() if log.exists() else []
-        return sum(json.loads(line)["action"] == action for line in lines)
-
-
-class FileRecorder:
-    """Evidence as lines of a file."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "evidence.log"
-
-    def record(self, record: Record) -> None:
-        shown: dict[str, Any] = {"kind": record.kind, "subject": record.subject}
-        shown["id"] = record.correlation_id
-        with self._file.open("a") as log:
-            log.write(json.dumps(shown) + "\n")
+        return sum(each["action"] == action for each in lines_of(self._folder / "calls.log"))
 
 
 async def main(folder: Path) -> None:
-    durable = open_durable(
-        name="flow-kills",
-        url=f"sqlite:///{folder / 'durable.db'}",
-        executor_id="flows",
-        application_version="1",
-    )
-    history = RunHistory(open_engine(f"sqlite:///{folder / 'history.db'}"))
-    host = FlowHost(
-        flows=FlowCatalogue([flow_document()], history),
-        durable=durable,
-        services=FileServices(folder),
-        history=history,
-        recorder=FileRecorder(folder),
-        clock=time.time,
-        variables={},
-    )
+    durable, host = open_host(folder, flow_document(), FileServices(folder))
     await durable.launch()
     await host.launch()
     await host.start("Killed", {"body": {"n": 1}}, run_id=RUN_ID)

@@ -14,15 +14,11 @@ import time
 from pathlib import Path
 
 from flow_kit import after, call, compose, document
-from flow_worker import FileRecorder
+from kill_kit import open_host
 
-from hybridmandate.durable import open_durable
-from hybridmandate.durable.database import open_engine
 from hybridmandate.orchestration.definition import Flow, FlowDocument
 from hybridmandate.orchestration.engine import Answer, Call, Watch
 from hybridmandate.orchestration.history import RunHistory
-from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
-from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.schedule import Schedule
 
 FLOW = "Windows"
@@ -82,27 +78,14 @@ class Bookings:
 
 
 async def main(folder: Path) -> None:
-    database = f"sqlite:///{folder / 'flows.db'}"
-    durable = open_durable(
-        name="schedule-kills", url=database, executor_id="flows", application_version="1"
-    )
-    history = RunHistory(open_engine(database))
+    durable, host = open_host(folder, flow_document(), Bookings(folder))
+    history = host.history
     if history.cursor(FLOW) is None:
         origin = time.time() - 3600 * WINDOWS - 1
         history.keep_cursor(FLOW, {"origin": origin, "last": origin})
-    catalogue = FlowCatalogue([flow_document()], history)
-    host = FlowHost(
-        flows=catalogue,
-        durable=durable,
-        services=Bookings(folder),
-        history=history,
-        recorder=FileRecorder(folder),
-        clock=time.time,
-        variables={},
-    )
     await durable.launch()
     await host.launch()
-    schedule = asyncio.create_task(Schedule(catalogue.current(FLOW), host).run())
+    schedule = asyncio.create_task(Schedule(host.flows.current(FLOW), host).run())
     print("ready", flush=True)
     while not _done(history):
         await asyncio.sleep(0.05)

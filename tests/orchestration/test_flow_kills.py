@@ -3,53 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kill_kit import finish, history_of, kill, kill_at_call, lines_of, start
 
-from hybridmandate.durable.database import open_engine
-from hybridmandate.orchestration.history import RunHistory
-
-WORKER = Path(__file__).with_name("flow_worker.py")
+WORKER = "flow_worker.py"
 RUN_ID = "run-under-test"
 pytestmark = pytest.mark.kill
 
 
-def _start(folder: Path) -> subprocess.Popen[str]:
-    path = os.pathsep.join([str(WORKER.parent), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
-        [sys.executable, str(WORKER), str(folder)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert process.stdout is not None
-    if process.stdout.readline().strip() != "ready":
-        raise AssertionError(process.communicate()[1])
-    return process
-
-
-def _finish(folder: Path) -> None:
-    process = _start(folder)
-    said, errors = process.communicate(timeout=40)
-    assert process.returncode == 0, errors
-    assert said.strip() == "ended"
-
-
-def _calls(folder: Path) -> list[dict[str, Any]]:
-    log = folder / "calls.log"
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
 def _final(folder: Path) -> tuple[Any, list[Any]]:
-    history = RunHistory(open_engine(f"sqlite:///{folder / 'history.db'}"))
+    history = history_of(folder)
     stored = history.find(RUN_ID)
     assert stored is not None
     actions = sorted(
@@ -63,7 +31,7 @@ def _final(folder: Path) -> tuple[Any, list[Any]]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[Any]]:
     folder = tmp_path_factory.mktemp("undisturbed")
-    _finish(folder)
+    finish(WORKER, folder)
     status, actions = _final(folder)
     assert status == "Succeeded"
     assert ("Sum", (), "Succeeded", "66") in actions
@@ -77,18 +45,10 @@ def test_killed_again_and_again_a_run_ends_as_an_undisturbed_one(
     moments = random.Random(seed)
     kills = 0
     for at_least in (1, 2, 6, 12, 15):
-        process = _start(tmp_path)
-        until = time.time() + 3
-        while len(_calls(tmp_path)) < at_least and time.time() < until:
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0.0, 0.3))
-        if process.poll() is None:
-            process.kill()
-            kills += 1
-        process.communicate()
-    _finish(tmp_path)
+        kills += kill_at_call(start(WORKER, tmp_path), tmp_path, at_least, moments, 0.3)
+    finish(WORKER, tmp_path)
     assert _final(tmp_path) == undisturbed
-    calls = _calls(tmp_path)
+    calls = lines_of(tmp_path / "calls.log")
     assert kills >= 4
     assert len({each["id"] for each in calls}) == 1, "one correlation id in all lives"
     effects = {each["key"] for each in calls if each["action"] != "Flaky"}
@@ -103,12 +63,11 @@ def test_killed_again_and_again_a_run_ends_as_an_undisturbed_one(
 
 def test_evidence_tells_each_action_once_over_all_lives(tmp_path: Path) -> None:
     for _ in range(2):
-        process = _start(tmp_path)
+        process = start(WORKER, tmp_path)
         time.sleep(0.4)
-        process.kill()
-        process.communicate()
-    _finish(tmp_path)
-    lines = [json.loads(each) for each in (tmp_path / "evidence.log").read_text().splitlines()]
+        kill(process)
+    finish(WORKER, tmp_path)
+    lines = lines_of(tmp_path / "evidence.log")
     actions = [each["subject"] for each in lines if each["kind"] == "flow.action"]
     assert sorted(set(actions)) == sorted(
         ["Correlation_id", "Count", "Create", "Rest", "Loop", "Post", "Up", "Flaky", "Job", "Sum"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from flow_kit import compose, flow_of
 
+from hybridmandate.orchestration.triggers import schedule
 from hybridmandate.orchestration.triggers.recurrence import Recurrence, RecurrenceInvalid
 from hybridmandate.orchestration.triggers.schedule import Schedule
 
@@ -158,3 +160,42 @@ async def test_a_crash_before_the_cursor_is_kept_starts_nothing_twice() -> None:
     host.history.kept = before
     await Schedule(flow, host).start_due(recurrence)
     assert len(host.started) == started == 3
+
+
+async def test_a_crash_before_the_first_run_is_started_does_not_lose_it() -> None:
+    host, flow = Host(), scheduled("Recurrence")
+    recurrence = Recurrence.of(flow.trigger.recurrence)
+    start = host.start
+
+    async def killed(*_: Any, **__: Any) -> Any:
+        raise asyncio.CancelledError
+
+    host.start = killed  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        await Schedule(flow, host).start_due(recurrence)
+    host.start = start  # type: ignore[method-assign]
+    host.time += 60
+    for _ in range(2):
+        await Schedule(flow, host).start_due(recurrence)
+    assert len(host.started) == 1
+
+
+async def test_a_schedule_outlives_a_database_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(schedule, "TROUBLE_SECONDS", 0.01)
+    host, flow = Host(), scheduled("Recurrence")
+    answers = [OSError("locked"), None]
+    host.history.cursor = lambda flow: _raise(answers.pop(0))  # type: ignore[method-assign]
+    following = Schedule(flow, host)
+    task = asyncio.create_task(following.run())
+    while not host.started:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    assert len(host.started) == 1
+    assert not answers
+
+
+def _raise(answer: Exception | None) -> None:
+    if answer is not None:
+        raise answer

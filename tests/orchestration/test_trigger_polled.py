@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from flow_kit import compose, flow_of
+from sqlalchemy.exc import OperationalError
 from trigger_kit import (
     AnyToken,
     Host,
@@ -18,13 +20,15 @@ from trigger_kit import (
     numbered,
     polled,
     serving,
+    storage_account,
 )
 
 from hybridmandate.durable.database import open_engine
 from hybridmandate.orchestration.connectors.connector import Connector
 from hybridmandate.orchestration.definition import Flow
+from hybridmandate.orchestration.triggers import mail_arrives
 from hybridmandate.orchestration.triggers.polled import polled_trigger
-from hybridmandate.orchestration.triggers.polling import ReadingFailed
+from hybridmandate.orchestration.triggers.polling import Polling, ReadingFailed
 from hybridmandate.twin import office as graph
 from hybridmandate.twin import storage
 from hybridmandate.twin.office.files_surface import USER_DRIVE
@@ -53,23 +57,8 @@ def _office(tmp_path: Path) -> Iterator[tuple[str, graph.OfficeStore]]:
 
 @pytest.fixture(name="account")
 def _account(tmp_path: Path) -> Iterator[tuple[str, storage.StorageStore, list[float]]]:
-    listener, address = free_listener()
-    ahead = [0.0]
-    store = storage.StorageStore(
-        open_engine(f"sqlite:///{tmp_path}/storage.db"),
-        clock=lambda: time.time() + ahead[0],
-        new_id=numbered(),
-    )
-    store.queues.create("invoices", {})
-    roles = {"app": frozenset({"Storage Queue Data Message Processor"})}
-    app = storage.create_app(
-        storage.StorageSettings(address, "https://entra.example/t", roles),
-        store,
-        AnyToken(),
-        new_request_id=lambda: "r",
-    )
-    with serving(app, listener):
-        yield f"{address}/queue", store, ahead
+    with storage_account(tmp_path) as account:
+        yield account
 
 
 @pytest.fixture(name="connect")
@@ -296,6 +285,66 @@ async def test_a_condition_that_is_false_starts_nothing(
     post(store, "yes")
     assert await read(flow, connector, host) == 1
     assert [each["subject"] for each in host.bodies] == ["yes"]
+
+
+async def test_a_trigger_that_is_pointed_elsewhere_begins_there_anew(
+    host: Host, office: tuple[str, graph.OfficeStore], connect: Any
+) -> None:
+    address, store = office
+    connector = connect("shared_sharepointonline", address)
+    lists = [store.lists.add_list("ap", name)["id"] for name in ("Vendors", "Orders")]
+    await read(watching("GetOnUpdatedItems", LIST, splitOn=VALUES), connector, host)
+    for each in lists:
+        store.lists.add(each, {"Title": "before"}, {}, request=None)
+    moved = watching("GetOnUpdatedItems", {**LIST, "table": "Orders"}, splitOn=VALUES)
+    assert await read(moved, connector, host) == 0
+    store.lists.add(lists[1], {"Title": "after"}, {}, request=None)
+    assert await read(moved, connector, host) == 1
+    mailbox = connect("shared_office365", address, sender=MAILBOX)
+    assert await read(watching("OnNewEmailV3", {}), mailbox, host) == 0
+    post(store, "to the inbox")
+    assert await read(watching("OnNewEmailV3", {"folderPath": "Archive"}), mailbox, host) == 0
+    assert await read(watching("OnNewEmailV3", {}), mailbox, host) == 0
+    assert [each["Title"] for each in host.bodies] == ["after"]
+
+
+async def test_more_mails_of_one_second_than_are_read_at_once_are_told(
+    host: Host,
+    office: tuple[str, graph.OfficeStore],
+    connect: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address, store = office
+    monkeypatch.setattr(mail_arrives, "PAGE", 2)
+    monkeypatch.setattr(store.messages, "_clock", lambda: 1_790_000_000.0)
+    connector = connect("shared_office365", address, sender=MAILBOX)
+    host.cursors["Test"] = {"folder": "Inbox", "since": "2026-01-01T00:00:00.000Z"}
+    for subject in ("one", "two", "three"):
+        post(store, subject)
+    assert await read(watching("OnNewEmailV3", {}), connector, host) == 2
+    with pytest.raises(ReadingFailed, match="more than 2 mails"):
+        await read(watching("OnNewEmailV3", {}), connector, host)
+
+
+async def test_a_reading_that_breaks_is_told_and_tried_again() -> None:
+    answers = [OperationalError("SELECT", {}, Exception("locked")), 0]
+    said: list[str | None] = []
+
+    async def once() -> int:
+        said.append(polling.failure)
+        if not answers:
+            raise asyncio.CancelledError
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    polling = Polling(once, seconds=0)
+    with pytest.raises(asyncio.CancelledError):
+        await polling.run()
+    assert said[0] == "the trigger has not been read yet"
+    assert "locked" in str(said[1])
+    assert said[2] is None
 
 
 def test_an_operation_of_another_connector_is_not_polled(host: Host) -> None:

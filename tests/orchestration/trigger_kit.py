@@ -8,17 +8,20 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
+from hybridmandate.durable.database import open_engine
 from hybridmandate.identity.principal import Principal
 from hybridmandate.orchestration.connectors import ConnectorSettings
 from hybridmandate.orchestration.connectors.connector import Connector
 from hybridmandate.orchestration.connectors.host import CONNECTORS
 from hybridmandate.orchestration.connectors.session import ServiceSession
 from hybridmandate.orchestration.definition import Flow
+from hybridmandate.twin import storage
 from hybridmandate.twin.office import Persona
 
 
@@ -91,6 +94,28 @@ def free_listener() -> tuple[socket.socket, str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def storage_account(folder: Path) -> Iterator[tuple[str, storage.StorageStore, list[float]]]:
+    """A queue 'invoices': its address, its store, and by how much the store's clock is ahead."""
+    listener, address = free_listener()
+    ahead = [0.0]
+    store = storage.StorageStore(
+        open_engine(f"sqlite:///{folder}/storage.db"),
+        clock=lambda: time.time() + ahead[0],
+        new_id=numbered(),
+    )
+    store.queues.create("invoices", {})
+    roles = {"app": frozenset({"Storage Queue Data Message Processor"})}
+    app = storage.create_app(
+        storage.StorageSettings(address, "https://entra.example/t", roles),
+        store,
+        AnyToken(),
+        new_request_id=lambda: "r",
+    )
+    with serving(app, listener):
+        yield f"{address}/queue", store, ahead
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A delta feed of Microsoft Graph with a place that survives crashes.
 
-The first reading only marks the place: what was there before starts nothing. When the feed has
+The first reading only marks the place: what was there before starts nothing. So does the first one
+of a feed at another address, when the trigger was pointed elsewhere. When the feed has
 forgotten the place (410), it is read from the start, and what was created or changed since the
 first reading counts as new; run ids keep anything from starting twice.
 Source: learn.microsoft.com/graph/delta-query-overview, 'Synchronization reset'.
@@ -30,7 +31,8 @@ class FeedExpired(Exception):
 class Reading:
     """What one reading found, and the place behind it."""
 
-    def __init__(self, items: list[Mapping[str, Any]], link: str, since: float) -> None:
+    def __init__(self, whole: str, items: list[Mapping[str, Any]], link: str, since: float) -> None:
+        self.whole = whole
         self.items = items
         self.link = link
         self.since = since
@@ -51,11 +53,11 @@ class DeltaFeed:
         :raises ReadingFailed: when the feed cannot be read.
         """
         cursor = await asyncio.to_thread(self._host.history.cursor, self._name)
-        if cursor is None:
+        if cursor is None or cursor.get("whole") != whole:
             # Before the reading, and whole seconds: what comes meanwhile is new.
             now = math.floor(self._host.now())
             _, link = await self._pages(f"{whole}?token=latest")
-            marked = Reading([], link, now)
+            marked = Reading(whole, [], link, now)
             await self.keep(marked)
             return marked
         since = float(cursor["since"])
@@ -64,11 +66,11 @@ class DeltaFeed:
         except FeedExpired as expired:
             every, link = await self._pages(expired.location or whole)
             items = [each for each in every if self._date(each) >= since]
-        return Reading(items, link, since)
+        return Reading(whole, items, link, since)
 
     async def keep(self, reading: Reading) -> None:
         """Move on, after every run of the reading has been started."""
-        cursor = {"link": reading.link, "since": reading.since}
+        cursor = {"whole": reading.whole, "link": reading.link, "since": reading.since}
         await asyncio.to_thread(self._host.history.keep_cursor, self._name, cursor)
 
     def _date(self, item: Mapping[str, Any]) -> float:

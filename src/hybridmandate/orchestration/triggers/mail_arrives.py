@@ -2,7 +2,7 @@
 
 The folder of the connection's own mailbox is read from the moment of the first reading on; mails of
 the same instant are read again, and their run ids keep them from starting twice. One mail gives
-one run.
+one run. A trigger that is pointed at another folder begins there at that moment.
 """
 
 from __future__ import annotations
@@ -43,33 +43,37 @@ class MailArrives:
         """
         history = self._host.history
         cursor = await asyncio.to_thread(history.cursor, self._flow.name)
-        if cursor is None:
-            await self._keep(_text(self._host.now()))
-            return 0
         parameters = trigger_parameters(self._flow, self._host)
+        folder = str(parameters.get("folderPath") or "Inbox")
+        if cursor is None or cursor.get("folder") != folder:
+            await self._keep(folder, _text(self._host.now()))
+            return 0
         since = str(cursor["since"])
-        mails = await self._since(parameters, since)
+        mails = await self._since(folder, since)
         wanted = [each for each in mails if _passes(each, parameters)]
         found = [await self._found(each, parameters) for each in wanted]
         started = await start_each(self._flow, self._host, found)
         newest = max([since, *(str(each["receivedDateTime"]) for each in mails)])
         if newest != since:
-            await self._keep(newest)
+            await self._keep(folder, newest)
+        elif len(mails) >= PAGE:
+            raise ReadingFailed(
+                f"more than {PAGE} mails arrived at {since}: those after them are not read"
+            )
         return started
 
-    async def _keep(self, since: str) -> None:
-        cursor = {"since": since}
+    async def _keep(self, folder: str, since: str) -> None:
+        cursor = {"folder": folder, "since": since}
         await asyncio.to_thread(self._host.history.keep_cursor, self._flow.name, cursor)
 
-    async def _since(self, parameters: Mapping[str, Any], since: str) -> list[Mapping[str, Any]]:
-        folder = quote(str(parameters.get("folderPath") or "Inbox"), safe="")
+    async def _since(self, folder: str, since: str) -> list[Mapping[str, Any]]:
         query = {
             "$filter": f"receivedDateTime ge {since}",
             "$orderby": "receivedDateTime",
             "$top": str(PAGE),
         }
         try:
-            address = f"{self._connector.mailbox}/mailFolders/{folder}/messages"
+            address = f"{self._connector.mailbox}/mailFolders/{quote(folder, safe='')}/messages"
         except ValueError as error:
             raise ReadingFailed(str(error)) from None
         answer = await self._connector.session.send("GET", address, query=query)

@@ -45,6 +45,9 @@ class Polling:
                 self.failure = None
             except (ReadingFailed, ActionFault) as error:
                 self.failure = str(error)
+            except Exception as error:
+                # A database that was locked for too long must not silence the trigger for good.
+                self.failure = f"the reading broke: {type(error).__name__}: {error}"
             await asyncio.sleep(self._seconds)
 
 

@@ -17,6 +17,8 @@ from hybridmandate.orchestration.triggers.trigger_values import TriggerValues, c
 
 LONGEST_SLEEP = 60.0
 """A wait is cut into pieces, so that a clock that jumps is noticed."""
+TROUBLE_SECONDS = 10.0
+"""When a schedule that broke is followed again."""
 
 
 class Schedule:
@@ -30,13 +32,18 @@ class Schedule:
 
     async def run(self) -> None:
         """Start runs when they are due, until cancelled or the recurrence turns out to be wrong."""
-        try:
-            recurrence = self._recurrence()
-            while True:
-                due = await self.start_due(recurrence)
-                await asyncio.sleep(min(LONGEST_SLEEP, max(0.0, due - self._host.now())))
-        except (RecurrenceInvalid, ActionFault) as error:
-            self.failure = str(error)
+        while True:
+            try:
+                due = await self.start_due(self._recurrence())
+                self.failure = None
+            except (RecurrenceInvalid, ActionFault) as error:
+                self.failure = str(error)
+                return
+            except Exception as error:
+                # A database that was locked for too long must not end the schedule for good.
+                self.failure = f"the schedule broke: {type(error).__name__}: {error}"
+                due = self._host.now() + TROUBLE_SECONDS
+            await asyncio.sleep(min(LONGEST_SLEEP, max(0.0, due - self._host.now())))
 
     async def start_due(self, recurrence: Recurrence) -> float:
         """Start what is due by now; gives the next due moment (epoch seconds)."""
@@ -44,10 +51,14 @@ class Schedule:
         cursor: dict[str, Any] | None = await asyncio.to_thread(history.cursor, name)
         now = self._host.now()
         if cursor is None:
-            cursor = {"origin": now, "last": now}
+            cursor = {"origin": now, "last": None}
             await asyncio.to_thread(history.keep_cursor, name, cursor)
+        if cursor["last"] is None:
+            # The origin is kept by now: after a crash the first run has the same id again.
             if recurrence.start is None:
-                await self._start(now, now)
+                await self._start(cursor["origin"], cursor["origin"])
+            cursor = {**cursor, "last": cursor["origin"]}
+            await asyncio.to_thread(history.keep_cursor, name, cursor)
         last = float(cursor["last"])
         due = recurrence.after(last, cursor["origin"])
         while due <= now:
