@@ -15,6 +15,7 @@ from hybridmandate.execution.services.spreadsheets import (
     read_profile,
 )
 from hybridmandate.execution.services.spreadsheets.rejected_file import rejected_workbook
+from hybridmandate.execution.services.spreadsheets.summary import summary
 
 BASE = '[profile]\nname = "t"\nversion = 1\ntitle = "T"\n'
 
@@ -210,6 +211,26 @@ def test_rejected_workbook_marks_cells_gives_reasons_and_runs_no_formula(
     assert row[2].data_type == "s"
     assert row[1].fill.fgColor.rgb == "FFFFD9D6"
     assert row[2].fill.fgColor.rgb != "FFFFD9D6"
+
+
+def test_text_that_no_cell_can_hold_is_cut_in_the_rejected_workbook_and_said(
+    tmp_path: Path,
+) -> None:
+    wanted = profile('[columns.a]\ntype="integer"\n[columns.b]\ntype="text"\n')
+    result = normalize(b"a,b\nx," + b"y" * 40_000 + b"\n", wanted)
+    rejected_workbook(result, tmp_path / "rejected.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "rejected.xlsx").active
+    assert sheet is not None
+    _, text, reasons = [c.value for c in list(sheet.iter_rows())[1]][1:]
+    assert text == "y" * 32_767
+    assert str(reasons).endswith("; b: too long for a cell, only its beginning stands here")
+
+
+def test_summary_tells_what_was_left_out_from_what_was_read_all_the_same() -> None:
+    wanted = profile('[columns.name]\ntype="text"\n[columns.amount]\ntype="decimal"\n')
+    told = summary(normalize(b"name,amount\na,1\n,\nTotal,4\n", wanted))
+    assert "Left out: rows that hold nothing visible (1)." in told
+    assert "Worth a look: labelled like a total, but not the sum of the rows above" in told
 
 
 def test_same_bytes_and_profile_give_the_same_digest_and_others_do_not() -> None:

@@ -51,6 +51,13 @@ def test_chunks_and_threads_change_nothing(line_end: str, monkeypatch: pytest.Mo
     assert len(found) == 1
 
 
+def test_rows_that_lack_their_last_cells_are_read_alike_in_every_chunk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = content(200) + b"\nshort,2026-01-05" * 2000
+    assert digest(data, monkeypatch, 8 << 20, 2) == digest(data, monkeypatch, 4096, 2)
+
+
 @pytest.mark.parametrize(
     "change",
     [

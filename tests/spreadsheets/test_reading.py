@@ -11,12 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybridmandate.execution.services.spreadsheets import Unreadable, read_file
-from hybridmandate.execution.services.spreadsheets.normalization import raw_rows
-from hybridmandate.execution.services.spreadsheets.table import CellKind, Sheet
+from hybridmandate.execution.services.spreadsheets.table import (
+    FIRST_LINE,
+    LAST_LINE,
+    CellKind,
+    Sheet,
+    text_column,
+)
 
 
 def rows(sheet: Sheet) -> list[tuple[int, int, list[str | None]]]:
-    return list(raw_rows(sheet.frame, sheet.width))
+    """First line, last line and texts of each row."""
+    names = [FIRST_LINE, LAST_LINE, *map(text_column, range(sheet.width))]
+    return [(first, last, cells) for first, last, *cells in sheet.frame.select(names).iter_rows()]
 
 
 def texts(sheet: Sheet) -> list[list[str | None]]:

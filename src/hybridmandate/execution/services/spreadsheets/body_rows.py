@@ -43,6 +43,9 @@ _MESSAGES = {
 }
 _HIDDEN_READ = "hidden rows were read like the others"
 _HIDDEN_OUT = "hidden rows were left out"
+_UNCONFIRMED = "labelled like a total, but not the sum of the rows above: judged as data"
+READ_ALL_THE_SAME = frozenset({_HIDDEN_READ, _UNCONFIRMED})
+"""Messages about rows that are data although something about them is worth a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +182,8 @@ class RowSorter:
             if not kept:
                 out["rows.hidden"] = hidden
         if unconfirmed:
-            message = "labelled like a total, but not the sum of the rows above: judged as data"
-            decisions.append(
-                Decision.of("rows.total_unconfirmed", message, [int(lines[r]) for r in unconfirmed])
-            )
+            at = [int(lines[row]) for row in unconfirmed]
+            decisions.append(Decision.of("rows.total_unconfirmed", _UNCONFIRMED, at))
         left_out = np.logical_or.reduce(list(out.values()))
         return pl.Series(~left_out), decisions
 

@@ -7,7 +7,6 @@ of the parsed texts say where each begins. Such lines are *regular*; the others 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,11 +77,6 @@ class CellBytes:
         if not self.regular.all():
             for numbers in self._starts:
                 numbers[~self.regular] = 0
-
-    @cached_property
-    def all_regular(self) -> bool:
-        """Whether every row is regular."""
-        return bool(self.regular.all())
 
     def __contains__(self, position: int) -> bool:
         return position < len(self._starts)

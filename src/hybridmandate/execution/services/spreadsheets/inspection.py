@@ -24,11 +24,13 @@ from hybridmandate.execution.services.spreadsheets.header_search import (
 from hybridmandate.execution.services.spreadsheets.plain_columns import PlainColumns, plain_columns
 from hybridmandate.execution.services.spreadsheets.profile import ReaderOptions, StructureOptions
 from hybridmandate.execution.services.spreadsheets.reading import open_declared
+from hybridmandate.execution.services.spreadsheets.sheet_marks import Area
 from hybridmandate.execution.services.spreadsheets.structure import (
     FoundTable,
     HeaderMatch,
     column_blocks,
     is_unit_row,
+    lower_merged_headings,
 )
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
@@ -132,7 +134,9 @@ def _inspected(sheet: Sheet, options: StructureOptions, header_line: int | None)
     names = [text_column(position) for position in range(sheet.width)]
     texts = [list(row) for row in head.select(names).iter_rows()]
     lines = head[FIRST_LINE].to_list()
-    _spread_merged(texts, sheet.merged)
+    # A header has two rows at most; what is merged over more of them is a title or data.
+    lower_merged_headings(texts, [area for area in sheet.merged if area[2] == area[0] + 1])
+    _spread_groups(texts, sheet.merged)
     if not any(visible(t) for row in texts for t in row):
         raise Unreadable("file.empty", f"nothing visible in the first {SEARCHED_ROWS} rows")
     header = find_header(texts, lines, off, header_line)
@@ -168,21 +172,14 @@ def _inspected(sheet: Sheet, options: StructureOptions, header_line: int | None)
     )
 
 
-def _spread_merged(
-    texts: list[list[str | None]], merged: Sequence[tuple[int, int, int, int]]
-) -> None:
-    """A heading merged over two rows stands in the lower one, where its column begins.
-
-    One merged over columns stands in each, if the row holds more than that: else it is a title.
-    """
+def _spread_groups(texts: list[list[str | None]], merged: Sequence[Area]) -> None:
+    """A heading merged over columns stands in each, if its row holds more: else it is a title."""
     for top, left, bottom, right in merged:
-        if top == bottom < len(texts) and right < len(texts[top]):
-            if sum(visible(t) for t in texts[top]) > 1:
-                own = texts[top][left : right + 1]
-                texts[top][left : right + 1] = [t if visible(t) else own[0] for t in own]
+        if not top == bottom < len(texts) or right >= len(texts[top]):
             continue
-        if bottom == top + 1 and left == right and bottom < len(texts) and left < len(texts[top]):
-            texts[bottom][left], texts[top][left] = texts[top][left], None
+        if sum(visible(t) for t in texts[top]) > 1:
+            own = texts[top][left : right + 1]
+            texts[top][left : right + 1] = [t if visible(t) else own[0] for t in own]
 
 
 def _found_table(

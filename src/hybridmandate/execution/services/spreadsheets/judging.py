@@ -179,7 +179,13 @@ def _values(
 def _quick(rows: pl.DataFrame, column: ParsedColumn, cells: CellBytes | None) -> QuickCells | None:
     """The cells that are written as most: from their bytes, else by one expression."""
     position = column.position
-    if cells is not None and column.quick is not None and position is not None:
+    # A batch whose every row is short has no bytes of the columns that it lacks.
+    if (
+        cells is not None
+        and column.quick is not None
+        and position is not None
+        and position in cells
+    ):
         return column.quick(cells, position, rows[text_column(position)])
     if column.simple is None or column.simple_value is None:
         return None

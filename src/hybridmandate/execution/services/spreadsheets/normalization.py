@@ -38,10 +38,13 @@ from hybridmandate.execution.services.spreadsheets.judging import Judge, Judged,
 from hybridmandate.execution.services.spreadsheets.profile import Profile
 from hybridmandate.execution.services.spreadsheets.reading import open_reading
 from hybridmandate.execution.services.spreadsheets.result_digest import ResultDigest
-from hybridmandate.execution.services.spreadsheets.structure import FoundTable, find_table
+from hybridmandate.execution.services.spreadsheets.structure import (
+    FoundTable,
+    find_table,
+    lower_merged_headings,
+)
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
-    LAST_LINE,
     Batch,
     DecisionLog,
     Reading,
@@ -91,8 +94,9 @@ def normalize(
     makers = iter(reading.batches)
     first = next(makers)()
     head = first.frame.head(HEAD_ROWS)
-    texts = [list(row) for row in head.select(_text_columns(first.width)).iter_rows()]
-    _fill_merged(texts, reading.merged)
+    names = [text_column(position) for position in range(first.width)]
+    texts = [list(row) for row in head.select(names).iter_rows()]
+    lower_merged_headings(texts, reading.merged)
     table = find_table(texts, head[FIRST_LINE].to_list(), profile)
     log = DecisionLog([*reading.notes, *table.decisions])
     judge = Judge(profile, table, reading.has_kinds, references or {})
@@ -126,19 +130,6 @@ def _judged(batches: Iterable[Callable[[], Batch]], judge: Judge) -> Iterator[tu
 
 def _made_and_judged(make: Callable[[], Batch], judge: Judge) -> Judged:
     return judge(make())
-
-
-def _text_columns(width: int) -> list[str]:
-    return [text_column(position) for position in range(width)]
-
-
-def _fill_merged(
-    texts: list[list[str | None]], merged: Sequence[tuple[int, int, int, int]]
-) -> None:
-    """Headings merged over several rows stand in the last of them: that is where columns begin."""
-    for top, left, bottom, right in merged:
-        if bottom > top and left == right and bottom < len(texts) and left < len(texts[top]):
-            texts[bottom][left], texts[top][left] = texts[top][left], None
 
 
 class _Collector:
@@ -301,11 +292,4 @@ class _Collector:
             kept.bad = np.packbits(before | again)
 
 
-def raw_rows(frame: pl.DataFrame, width: int) -> Iterator[tuple[int, int, list[str | None]]]:
-    """First line, last line and texts of each row of a frame that a reader made."""
-    names = _text_columns(width)
-    for row in frame.select([FIRST_LINE, LAST_LINE, *names]).iter_rows():
-        yield row[0], row[1], list(row[2:])
-
-
-__all__ = ["Normalization", "RowsSoFar", "Unreadable", "normalize", "raw_rows"]
+__all__ = ["Normalization", "RowsSoFar", "Unreadable", "normalize"]

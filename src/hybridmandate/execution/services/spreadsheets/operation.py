@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from itertools import islice
 from pathlib import Path
@@ -158,7 +159,7 @@ def spreadsheet_operations(profiles: ProfileLibrary) -> list[Operation]:
             for decision in result.decisions:
                 call.note("decision", decision.rule, lines=decision.count)
             handles = await store_result(call, result, Path(folder))
-            return _answer(request, result, handles, earlier)
+            return await asyncio.to_thread(_answer, request, result, handles, earlier)
 
     declared = declared_operation(normalize_file)
     assert declared is not None

@@ -34,6 +34,8 @@ from hybridmandate.execution.services.spreadsheets.table import FIRST_LINE, text
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHEET_ROWS = 1_048_575
 """Rows of a sheet below its header (Excel's limit is 1,048,576)."""
+MAX_CELL = 32_767
+"""Characters that a cell may have (Excel's limit)."""
 _REASON = "Why it was rejected"
 _LINE = "Line in your file"
 _SHEET = "Rejected rows"
@@ -119,8 +121,8 @@ class _Writer:
         sheet.write_number(place, 0, row.line)
         for column, match in enumerate(self._matches, start=1):
             style = self._marked if match.column in row.wrong else self._plain
-            sheet.write_string(place, column, row.texts[column - 1] or "", style)
-        sheet.write_string(place, len(self._matches) + 1, row.reasons, self._wrapped)
+            sheet.write_string(place, column, (row.texts[column - 1] or "")[:MAX_CELL], style)
+        sheet.write_string(place, len(self._matches) + 1, row.reasons[:MAX_CELL], self._wrapped)
 
 
 def _rejected_rows(result: Normalization) -> Iterator[_RejectedRow]:
@@ -143,5 +145,10 @@ def _rejected_of(
         errors = reasons[line]
         said = [f"{e.field}: {e.message}" if e.field else e.message for e in errors]
         said = said or [f"the whole file: {finding.message}" for finding in result.file_findings]
+        said += [
+            f"{match.header}: too long for a cell, only its beginning stands here"
+            for match, text in zip(result.table.matches, texts, strict=True)
+            if text is not None and len(text) > MAX_CELL
+        ]
         wrong = frozenset(e.field or "" for e in errors)
         yield _RejectedRow(line, tuple(texts), wrong, "; ".join(said))

@@ -7,6 +7,7 @@ and its own record says to which transaction that belongs.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 import zlib
@@ -17,10 +18,10 @@ import polars as pl
 from lxml import etree
 
 from hybridmandate.contracts import Call, FailureType, Refused, RowError
+from hybridmandate.execution.services.spreadsheets.accepted_file import PARQUET
 
 CORRELATION_PROPERTY = "mandateCorrelationId"
 HANDLE_PROPERTY = "mandateAcceptedRows"
-ACCEPTED_TYPE = "application/vnd.apache.parquet"
 _PART = "docProps/custom.xml"
 _MAX_PART = 64 * 1024
 _MAX_VALUE = 200
@@ -89,12 +90,12 @@ async def earlier_submission(
     if resubmission_of is not None or accepted_before is not None:
         accepted = None if accepted_before is None else await _accepted(call, accepted_before)
         return Earlier(resubmission_of, accepted)
-    claimed = reference_in(content)
+    claimed = await asyncio.to_thread(reference_in, content)
     if claimed is None:
         return Earlier()
     try:
         stored = await call.files.describe(claimed.accepted_handle)
-        if (stored.correlation_id, stored.content_type) != (claimed.correlation_id, ACCEPTED_TYPE):
+        if (stored.correlation_id, stored.content_type) != (claimed.correlation_id, PARQUET):
             return Earlier(warning=_not_followed(call, "resubmission.another_transaction"))
         accepted = await _accepted(call, claimed.accepted_handle)
     except Refused as refused:
@@ -111,7 +112,7 @@ def _not_followed(call: Call, reason: str) -> RowError:
 async def _accepted(call: Call, handle: str) -> pl.DataFrame:
     content = b"".join([chunk async for chunk in call.files.read(handle)])
     try:
-        return pl.read_parquet(io.BytesIO(content))
+        return await asyncio.to_thread(pl.read_parquet, io.BytesIO(content))
     except pl.exceptions.PolarsError:
         raise Refused(
             FailureType.VALIDATION_ERROR,

@@ -10,10 +10,11 @@ import difflib
 import itertools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hybridmandate.execution.services.spreadsheets.profile import Profile
+from hybridmandate.execution.services.spreadsheets.sheet_marks import Area
 from hybridmandate.execution.services.spreadsheets.table import (
     INVISIBLE,
     Decision,
@@ -126,6 +127,13 @@ def find_table(rows: Sequence[Texts], lines: Sequence[int], profile: Profile) ->
         span=span,
         decisions=tuple(decisions),
     )
+
+
+def lower_merged_headings(texts: list[list[str | None]], areas: Iterable[Area]) -> None:
+    """A heading merged over several rows stands in the last of them: where its column begins."""
+    for top, left, bottom, right in areas:
+        if bottom > top and left == right and bottom < len(texts) and left < len(texts[top]):
+            texts[bottom][left], texts[top][left] = texts[top][left], None
 
 
 def match_headers(header: Texts, profile: Profile) -> list[HeaderMatch]:

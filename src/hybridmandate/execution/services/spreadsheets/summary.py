@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from hybridmandate.execution.services.spreadsheets.body_rows import READ_ALL_THE_SAME
 from hybridmandate.execution.services.spreadsheets.file_result import Normalization
 
 
@@ -23,8 +24,10 @@ def summary(result: Normalization) -> str:
         parts.append(f"The whole file: {finding.message}.")
     if result.file_rejected:
         parts.append("Because of that no row of the file was accepted.")
-    left_out = [d for d in result.decisions if d.rule.startswith("rows.") and d.count]
-    if left_out:
-        listed = "; ".join(f"{d.message} ({d.count})" for d in left_out)
-        parts.append(f"Left out: {listed}.")
+    about_rows = [d for d in result.decisions if d.rule.startswith("rows.") and d.count]
+    for label, read in (("Left out", False), ("Worth a look", True)):
+        said = [d for d in about_rows if (d.message in READ_ALL_THE_SAME) is read]
+        if said:
+            listed = "; ".join(f"{d.message} ({d.count})" for d in said)
+            parts.append(f"{label}: {listed}.")
     return " ".join(parts)

@@ -125,7 +125,6 @@ class Reading:
     """A file being read: what is known before the rows, and the rows in batches.
 
     ``batches`` gives makers of batches in file order, so that they may be made side by side.
-    ``raw`` gives the text of a record between two offsets, None for workbooks.
     ``merged`` are merged areas as (first row, first column, last row, last column), 0-based.
     """
 
@@ -133,7 +132,6 @@ class Reading:
     notes: tuple[Decision, ...]
     has_kinds: bool
     batches: Iterable[Callable[[], Batch]]
-    raw: Callable[[int, int], str] | None = None
     merged: tuple[tuple[int, int, int, int], ...] = ()
     rows_hint: int | None = None
 
@@ -151,7 +149,6 @@ class Sheet:
     source: Mapping[str, Any]
     notes: Sequence[Decision] = field(default_factory=tuple)
     merged: tuple[tuple[int, int, int, int], ...] = ()
-    raw: Callable[[int, int], str] | None = None
 
     @property
     def height(self) -> int:
@@ -162,13 +159,6 @@ class Sheet:
         """The cells of one row."""
         values = self.frame.row(row, named=True)
         return [values[text_column(each)] for each in range(self.width)]
-
-    def raw_text(self, row: int) -> str | None:
-        """The record as it stands in the file; None for workbooks."""
-        if self.raw is None:
-            return None
-        values = self.frame.row(row, named=True)
-        return self.raw(values[START], values[END])
 
 
 def whole_sheet(reading: Reading) -> Sheet:
@@ -183,6 +173,4 @@ def whole_sheet(reading: Reading) -> Sheet:
         for each in batch.notes:
             log.add(each)
     frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
-    return Sheet(
-        frame, width, reading.has_kinds, reading.source, log.all(), reading.merged, reading.raw
-    )
+    return Sheet(frame, width, reading.has_kinds, reading.source, log.all(), reading.merged)

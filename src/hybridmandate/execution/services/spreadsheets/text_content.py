@@ -45,10 +45,6 @@ class TextContent:
     encoding: str
     notes: tuple[Decision, ...]
 
-    def raw(self, start: int, end: int) -> str:
-        """The text between two byte offsets."""
-        return bytes(self.buffer[start:end]).decode("utf-8", errors="replace")
-
 
 def open_content(content: bytes | Path) -> Buffer:
     """The bytes of a file: as they are, or mapped into memory from a path."""

@@ -102,7 +102,6 @@ def read_text(
         notes=tuple(notes),
         has_kinds=False,
         batches=_batches(text, dialect, chunk),
-        raw=text.raw,
         rows_hint=rows,
     )
 
