@@ -1,4 +1,4 @@
-"""An execution process on the real durable engine, with one job that writes down what it does.
+"""An execution process with one job that writes down what it does.
 
 Arguments: folder, port, seconds that the job's middle takes. Every run of the job is a line in
 ``runs.txt``; the file that it stores is its effect.
@@ -12,20 +12,12 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
-import uvicorn
-from execution_kit import GATEWAY_APP, NamedTokens, OwnTokens, Records
+from job_process import serve
 
 from hybridmandate.contracts import Call, Limits, Registry, WireModel, operation
 from hybridmandate.contracts.declaration import declared_operation
-from hybridmandate.durable import open_durable
-from hybridmandate.durable.database import open_engine
-from hybridmandate.execution.data_client import DataGatewayClient
-from hybridmandate.execution.files import LocalFileContent
-from hybridmandate.execution.host import create_app
-from hybridmandate.execution.settings import DataGatewaySettings, ExecutionSettings
 
-FOLDER, SOCKET, SECONDS = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+FOLDER, PORT, SECONDS = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 
 
 class Asked(WireModel):
@@ -63,30 +55,7 @@ def main() -> None:
     declared = declared_operation(job)
     assert declared is not None
     registry.add(declared)
-    url = f"sqlite:///{FOLDER}/execution.db"
-    app = create_app(
-        ExecutionSettings(
-            gateway_app_id=GATEWAY_APP,
-            process_id=f"process-{os.getpid()}",
-            spool_folder=FOLDER / "spool",
-            service_version="1",
-            grace_seconds=0.5,
-        ),
-        registry,
-        verifier=NamedTokens(),
-        recorder=Records(),
-        durable=open_durable(
-            name="execution-test", url=url, executor_id="execution-1", application_version="1"
-        ),
-        engine=open_engine(url),
-        content=LocalFileContent(FOLDER / "files"),
-        data=DataGatewayClient(
-            DataGatewaySettings(gateway_url="http://127.0.0.1:1", resource="api://x"),
-            OwnTokens(),
-            httpx.AsyncClient(),
-        ),
-    )
-    uvicorn.run(app, host="127.0.0.1", port=SOCKET, loop="asyncio", log_level="critical")
+    serve(FOLDER, PORT, registry)
 
 
 if __name__ == "__main__":

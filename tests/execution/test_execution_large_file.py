@@ -2,86 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from execution_kit import as_gateway
+from job_process import JobProcess, wait_for
 
 from hybridmandate.execution.services.spreadsheets import ProfileLibrary, normalize
 from hybridmandate.execution.services.spreadsheets.operation import SYNC_FILE_BYTES
 
 ROOT = Path(__file__).parents[2]
 PROFILES = ROOT / "examples" / "vendor-invoices" / "profiles"
-WORKER = Path(__file__).with_name("job_service.py")
-CALLER = {
-    "authorization": "Bearer gateway",
-    "x-correlation-id": "0d3f7b0e-6a43-4a5a-9a5e-5f1f0f8b7c22",
-    "x-mandate-principal": "oid-flow",
-    "x-mandate-app": "app-flow",
-    "x-mandate-roles": "Spreadsheets.Normalize,Files.Store,Files.Read",
-}
+ROLES = "Spreadsheets.Normalize,Files.Store,Files.Read"
 NORMALIZE = "/operations/spreadsheets.normalize/v1"
 
 
-class Process:
-    """The service of a folder, started again as often as the test wants."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.running: subprocess.Popen[bytes] | None = None
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
-        self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}", headers=CALLER, timeout=60
-        )
-
-    def start(self) -> None:
-        paths = os.pathsep.join(
-            [str(ROOT / "tests" / "execution"), os.environ.get("PYTHONPATH", "")]
-        )
-        self.running = subprocess.Popen(
-            [sys.executable, WORKER, self.folder, str(self.port), PROFILES],
-            env={**os.environ, "PYTHONPATH": paths},
-        )
-        wait_for(self._ready)
-
-    def kill(self) -> None:
-        assert self.running is not None
-        self.running.send_signal(signal.SIGKILL)
-        self.running.wait(timeout=10)
-
-    def _ready(self) -> bool:
-        try:
-            return self.client.get("/health/ready").status_code == 200
-        except httpx.TransportError:
-            return False
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.03)
-
-
 @pytest.fixture
-def process(tmp_path: Path) -> Iterator[Process]:
-    found = Process(tmp_path)
-    found.start()
+def process(tmp_path: Path) -> Iterator[JobProcess]:
+    found = JobProcess(tmp_path, "spreadsheet_worker.py", as_gateway(roles=ROLES))
+    found.start(str(PROFILES))
     yield found
-    found.client.close()
-    if found.running is not None and found.running.poll() is None:
-        found.running.kill()
-        found.running.wait()
+    found.close()
 
 
 def large_content() -> bytes:
@@ -97,7 +42,7 @@ def large_content() -> bytes:
     return "\n".join(rows).encode()
 
 
-def store(process: Process, content: bytes) -> str:
+def store(process: JobProcess, content: bytes) -> str:
     stored = process.client.post(
         "/operations/files.store/v1", content=content, headers={"content-type": "text/csv"}
     )
@@ -108,7 +53,7 @@ def store(process: Process, content: bytes) -> str:
 @pytest.mark.slow
 @pytest.mark.kill
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
-def test_large_file_becomes_a_job_that_a_killed_process_does_not_end(process: Process) -> None:
+def test_large_file_becomes_a_job_that_a_killed_process_does_not_end(process: JobProcess) -> None:
     content = large_content()
     body: dict[str, Any] = {"handle": store(process, content), "profile": "invoice"}
     started = process.client.post(NORMALIZE, json=body)
@@ -129,9 +74,9 @@ def test_large_file_becomes_a_job_that_a_killed_process_does_not_end(process: Pr
         202,
         started.headers["location"],
     )
-    process.kill()
+    process.end(signal.SIGKILL)
 
-    process.start()
+    process.start(str(PROFILES))
     wait_for(lambda: process.client.get(path).status_code != 202)
     ended = process.client.get(path).json()
     assert ended["status"] == "partiallySucceeded"
@@ -149,7 +94,7 @@ def test_large_file_becomes_a_job_that_a_killed_process_does_not_end(process: Pr
     assert replayed["data"] == ended["data"]
 
 
-def test_file_within_the_limit_is_answered_at_once(process: Process) -> None:
+def test_file_within_the_limit_is_answered_at_once(process: JobProcess) -> None:
     handle = store(process, (PROFILES.parent / "samples" / "01-clean.csv").read_bytes())
     answered = process.client.post(NORMALIZE, json={"handle": handle, "profile": "invoice"})
     assert answered.status_code == 200, answered.text
