@@ -7,7 +7,7 @@ Source: learn.microsoft.com/connectors/azureblob.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
@@ -15,10 +15,10 @@ from lxml import etree
 
 from hybridmandate.orchestration.connectors.connector import Connector, Handler
 from hybridmandate.orchestration.connectors.request import OperationCall
-from hybridmandate.orchestration.connectors.session import as_content, content_bytes, decoded
+from hybridmandate.orchestration.connectors.session import Decode, as_content, content_bytes
+from hybridmandate.orchestration.connectors.storage_answers import VERSION, xml_answer
 from hybridmandate.orchestration.engine import Answer
 
-VERSION = {"x-ms-version": "2021-12-02"}
 MAX_LISTED = 100_000
 
 
@@ -139,17 +139,10 @@ def _file(
     }
 
 
-def _listing(container: str) -> Callable[[bytes, str], Any]:
+def _listing(container: str) -> Decode:
     """Reads a page of a container's list."""
 
-    def decode(body: bytes, content_type: str) -> Any:
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-        try:
-            root = etree.fromstring(body, parser)
-        except etree.XMLSyntaxError:
-            return decoded(body, content_type)
-        if root.tag != "EnumerationResults":
-            return body.decode("utf-8", "replace")
+    def page(root: etree._Element) -> dict[str, Any]:
         entries = [
             _file(
                 f"{container}/{each.findtext('Name')}",
@@ -162,4 +155,4 @@ def _listing(container: str) -> Callable[[bytes, str], Any]:
         ]
         return {"value": entries, "marker": root.findtext("NextMarker") or ""}
 
-    return decode
+    return xml_answer("EnumerationResults", page)

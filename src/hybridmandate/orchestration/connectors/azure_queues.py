@@ -15,10 +15,9 @@ from lxml import etree
 
 from hybridmandate.orchestration.connectors.connector import Connector, Handler
 from hybridmandate.orchestration.connectors.request import OperationCall
-from hybridmandate.orchestration.connectors.session import decoded
+from hybridmandate.orchestration.connectors.storage_answers import VERSION, xml_answer
 from hybridmandate.orchestration.engine import Answer
 
-VERSION = {"x-ms-version": "2021-12-02"}
 _FIELDS = (
     "MessageId",
     "InsertionTime",
@@ -106,19 +105,12 @@ def _queue(call: OperationCall) -> str:
     return f"/{quote(str(call.required('queueName')), safe='')}"
 
 
-def _decoded(body: bytes, content_type: str) -> Any:
-    """The service's XML as flows see it: messages as values, an error as its text."""
-    if not body:
-        return None
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        root = etree.fromstring(body, parser)
-    except etree.XMLSyntaxError:
-        return decoded(body, content_type)
-    if root.tag != "QueueMessagesList":
-        return body.decode("utf-8", "replace")
+def _messages(root: etree._Element) -> dict[str, Any]:
     messages = [
         {field: each.findtext(field) for field in _FIELDS if each.find(field) is not None}
         for each in root.iterfind("QueueMessage")
     ]
     return {"QueueMessagesList": {"QueueMessage": messages}}
+
+
+_decoded = xml_answer("QueueMessagesList", _messages)

@@ -1,10 +1,13 @@
 """Dataverse's trigger 'When a row is added, modified or deleted', and its legacy forms.
 
-The flow registers once for the changes that it wants, and Dataverse keeps an event for each of
+The flow registers once for the changes that it wants, and the stand-in keeps an event for each of
 them, written together with the change. A reading starts a run for every event, and then
 acknowledges the events: the position is kept where the events are. A run's id is made of the
 change (row, version, message, number of the event): a reading that is repeated after a crash
 starts nothing twice.
+
+The operations ``mandate.events`` and ``mandate.acknowledge`` are those of the stand-in: the real
+Dataverse calls the address of a registration, and this trigger starts nothing against it.
 Source: learn.microsoft.com/power-automate/dataverse/create-update-delete-trigger.
 """
 
