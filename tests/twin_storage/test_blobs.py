@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +19,12 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.storage.blob import BlobBlock, BlobPrefix, ContainerClient, ContentSettings
-from conftest import Account
+from storage_kit import Account
+
+from hybridmandate.durable.database import open_engine
+from hybridmandate.twin.storage import StorageStore, blobs
+from hybridmandate.twin.storage.conditions import Conditions
+from hybridmandate.twin.storage.tables import Row
 
 
 @pytest.fixture(name="container")
@@ -233,3 +242,42 @@ def test_bad_writes_are_refused_and_nothing_is_kept(
     answer = account.raw("PUT", place, headers=headers, content=b"content")
     assert (answer.status_code, answer.headers.get("x-ms-error-code")) == (status, code)
     assert list(container.list_blobs()) == []
+
+
+def test_committed_blocks_are_bounded(
+    container: ContainerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "MAX_BLOB_BYTES", 10)
+    blob = container.get_blob_client("large")
+    blob.stage_block("a", b"1234")
+    with pytest.raises(HttpResponseError) as refused:
+        blob.commit_block_list(["a"] * 3)
+    assert (refused.value.status_code, refused.value.error_code) == (413, "RequestBodyTooLarge")
+    assert not blob.exists()
+    blob.commit_block_list(["a"] * 2)
+    assert blob.download_blob().readall() == b"12341234"
+
+
+def test_reading_sees_one_version_of_a_blob(tmp_path: Path) -> None:
+    store = StorageStore(
+        open_engine(f"sqlite:///{tmp_path}/storage.db"),
+        clock=time.time,
+        new_id=lambda: str(uuid.uuid4()),
+    ).blobs
+    store.create_container("inbox", {})
+
+    def put(data: bytes) -> None:
+        store.put("inbox", "a", blobs.Content(data, {}, {}), Conditions())
+
+    put(b"first")
+    writer = threading.Thread(target=put, args=(b"2nd",))
+
+    def choose(row: Row) -> tuple[int, int]:
+        writer.start()
+        writer.join(0.2)
+        return 0, row["size"]
+
+    row, data = store.read("inbox", "a", choose)
+    writer.join()
+    assert (row["size"], data) == (5, b"first")
+    assert store.properties("inbox", "a")["size"] == 3

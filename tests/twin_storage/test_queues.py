@@ -13,7 +13,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.storage.queue import QueueClient
-from conftest import Account
+from storage_kit import Account
 
 
 @pytest.fixture(name="queue")

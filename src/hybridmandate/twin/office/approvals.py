@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
+from hybridmandate.twin.item_store import ItemStore
 from hybridmandate.twin.office.tables import APPROVALS, RESPONSES, Row, next_number
 
 
@@ -27,16 +27,8 @@ class Answer:
     comments: str
 
 
-class Approvals:
+class Approvals(ItemStore):
     """The approvals of a tenant; every method is one short transaction."""
-
-    def __init__(
-        self, engine: Engine, lock: Lock, *, clock: Callable[[], float], new_id: Callable[[], str]
-    ) -> None:
-        self._engine = engine
-        self._lock = lock
-        self._clock = clock
-        self._new_id = new_id
 
     def add(
         self,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from threading import Lock
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from hybridmandate.twin.item_store import ItemStore
 from hybridmandate.twin.office.tables import FILES, FOLDERS, Row
 
 
@@ -17,16 +17,8 @@ class NameTaken(Exception):
     """A file of that name is in the folder and was not to be replaced."""
 
 
-class Library:
+class Library(ItemStore):
     """The files of a tenant; every method is one short transaction."""
-
-    def __init__(
-        self, engine: Engine, lock: Lock, *, clock: Callable[[], float], new_id: Callable[[], str]
-    ) -> None:
-        self._engine = engine
-        self._lock = lock
-        self._clock = clock
-        self._new_id = new_id
 
     def add_folder(self, site: str, path: str) -> None:
         """Make a folder, and the folders above it, where they are missing."""

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from threading import Lock
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from hybridmandate.twin.item_store import ItemStore
 from hybridmandate.twin.office.tables import LIST_ITEMS, LISTS, Row
 
 
-class Lists:
+class Lists(ItemStore):
     """The lists of a tenant; every method is one short transaction."""
-
-    def __init__(
-        self, engine: Engine, lock: Lock, *, clock: Callable[[], float], new_id: Callable[[], str]
-    ) -> None:
-        self._engine = engine
-        self._lock = lock
-        self._clock = clock
-        self._new_id = new_id
 
     def add_list(self, site: str, name: str) -> Row:
         """The list of that name, made where it is missing."""

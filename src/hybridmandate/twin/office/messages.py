@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from threading import Lock
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
+from hybridmandate.twin.item_store import ItemStore
 from hybridmandate.twin.office.tables import (
     CHANNEL_MESSAGES,
     MAILS,
@@ -20,16 +20,8 @@ from hybridmandate.twin.office.tables import (
 INBOX = "Inbox"
 
 
-class Messages:
+class Messages(ItemStore):
     """Mails by mailbox and messages by channel; every method is one short transaction."""
-
-    def __init__(
-        self, engine: Engine, lock: Lock, *, clock: Callable[[], float], new_id: Callable[[], str]
-    ) -> None:
-        self._engine = engine
-        self._lock = lock
-        self._clock = clock
-        self._new_id = new_id
 
     def send_mail(
         self,

@@ -126,13 +126,17 @@ class BlobSurface:
 
     async def _get(self, asked: Asked, container: str, name: str) -> Response:
         demand(asked.rights, Right.BLOB_READ)
-        row = await run_in_threadpool(self._blobs.properties, container, name)
-        Conditions.of(asked.headers).check_read(row)
-        part = byte_range(asked.headers, row["size"])
-        start, length = part or (0, row["size"])
-        data = await run_in_threadpool(self._blobs.content, container, name, start, length)
+        conditions = Conditions.of(asked.headers)
+
+        def choose(row: Row) -> tuple[int, int]:
+            conditions.check_read(row)
+            return byte_range(asked.headers, row["size"]) or (0, row["size"])
+
+        row, data = await run_in_threadpool(self._blobs.read, container, name, choose)
         headers = _headers(row)
+        part = byte_range(asked.headers, row["size"])
         if part is not None:
+            start, length = part
             headers["content-range"] = f"bytes {start}-{start + length - 1}/{row['size']}"
             digest = headers.pop("content-md5", None)
             if digest is not None:

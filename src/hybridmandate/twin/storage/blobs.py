@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from hybridmandate.twin.item_store import ItemStore
 from hybridmandate.twin.storage.conditions import Conditions
 from hybridmandate.twin.storage.errors import StorageError, blob_not_found, container_not_found
 from hybridmandate.twin.storage.tables import BLOBS, BLOCKS, CONTAINERS, Row
 
 _SHOWN = [each for each in BLOBS.c if each.name != "content"]
+
+MAX_BLOB_BYTES = 900 * 1024 * 1024
+"""Largest blob: it is one row, and SQLite's rows end at 1,000,000,000 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +37,11 @@ class Chosen:
     place: str
 
 
-class Blobs:
+class Blobs(ItemStore):
     """The containers and blobs of an account; every method is one short transaction.
 
     Methods on a container or blob that is not there raise :class:`StorageError`.
     """
-
-    def __init__(
-        self, engine: Engine, lock: Lock, *, clock: Callable[[], float], new_id: Callable[[], str]
-    ) -> None:
-        self._engine = engine
-        self._lock = lock
-        self._clock = clock
-        self._new_id = new_id
 
     def create_container(self, name: str, metadata: Mapping[str, str]) -> Row:
         """Make a container. :raises StorageError: 409 when it is there."""
@@ -156,6 +151,12 @@ class Blobs:
             waiting = {each["id"]: bytes(each["content"]) for each in rows}
             committed = {} if existing is None else _committed(db, container, name)
             parts = [_block(each, waiting, committed) for each in chosen]
+            if sum(len(each) for each in parts) > MAX_BLOB_BYTES:
+                raise StorageError(
+                    413,
+                    "RequestBodyTooLarge",
+                    f"A blob of the stand-in has at most {MAX_BLOB_BYTES} bytes.",
+                )
             return self._write(
                 db,
                 container,
@@ -191,17 +192,17 @@ class Blobs:
             _container(db, container)
             return _blob(db, container, name)
 
-    def content(self, container: str, name: str, start: int, length: int) -> bytes:
-        """A part of a blob's content."""
-        if length == 0:
-            return b""
-        part = func.substr(BLOBS.c.content, start + 1, length)
-        query = select(part).where(BLOBS.c.container == container, BLOBS.c.name == name)
-        with self._engine.connect() as db:
-            found = db.execute(query).scalar()
-        if found is None:
-            raise blob_not_found()
-        return bytes(found)
+    def read(
+        self, container: str, name: str, choose: Callable[[Row], tuple[int, int]]
+    ) -> tuple[Row, bytes]:
+        """A blob and the part of its content that ``choose`` gives: start and length."""
+        with self._lock, self._engine.connect() as db:
+            _container(db, container)
+            row = _blob(db, container, name)
+            start, length = choose(row)
+            part = select(func.substr(BLOBS.c.content, start + 1, length))
+            found = db.execute(part.where(*_is(container, name))).scalar_one()
+        return row, bytes(found or b"")
 
     def change(
         self, container: str, name: str, values: Mapping[str, Mapping[str, str]], c: Conditions

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from hybridmandate.twin.storage.access import Right, demand
 from hybridmandate.twin.storage.blobs import Blobs
 from hybridmandate.twin.storage.errors import not_implemented
+from hybridmandate.twin.storage.listing import page
 from hybridmandate.twin.storage.markup import branch, document, http_date, leaf
 from hybridmandate.twin.storage.names import (
     MAX_LISTED,
@@ -36,14 +37,7 @@ class ContainerSurface:
         if (asked.method, asked.comp) != ("GET", "list"):
             raise not_implemented(f"{asked.method} of the blob service with comp={asked.comp}")
         demand(asked.rights, Right.BLOB_READ)
-        limit = number(asked.query, "maxresults", MAX_LISTED, lowest=1, highest=MAX_LISTED)
-        prefix, marker = asked.query.get("prefix", ""), asked.query.get("marker", "")
-        rows = await run_in_threadpool(self._blobs.containers, prefix, marker, limit + 1)
-        shown = "".join(_container(each) for each in rows[:limit])
-        following = rows[limit]["name"] if len(rows) > limit else ""
-        inner = branch("Containers", shown) + leaf("NextMarker", following)
-        body = document("EnumerationResults", inner, ServiceEndpoint=self._endpoint)
-        return Response(body, media_type="application/xml")
+        return await page(asked, self._blobs.containers, _container, "Containers", self._endpoint)
 
     async def container(self, asked: Asked, name: str) -> Response:
         """One container."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hybridmandate.twin.storage.access import Right, demand
 from hybridmandate.twin.storage.errors import StorageError, not_implemented, out_of_range
+from hybridmandate.twin.storage.listing import page
 from hybridmandate.twin.storage.markup import (
     MarkupInvalid,
     branch,
@@ -19,7 +21,6 @@ from hybridmandate.twin.storage.markup import (
     writable,
 )
 from hybridmandate.twin.storage.names import (
-    MAX_LISTED,
     metadata_headers,
     metadata_of,
     number,
@@ -50,15 +51,8 @@ class QueueSurface:
         if (asked.method, asked.comp) != ("GET", "list"):
             raise not_implemented(f"{asked.method} of the queue service with comp={asked.comp}")
         demand(asked.rights, Right.QUEUE_READ)
-        limit = number(asked.query, "maxresults", MAX_LISTED, lowest=1, highest=MAX_LISTED)
-        prefix, marker = asked.query.get("prefix", ""), asked.query.get("marker", "")
-        rows = await run_in_threadpool(self._queues.listed, prefix, marker, limit + 1)
-        with_metadata = "metadata" in asked.query.get("include", "")
-        shown = "".join(_queue(each, with_metadata=with_metadata) for each in rows[:limit])
-        following = rows[limit]["name"] if len(rows) > limit else ""
-        inner = branch("Queues", shown) + leaf("NextMarker", following)
-        body = document("EnumerationResults", inner, ServiceEndpoint=self._endpoint)
-        return Response(body, media_type="application/xml")
+        shown = partial(_queue, with_metadata="metadata" in asked.query.get("include", ""))
+        return await page(asked, self._queues.listed, shown, "Queues", self._endpoint)
 
     async def queue(self, asked: Asked, name: str) -> Response:
         """One queue: Create, Delete, Get and Set Metadata."""

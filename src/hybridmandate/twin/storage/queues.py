@@ -7,28 +7,20 @@ delete it. Source: learn.microsoft.com/rest/api/storageservices, 'Operations on 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from threading import Lock
+from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
+from hybridmandate.twin.item_store import ItemStore
 from hybridmandate.twin.storage.errors import StorageError, queue_not_found
 from hybridmandate.twin.storage.tables import MESSAGES, QUEUES, Row
 
 
-class Queues:
+class Queues(ItemStore):
     """The queues of an account; every method is one short transaction.
 
     Methods on a queue that is not there raise :class:`StorageError` ``QueueNotFound``.
     """
-
-    def __init__(
-        self, engine: Engine, lock: Lock, *, clock: Callable[[], float], new_id: Callable[[], str]
-    ) -> None:
-        self._engine = engine
-        self._lock = lock
-        self._clock = clock
-        self._new_id = new_id
 
     def create(self, name: str, metadata: Mapping[str, str]) -> bool:
         """Make a queue; False when it was there with the same metadata.
