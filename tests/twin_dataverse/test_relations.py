@@ -85,6 +85,16 @@ async def test_lookup_is_part_of_filter_order_and_key(org: Organisation) -> None
     assert (again.status_code, again.json()["hm_orderid"]) == (200, made.json()["hm_orderid"])
 
 
+async def test_reference_that_takes_a_key_is_refused(org: Organisation) -> None:
+    customer, _ = await _customer_and_order(org)
+    await org.send("PATCH", f"hm_orders(_hm_customer_value={customer},hm_count=7)", {})
+    order = await row_id(org, "hm_orders", {"hm_number": "O-2", "hm_count": 7})
+    target = {"@odata.id": f"{ORIGIN}{API}hm_customers({customer})"}
+    answer = await org.send("PUT", f"hm_orders({order})/hm_Customer/$ref", target)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (412, "0x80040237")
+    assert (await org.send("GET", f"hm_orders({order})")).json()["_hm_customer_value"] is None
+
+
 async def test_expand_gives_one_row_and_collections_with_their_options(org: Organisation) -> None:
     customer, order = await _customer_and_order(org)
     for number, amount in (("O-2", 5), ("O-3", 7), ("O-4", 9)):

@@ -19,12 +19,12 @@ from azure.identity import (
     ManagedIdentityCredential,
     WorkloadIdentityCredential,
 )
-from conftest import Tenant
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from entra_kit import DATAVERSE, GATEWAY, GATEWAY_ROLE, MODERN, TENANT, claims_of, header_of
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from running_tenant import Tenant
 
 from hybridmandate.twin.certificates import issue_client_certificate
 from hybridmandate.twin.entra.credentials import FederatedCredential

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Tenant
 from entra_kit import ADA, GATEWAY, GATEWAY_ROLE, MODERN, TENANT
+from running_tenant import Tenant
 
 from hybridmandate.identity.client_certificate import (
     AssertionForm,

@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Tenant
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from entra_kit import ADA, GATEWAY, TENANT, claims_of
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from running_tenant import Tenant
 
 from hybridmandate.twin.certificates import issue_client_certificate
 from hybridmandate.twin.entra.assertions import AssertionCheck, AssertionReuse

@@ -15,7 +15,7 @@ from hybridmandate.twin.dataverse.relations import ManyWithMany, Navigation, ToM
 from hybridmandate.twin.dataverse.row_key import find_row, referenced
 from hybridmandate.twin.dataverse.row_shape import known_options
 from hybridmandate.twin.dataverse.store import DataverseStore, Row, Transaction
-from hybridmandate.twin.dataverse.table import TableDefinition
+from hybridmandate.twin.dataverse.table import ColumnDefinition, TableDefinition
 
 
 class RowPaths:
@@ -125,15 +125,12 @@ class RowPaths:
     ) -> None:
         own_id = str(row[table.primary_id])
         if isinstance(navigation, ToOne):
-            caller.require("update", table)
-            name = navigation.column.property_name
-            rows.set_columns(table, own_id, {name: other}, caller.actor)
+            _point(table, own_id, navigation.column, other, caller, rows)
+            return
+        if isinstance(navigation, ToMany):
+            _point(navigation.target, other, navigation.column, own_id, caller, rows)
             return
         caller.require("update", navigation.target)
-        if isinstance(navigation, ToMany):
-            name = navigation.column.property_name
-            rows.set_columns(navigation.target, other, {name: own_id}, caller.actor)
-            return
         caller.require("update", table)
         self._store.links.add(rows.connection, navigation, own_id, other)
 
@@ -149,9 +146,7 @@ class RowPaths:
     ) -> None:
         own_id = str(row[table.primary_id])
         if isinstance(navigation, ToOne):
-            caller.require("update", table)
-            name = navigation.column.property_name
-            rows.set_columns(table, own_id, {name: None}, caller.actor)
+            _point(table, own_id, navigation.column, None, caller, rows)
             return
         caller.require("update", navigation.target)
         address = request.query.get("$id") or (
@@ -175,8 +170,20 @@ class RowPaths:
             if not self._store.links.remove(rows.connection, navigation, own_id, other):
                 raise no_row(navigation.name, other)
             return
-        name = navigation.column.property_name
         child = rows.find(target, other)
-        if child is None or child[name] != own_id:
+        if child is None or child[navigation.column.property_name] != own_id:
             raise no_row(target.logical_name, other)
-        rows.set_columns(target, other, {name: None}, caller.actor)
+        _point(target, other, navigation.column, None, caller, rows)
+
+
+def _point(
+    table: TableDefinition,
+    row_id: str,
+    lookup: ColumnDefinition,
+    other: str | None,
+    caller: Caller,
+    rows: Transaction,
+) -> None:
+    """Let a row's lookup lead to another row, or to none."""
+    caller.require("update", table)
+    rows.set_columns(table, row_id, {lookup.property_name: other}, caller.actor)

@@ -262,24 +262,7 @@ class Transaction:
             raise stale()
         converted = self._converted(table, values)
         converted.pop(table.primary_id, None)
-        stored = {
-            **converted,
-            "modifiedon": _timestamp(self._store.now()),
-            "modifiedby": actor.user_id,
-            "versionnumber": self._store.note_change(
-                self.connection, table.logical_name, row_id, "update"
-            ),
-        }
-        sql = self._store.sql(table)
-        try:
-            self.connection.execute(
-                update(sql).where(sql.c[table.primary_id] == row_id).values(stored)
-            )
-        except IntegrityError:
-            raise duplicate_key(self._taken_key(table, {**before, **stored})) from None
-        row = self._one(table, row_id)
-        self._note(table, "Update", row, converted)
-        return row
+        return self._write(table, before, converted, actor)
 
     def delete(self, table: TableDefinition, row_id: str, *, version: int | None) -> None:
         """Remove a row. :raises DataverseError: 404, or 412 for a stale version."""
@@ -297,21 +280,38 @@ class Transaction:
     def set_columns(
         self, table: TableDefinition, row_id: str, stored: Mapping[str, Any], actor: Actor
     ) -> Row:
-        """Change a row to values that are in their stored form already: files, lookups."""
-        sql = self._store.sql(table)
-        now = _timestamp(self._store.now())
-        number = self._store.note_change(self.connection, table.logical_name, row_id, "update")
-        noted = {"modifiedon": now, "modifiedby": actor.user_id, "versionnumber": number}
-        self.connection.execute(
-            update(sql).where(sql.c[table.primary_id] == row_id).values({**stored, **noted})
-        )
-        row = self._one(table, row_id)
-        self._note(table, "Update", row, stored)
-        return row
+        """Change a row to values that are in their stored form already: files, lookups.
+
+        :raises DataverseError: 404, or 412 when a key is taken.
+        """
+        return self._write(table, self._one(table, row_id), stored, actor)
 
     def registrations_changed(self) -> None:
         """Read the registrations anew before the next change is noted."""
         self._registered = None
+
+    def _write(
+        self, table: TableDefinition, before: Row, stored: Mapping[str, Any], actor: Actor
+    ) -> Row:
+        row_id = str(before[table.primary_id])
+        noted = {
+            **stored,
+            "modifiedon": _timestamp(self._store.now()),
+            "modifiedby": actor.user_id,
+            "versionnumber": self._store.note_change(
+                self.connection, table.logical_name, row_id, "update"
+            ),
+        }
+        sql = self._store.sql(table)
+        try:
+            self.connection.execute(
+                update(sql).where(sql.c[table.primary_id] == row_id).values(noted)
+            )
+        except IntegrityError:
+            raise duplicate_key(self._taken_key(table, {**before, **noted})) from None
+        row = self._one(table, row_id)
+        self._note(table, "Update", row, stored)
+        return row
 
     def _note(
         self, table: TableDefinition, message: str, row: Row, written: Mapping[str, Any]

@@ -28,6 +28,7 @@ from hybridmandate.twin.entra.directory import Api, Workload
 from hybridmandate.twin.entra.key_ring import KeyRing
 from hybridmandate.twin.entra.store import EntraStore
 
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 READ_ROLE = "Application.Read.All"
 _BY_NAME = re.compile(r"servicePrincipalNames/any\((\w+):\s*\1 eq '([^']+)'\)")
 
@@ -52,6 +53,7 @@ class GraphDirectory:
                     "/v1.0/servicePrincipals/{id}/appRoleAssignments",
                     door.guarded(self._assignments),
                 ),
+                Route("/{rest:path}", door.guarded(_not_supported), methods=_METHODS),
             ]
         )
 
@@ -172,6 +174,11 @@ def _selected(entry: dict[str, Any], request: Request) -> dict[str, Any]:
         return entry
     names = {each.strip() for each in wanted.split(",")}
     return {name: value for name, value in entry.items() if name in names}
+
+
+def _not_supported(request: Request) -> Response:
+    what = f"{request.method} {request.url.path[:200]}"
+    return _error(501, "notSupported", f"The stand-in for Microsoft Graph has no {what} here.")
 
 
 def _unknown(request: Request) -> Response:
