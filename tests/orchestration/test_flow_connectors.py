@@ -11,7 +11,7 @@ import pytest
 from connector_kit import NoTokens, Service
 from flow_kit import flow_of
 
-from hybridmandate.orchestration.connectors import ConnectorHost
+from hybridmandate.orchestration.connectors import ConnectorHost, dataverse
 from hybridmandate.orchestration.engine import Answer, Call, Watch
 
 FLOW = flow_of({})
@@ -88,6 +88,20 @@ async def test_updates(service: Service, operation: str, match: str | None) -> N
     answer = await send(service.settings(DATAVERSE), operation, parameters)
     assert answer.status == 200
     assert service.requests[0]["headers"].get("if-match") == match
+
+
+async def test_an_upload_in_chunks_that_is_not_opened_is_no_success(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataverse, "CHUNK_BYTES", 3)
+    service.on("PATCH", f"{API}/hm_intakes(7)/hm_file", body={})
+    row = {"entityName": "hm_intakes", "recordId": "7", "fileImageFieldName": "hm_file"}
+    file = {"item": {"$content": "Zm91ciBieXRlcw=="}, "x-ms-file-name": "a.txt"}
+    answer = await send(
+        service.settings(DATAVERSE), "UpdateEntityFileImageFieldContent", {**row, **file}
+    )
+    assert answer.fault == "refused"
+    assert "location" in str(answer.message)
 
 
 async def test_rows_are_listed_over_pages_up_to_the_threshold(service: Service) -> None:

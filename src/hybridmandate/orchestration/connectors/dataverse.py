@@ -142,9 +142,13 @@ class DataverseConnector(Connector):
     async def _upload_in_chunks(self, call: OperationCall, data: bytes, name: str) -> Answer:
         begin = {"x-ms-transfer-mode": "chunked", "x-ms-file-name": name}
         answer = await self.session.send("PATCH", _file(call), call=call, headers=begin, data=b"")
-        location = answer.headers.get("location")
-        if answer.status != 200 or location is None:
+        if answer.status != 200:
             return answer
+        location = answer.headers.get("location")
+        if location is None:
+            return Answer.refused(
+                "Dataverse opened no upload in chunks: its answer has no location"
+            )
         size = int(answer.headers.get("x-ms-chunk-size", CHUNK_BYTES))
         for start in range(0, len(data), size):
             part = data[start : start + size]
