@@ -58,8 +58,9 @@ def serve(keys: Mapping[str, Any], issuer: str, port: int, path: str) -> None:
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        await loop.create_server(lambda: _Connection(documents), "127.0.0.1", port)
-        await loop.create_unix_server(lambda: _Connection(documents), path)
-        await asyncio.Event().wait()
+        public = await loop.create_server(lambda: _Connection(documents), "127.0.0.1", port)
+        private = await loop.create_unix_server(lambda: _Connection(documents), path)
+        # A server that nobody holds is collected, and its socket with it.
+        await asyncio.gather(public.serve_forever(), private.serve_forever())
 
     uvloop.run(run())
