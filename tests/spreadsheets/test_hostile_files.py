@@ -53,6 +53,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "an open quote on every line": ("path.write_bytes(b'a,\"b\\n' * 100_000)", "read"),
     "a million line ends": ("path.write_bytes(b'\\n' * 1_000_000)", "file.empty"),
     "a million commas in lines": ("path.write_bytes(b',,,\\n' * 250_000)", "file.empty"),
+    "a total on every line": ("path.write_bytes(b'a,b\\n' + b'Total,1\\n' * 200_000)", "read"),
     "mixed encodings": (
         "path.write_bytes('größe,a\\n'.encode() + 'größe,b\\n'.encode('cp1252') * 100_000)", "read",
     ),

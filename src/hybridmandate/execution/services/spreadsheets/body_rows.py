@@ -6,7 +6,7 @@ Rows are classified on whole columns; a total needs its label *and* the sum of t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -32,7 +32,7 @@ _TOTAL = (
     r"|total\s+g[ée]n[ée]ral|sous-total|subtotal|totale|somma|suma"
 )
 _LABEL = rf"(?i)^(?:{_TOTAL})(?:\s+\S{{1,20}}){{0,2}}\s*[:=]?$"
-_PART = re.compile(r"(?i)sub|zwischen|sous")
+_PART = r"(?i)^(?:sub|zwischen|sous)"
 _MESSAGES = {
     "rows.blank": "rows that hold nothing visible",
     "rows.repeated_header": "the header repeated among the rows",
@@ -241,14 +241,18 @@ class RowSorter:
         total = np.zeros(rows.height, dtype=bool)
         sub = np.zeros(rows.height, dtype=bool)
         unconfirmed: list[int] = []
-        taken = 0
-        for row in np.flatnonzero(labelled).tolist():
-            self._add(values, numeric, data & ~labelled, taken, row)
-            taken = row
-            given = {n: Decimal(str(values[n][row])) for n in numeric if values[n][row] is not None}
+        places = np.flatnonzero(labelled)
+        if not numeric:
+            return total, sub, places.tolist()
+        numbers = values.select(numeric)
+        told = numbers[places].iter_rows(named=True)
+        between = _sums_between(numbers, data & ~labelled, places)
+        parts = self._say_part(rows[places])
+        for row, cells, added, part in zip(places.tolist(), told, between, parts, strict=True):
+            self._add(added)
+            given = {n: Decimal(str(v)) for n, v in cells.items() if v is not None}
             if given and all(self.since.get(n, Decimal(0)) == v for n, v in given.items()):
-                whole = all(self.sums.get(n) == v for n, v in given.items())
-                whole &= not self._says_part(rows, row)
+                whole = all(self.sums.get(n) == v for n, v in given.items()) and not part
                 (total if whole else sub)[row] = True
                 self.since = {}
                 self.declared_totals |= given if whole else {}
@@ -259,25 +263,44 @@ class RowSorter:
                 unconfirmed.append(row)
         rest = data & ~labelled
         rest[unconfirmed] = True
-        self._add(values, numeric, rest, taken, rows.height)
+        if len(places):
+            rest[: places[-1]] = False
+        if rows.height:
+            self._add(numbers.filter(pl.Series(rest)).sum().row(0, named=True))
         return total, sub, unconfirmed
 
-    def _says_part(self, rows: pl.DataFrame, row: int) -> bool:
-        """Whether the label itself says sub-total: the first one equals the total so far."""
+    def _say_part(self, rows: pl.DataFrame) -> list[bool]:
+        """Whether the labels say sub-total themselves: the first one equals the total so far."""
         names = [text_column(p) for p in range(self.table.span[0], self.table.span[1] + 1)]
-        texts = [rows[name][row] for name in names if name in rows.columns]
-        return any(_PART.match((t or "").strip(INVISIBLE)) for t in texts)
-
-    def _add(
-        self, values: pl.DataFrame, numeric: Sequence[str], data: Indices, start: int, stop: int
-    ) -> None:
-        if not numeric or stop <= start:
-            return
-        piece = values.select(numeric).slice(start, stop - start)
-        added: Mapping[str, object] = (
-            piece.filter(pl.Series(data[start:stop])).sum().row(0, named=True)
+        texts = [pl.col(n).str.strip_chars(INVISIBLE) for n in names if n in rows.columns]
+        said = rows.select(
+            pl.any_horizontal([t.str.contains(_PART).fill_null(False) for t in texts])
         )
+        return said.to_series().to_list()
+
+    def _add(self, added: Mapping[str, object]) -> None:
         for name, value in added.items():
             amount = Decimal(str(value or 0))
             self.sums[name] = self.sums.get(name, Decimal(0)) + amount
             self.since[name] = self.since.get(name, Decimal(0)) + amount
+
+
+def _sums_between(
+    numbers: pl.DataFrame, counted: Indices, places: Indices
+) -> Iterator[dict[str, Decimal]]:
+    """The sums of the counted rows above each place, below the place before."""
+    if not len(places):
+        return
+    mask = pl.Series(counted)
+    running = numbers.select(
+        pl.when(mask).then(pl.col(name)).fill_null(0).cum_sum().alias(name)
+        for name in numbers.columns
+    )
+    before = dict.fromkeys(numbers.columns, Decimal(0))
+    for place, sums in zip(places.tolist(), running[places].iter_rows(named=True), strict=True):
+        if not place:
+            yield {}  # no row stands above: there is no sum yet, not even zero
+            continue
+        now = {name: Decimal(str(value)) for name, value in sums.items()}
+        yield {name: value - before[name] for name, value in now.items()}
+        before = now
