@@ -112,13 +112,6 @@ class TableDefinition:
         column = self.columns.get(property_name)
         return None if column is None or column.type == "lookup" else column
 
-    def lookup(self, navigation: str) -> ColumnDefinition | None:
-        """The lookup behind a single-valued navigation property."""
-        for column in self.columns.values():
-            if column.type == "lookup" and column.navigation == navigation:
-                return column
-        return None
-
     def key_of(self, names: frozenset[str]) -> tuple[str, ...] | None:
         """The alternate key that consists of exactly these columns."""
         for columns in self.keys.values():
