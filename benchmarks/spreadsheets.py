@@ -191,8 +191,19 @@ def _measured(name: str, path: Path, answer: Any) -> None:
     except Exception as error:  # a peer that cannot is a finding, not the end of the run
         bad = f"{type(error).__name__}: {str(error)[:60]}"
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    answer.put((seconds, peak, bad))
+    answer.put((seconds, _peak(), bad))
+
+
+def _peak() -> float:
+    """Highest resident memory of this process in MiB.
+
+    Linux's ``ru_maxrss`` starts at the size of the process that forked; /proc does not.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # bytes on macOS
+    line = next(each for each in status.read_text().splitlines() if each.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def measure(name: str, path: Path, runs: int) -> tuple[float, float, int | str]:

@@ -158,6 +158,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import workbook_kit as kit
 import xlsxwriter
+from peak_memory import peak_bytes
 from hybridmandate.execution.services.spreadsheets import Unreadable, inspect_file
 
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[3]), int(sys.argv[3])))
@@ -184,8 +185,7 @@ for name, code in json.load(sys.stdin).items():
         outcome = unreadable.reason
     seconds = time.monotonic() - start
     path.unlink()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps([name, outcome, seconds, peak]), flush=True)
+    print(json.dumps([name, outcome, seconds, peak_bytes()]), flush=True)
 """
 
 
