@@ -84,3 +84,16 @@ def test_what_is_not_there_says_so_in_graphs_shape(tenant: Tenant) -> None:
     assert tenant.ask(token).status_code == 400
     known = tenant.ask(token, path=f"{PRINCIPALS}/{FLOW.object_id}")
     assert (known.status_code, known.json()["displayName"]) == (200, "flow")
+
+
+def test_assignments_are_those_of_the_resource_that_the_filter_names(tenant: Tenant) -> None:
+    token = tenant.token(GRAPH_AUDIENCE, READ_ROLE)
+    assert FLOW is not None
+    path = f"{PRINCIPALS}/{FLOW.object_id}/appRoleAssignments"
+    everything = tenant.ask(token, path=path).json()["value"]
+    resource = everything[0]["resourceId"]
+    filtered = tenant.ask(token, path=f"{path}?$filter=resourceId eq {resource}&$top=999").json()
+    assert filtered["value"] == [each for each in everything if each["resourceId"] == resource]
+    other = tenant.ask(token, path=f"{path}?$filter=resourceId eq {uuid.uuid4()}")
+    assert other.json() == {"value": []}
+    assert tenant.ask(token, path=f"{path}?$filter=appRoleId ne null").status_code == 400

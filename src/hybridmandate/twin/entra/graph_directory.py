@@ -31,6 +31,7 @@ from hybridmandate.twin.entra.store import EntraStore
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 READ_ROLE = "Application.Read.All"
 _BY_NAME = re.compile(r"servicePrincipalNames/any\((\w+):\s*\1 eq '([^']+)'\)")
+_BY_RESOURCE = re.compile(r"resourceId eq ([0-9a-fA-F-]{36})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,20 @@ class GraphDirectory:
         workload = self._workload(request)
         if workload is None:
             return _unknown(request)
+        asked = request.query_params.get("$filter")
+        wanted = None if asked is None else _BY_RESOURCE.fullmatch(asked)
+        if asked is not None and wanted is None:
+            return _error(
+                400,
+                "Request_UnsupportedQuery",
+                "This stand-in filters role assignments by 'resourceId eq <id>'.",
+            )
         directory = self.store.directory()
-        apis = {each.name: each for each in directory.apis}
+        apis = {
+            each.name: each
+            for each in directory.apis
+            if wanted is None or each.object_id == wanted[1].lower()
+        }
         found = [
             {
                 "id": _role_id(apis[each.api], f"{role}/{workload.object_id}"),
@@ -115,7 +128,7 @@ class GraphDirectory:
                 "resourceDisplayName": each.api,
             }
             for each in directory.assignments
-            if each.workload == workload.name
+            if each.workload == workload.name and each.api in apis
             for role in sorted(each.roles)
         ]
         return JSONResponse({"value": found})
