@@ -117,6 +117,13 @@ def _host(*keys: str) -> Callable[[Mapping[str, Any], str | None, Fault], None]:
     return check
 
 
+def _changeset(value: Mapping[str, Any], owner: str | None, fault: Fault) -> None:
+    _host("connectionName", "operationId", "apiId")(value, owner, fault)
+    for name, inner in _object(value.get("actions")).items():
+        if _object(inner).get("type") != "OpenApiConnection":
+            fault(f".actions.{name}.type", "a change set holds connector actions only")
+
+
 def _expression(value: Mapping[str, Any], owner: str | None, fault: Fault) -> None:
     if value.get("kind") not in kinds.EXPRESSION_KINDS:
         fault(".kind", f"expression kind '{value.get('kind')}' is not supported")
@@ -155,6 +162,7 @@ _CHECKS: dict[str, Callable[[Mapping[str, Any], str | None, Fault], None]] = {
     "OpenApiConnectionWebhook": _host("connectionName", "operationId", "apiId"),
     "ApiConnection": _host("connection"),
     "ApiConnectionWebhook": _host("connection"),
+    "Changeset": _changeset,
     "Workflow": _host("workflowReferenceName"),
     "Expression": _expression,
     "Terminate": _terminate,

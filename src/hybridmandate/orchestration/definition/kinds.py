@@ -6,7 +6,7 @@ triggers) and the types counted in flows-what-real-ones-use.md.
 
 from __future__ import annotations
 
-CONTAINERS = frozenset({"Scope", "If", "Switch", "Foreach", "Until"})
+CONTAINERS = frozenset({"Scope", "If", "Switch", "Foreach", "Until", "Changeset"})
 LOOPS = frozenset({"Foreach", "Until"})
 CALLS = frozenset(
     {
@@ -15,9 +15,11 @@ CALLS = frozenset(
         "OpenApiConnectionWebhook",
         "ApiConnection",
         "ApiConnectionWebhook",
+        "Changeset",
         "Workflow",
     }
 )
+"""What asks something outside. A Changeset is a container too: one call for all that it holds."""
 DATA = frozenset({"Compose", "ParseJson", "Select", "Query", "Join", "Table", "Expression"})
 VARIABLES = frozenset(
     {

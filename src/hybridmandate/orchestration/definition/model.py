@@ -5,10 +5,14 @@ Values that may hold expressions stay as they are in the file; the engine evalua
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+
+CORRELATION_ACTION = "correlation_id"
+"""The name, in any case, of the Compose at the top of a flow that makes its correlation id."""
 
 
 class Status(StrEnum):
@@ -74,10 +78,17 @@ class Action:
     """Which of ``inputs`` and ``outputs`` the action itself keeps out of the run history."""
     concurrency: int = field(init=False)
     """How many iterations of a Foreach run at a time; 1 unless the file says otherwise."""
+    correlates: bool = field(init=False)
+    """Whether it makes the run's correlation id: see :data:`CORRELATION_ACTION`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "secured", _secured(self.runtime))
         object.__setattr__(self, "concurrency", self._repetitions())
+        object.__setattr__(self, "correlates", self._makes_correlation_id())
+
+    def _makes_correlation_id(self) -> bool:
+        first = self.owner is None and not self.run_after
+        return first and self.type == "Compose" and self.name.lower() == CORRELATION_ACTION
 
     def _repetitions(self) -> int:
         if "Sequential" in self.options:
@@ -189,6 +200,11 @@ class Flow:
     """``inputs`` and ``outputs`` that stay out of the run history, by action."""
     races: tuple[RacyVariable, ...] = ()
     """Variables that iterations change side by side."""
+    graphs: Mapping[str, Graph] = field(init=False)
+    """The list of actions in which each action stands, by the action's name."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "graphs", dict(_standing(self.graph)))
 
     def find(self, name: str) -> Action | None:
         """The action of a name, compared without regard to case."""
@@ -200,6 +216,13 @@ class Flow:
             if branch.label == label:
                 return branch.graph
         raise KeyError(f"'{owner.name}' has no branch '{label}'")
+
+
+def _standing(graph: Graph) -> Iterator[tuple[str, Graph]]:
+    for action in graph.actions:
+        yield action.name, graph
+        for branch in action.branches:
+            yield from _standing(branch.graph)
 
 
 def _secured(runtime: Mapping[str, Any]) -> frozenset[str]:

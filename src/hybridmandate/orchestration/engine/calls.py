@@ -39,10 +39,21 @@ _FAULT_CODES = {
 
 def start_call(work: Working, control: FlowControl, action: Action, at: At) -> None:
     """Evaluate the inputs and send the first attempt, or give the static result."""
+    open_call(work, control, action, at, sent_inputs(work, action, at))
+
+
+def sent_inputs(work: Working, action: Action, at: At) -> dict[str, Any]:
+    """The evaluated inputs of a call, without what is read at each attempt."""
+    declared = {key: value for key, value in action.inputs.items() if key not in _NOT_SENT}
+    evaluated: dict[str, Any] = Reader(work, action, at).evaluate(declared)
+    return evaluated
+
+
+def open_call(
+    work: Working, control: FlowControl, action: Action, at: At, inputs: dict[str, Any]
+) -> None:
+    """Send the first attempt with these inputs, or give the static result."""
     reader = Reader(work, action, at)
-    inputs = reader.evaluate(
-        {key: value for key, value in action.inputs.items() if key not in _NOT_SENT}
-    )
     work.begin(action, at, inputs=inputs, operation=_operation(action, inputs), retryHistory=[])
     static = _static_result(work, action)
     if static is not None:
@@ -235,7 +246,7 @@ def _ending(answer: Answer) -> Ended:
         "headers": dict(answer.headers),
         "body": answer.body,
     }
-    code = _status_code(answer.status)
+    code = status_code(answer.status)
     if answer.status < 400:
         return Ended.succeeded(outputs, code)
     return Ended.failed(code, _message(answer), outputs)
@@ -248,7 +259,8 @@ def failure_type(body: Any) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def _status_code(status: int) -> str:
+def status_code(status: int) -> str:
+    """The name of an HTTP status as the history shows it (``NotFound``)."""
     if status == 200:
         return "OK"
     try:
@@ -312,5 +324,5 @@ def _static_result(work: Working, action: Action) -> Ended | None:
         return None
     status = Status(declared.get("status", "Succeeded"))
     outputs = declared.get("outputs")
-    code = declared.get("code") or _status_code((outputs or {}).get("statusCode", 200))
+    code = declared.get("code") or status_code((outputs or {}).get("statusCode", 200))
     return Ended(status, outputs, code, declared.get("error"))

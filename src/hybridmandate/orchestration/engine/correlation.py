@@ -12,33 +12,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from hybridmandate.contracts import is_correlation_id
-from hybridmandate.orchestration.definition.model import Action, Status
+from hybridmandate.orchestration.definition.model import Status
 from hybridmandate.orchestration.engine.working import Working
 
-ACTION_NAME = "correlation_id"
+
+def given_id(work: Working, made: Any) -> Any:
+    """What the correlation action gives: the id that the run has, else the one that it made."""
+    return work.run["correlationId"] or made
 
 
-def is_correlation_action(action: Action) -> bool:
-    """Whether an action makes the correlation id by the convention."""
-    return (
-        action.owner is None
-        and not action.run_after
-        and action.type == "Compose"
-        and action.name.lower() == ACTION_NAME
-    )
-
-
-def given_id(work: Working, action: Action) -> str | None:
-    """The id that the correlation action must give, None when it makes a new one."""
-    if not is_correlation_action(action):
-        return None
-    known: str | None = work.run["correlationId"]
-    return known
-
-
-def recognise(work: Working, action: Action, record: Mapping[str, Any]) -> None:
+def recognise(work: Working, record: Mapping[str, Any]) -> None:
     """Take the id that the correlation action gave as the run's client tracking id."""
-    if record["status"] != Status.SUCCEEDED or not is_correlation_action(action):
+    if record["status"] != Status.SUCCEEDED:
         return
     made = record["outputs"]
     if isinstance(made, str) and is_correlation_id(made):

@@ -21,18 +21,10 @@ from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
 
 
-def run_data(work: Working, action: Action, at: At) -> Ended:
-    """Run an action that only makes a value of values.
-
-    :raises ActionFault: when an input has not the type that the action needs.
-    """
-    return _ACTIONS[action.type](work, action, at)
-
-
 def _compose(work: Working, action: Action, at: At) -> Ended:
     value = Reader(work, action, at).evaluate(action.inputs)
     work.begin(action, at, inputs=value)
-    return Ended.succeeded(given_id(work, action) or value)
+    return Ended.succeeded(given_id(work, value) if action.correlates else value)
 
 
 def _parse_json(work: Working, action: Action, at: At) -> Ended:
@@ -160,7 +152,7 @@ def _expression(work: Working, action: Action, at: At) -> Ended:
     return Ended.succeeded({"body": reader.call(function, *arguments)})
 
 
-_ACTIONS: dict[str, Callable[[Working, Action, At], Ended]] = {
+DATA_ACTIONS: dict[str, Callable[[Working, Action, At], Ended]] = {
     "Compose": _compose,
     "ParseJson": _parse_json,
     "Select": _select,
@@ -169,3 +161,7 @@ _ACTIONS: dict[str, Callable[[Working, Action, At], Ended]] = {
     "Table": _table,
     "Expression": _expression,
 }
+"""What runs an action that only makes a value of values, by the action's type.
+
+Each raises ``ActionFault`` when an input has not the type that the action needs.
+"""

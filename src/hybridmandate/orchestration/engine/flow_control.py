@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from hybridmandate.orchestration.definition.model import Action, Graph, Status
+from hybridmandate.orchestration.engine.changeset_parts import close_parts
 from hybridmandate.orchestration.engine.commands import Abandon, EndRun
 from hybridmandate.orchestration.engine.correlation import recognise
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
@@ -34,8 +35,11 @@ class FlowControl:
 
     def end(self, work: Working, action: Action, at: At, ended: Ended) -> None:
         """Give an action its final status; what waits for it comes on the agenda."""
+        if action.type == "Changeset":
+            close_parts(work, action, at, ended)
         record = work.close(action, at, ended)
-        recognise(work, action, record)
+        if action.correlates:
+            recognise(work, record)
         if action.tracked_properties:
             record["trackedProperties"] = _tracked_properties(work, action, at)
         work.track(action, record)
@@ -83,7 +87,7 @@ class FlowControl:
         work.commands.append(EndRun(str(status), code, error))
 
     def _ended(self, work: Working, action: Action, at: At) -> None:
-        graph = work.graph_of(action)
+        graph = work.flow.graphs[action.name]
         for dependent in graph.dependents[action.name]:
             self._consider(work, dependent, at)
         if action.owner is None:

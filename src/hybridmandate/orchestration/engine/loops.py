@@ -88,8 +88,9 @@ def iteration_done(
     """One action of an iteration has ended; ``at`` is the place inside the loop."""
     outside, index = at[:-1], str(at[-1])
     still_open = work.changeable(action, outside)["open"]
-    still_open[index] -= 1
-    if still_open[index] == 0:
+    left = still_open[index] - 1
+    still_open[index] = left
+    if left == 0:
         _close_iteration(work, control, action, outside, at[-1], graph)
 
 
@@ -102,7 +103,7 @@ def _record(work: Working, action: Action, at: At) -> dict[str, Any]:
 
 def _open_next(work: Working, control: FlowControl, action: Action, at: At) -> None:
     record = work.changeable(action, at)
-    index = record["next"]
+    index: int = record["next"]
     graph = action.branches[0].graph
     record["next"] = index + 1
     record["open"][str(index)] = len(graph.actions)
@@ -124,9 +125,10 @@ def _close_iteration(
         _after_until(work, control, action, at, failed)
         return
     record["failed"] = record["failed"] or failed
-    if index < len(record["items"]) - 1:
+    count = len(record["items"])
+    if index < count - 1:
         _forget(work, action, at, index, graph)
-    if record["next"] < len(record["items"]):
+    if record["next"] < count:
         _open_next(work, control, action, at)
     elif not record["open"]:
         control.end(work, action, at, SCOPE_FAILED if record["failed"] else Ended.succeeded())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hybridmandate.orchestration.definition.model import Action
 from hybridmandate.orchestration.engine.outcomes import ActionFault
 from hybridmandate.orchestration.engine.references import RunReferences
-from hybridmandate.orchestration.engine.working import At, Working
 from hybridmandate.orchestration.expressions import (
     ExpressionError,
     evaluate_function,
@@ -15,18 +13,10 @@ from hybridmandate.orchestration.expressions import (
 )
 
 
-class Reader:
+class Reader(RunReferences):
     """Values and functions as an action sees them. ``action`` None stands for the trigger."""
 
-    __slots__ = ("_action", "_at", "_scope", "_work")
-
-    def __init__(
-        self, work: Working, action: Action | None, at: At, item: tuple[Any, ...] = ()
-    ) -> None:
-        self._work = work
-        self._action = action
-        self._at = at
-        self._scope = RunReferences(work, action, at, item)
+    __slots__ = ()
 
     def evaluate(self, value: Any) -> Any:
         """The value with every expression in it evaluated.
@@ -34,14 +24,14 @@ class Reader:
         :raises ActionFault: when an expression cannot be.
         """
         try:
-            return evaluate_json(value, self._scope)
+            return evaluate_json(value, self)
         except ExpressionError as error:
             raise self._fault(error) from error
 
     def call(self, function: str, *arguments: Any) -> Any:
         """The result of an expression function on values. :raises ActionFault: when it fails."""
         try:
-            return evaluate_function(function, list(arguments), self._scope)
+            return evaluate_function(function, list(arguments), self)
         except ExpressionError as error:
             raise self._fault(error) from error
 

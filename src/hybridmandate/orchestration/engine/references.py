@@ -76,7 +76,7 @@ class RunReferences:
         """The item of Select or Filter array, else of the innermost Foreach."""
         if self._item:
             return self._item[0]
-        for depth in range(len(self._loops) - 1, -1, -1):
+        for depth in reversed(range(len(self._loops))):
             if self._iterates(depth):
                 return self._item_at(depth)
         raise LookupError("there is no item here: no array operation and no Foreach around")

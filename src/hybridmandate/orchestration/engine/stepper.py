@@ -11,8 +11,9 @@ from hybridmandate.orchestration.definition import kinds
 from hybridmandate.orchestration.definition.model import Action, Flow, Graph, Status
 from hybridmandate.orchestration.engine import calls, containers, control, loops
 from hybridmandate.orchestration.engine.calls import static_outputs
+from hybridmandate.orchestration.engine.changeset_parts import part_requests
 from hybridmandate.orchestration.engine.commands import Command, SetTimer
-from hybridmandate.orchestration.engine.data_actions import run_data
+from hybridmandate.orchestration.engine.data_actions import DATA_ACTIONS
 from hybridmandate.orchestration.engine.durations import UNITS
 from hybridmandate.orchestration.engine.events import (
     CallAnswered,
@@ -21,7 +22,7 @@ from hybridmandate.orchestration.engine.events import (
     RunStarted,
     TimerFired,
 )
-from hybridmandate.orchestration.engine.flow_control import FlowControl
+from hybridmandate.orchestration.engine.flow_control import FlowControl, Start
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.variables import run_variable
@@ -178,16 +179,19 @@ def _start(work: Working, action: Action, at: At) -> None:
         _fail(work, action, at, fault)
 
 
-def _data(work: Working, action: Action, at: At) -> None:
-    CONTROL.end(work, action, at, run_data(work, action, at))
-
-
-def _variable(work: Working, action: Action, at: At) -> None:
-    CONTROL.end(work, action, at, run_variable(work, action, at))
+def _at_once(run: Callable[[Working, Action, At], Ended]) -> Start:
+    """An action that ends in the event in which it begins."""
+    return lambda work, action, at: CONTROL.end(work, action, at, run(work, action, at))
 
 
 def _call(work: Working, action: Action, at: At) -> None:
     calls.start_call(work, CONTROL, action, at)
+
+
+def _changeset(work: Working, action: Action, at: At) -> None:
+    inputs = calls.sent_inputs(work, action, at)
+    inputs["requests"] = part_requests(work, action, at)
+    calls.open_call(work, CONTROL, action, at, inputs)
 
 
 def _graph_done(work: Working, owner: Action, at: At, graph: Graph) -> None:
@@ -197,21 +201,18 @@ def _graph_done(work: Working, owner: Action, at: At, graph: Graph) -> None:
     containers.branch_done(work, CONTROL, owner, at, graph)
 
 
-def _response(work: Working, action: Action, at: At) -> None:
-    CONTROL.end(work, action, at, control.run_response(work, action, at))
-
-
 CONTROL = FlowControl(_start, _graph_done)
-_STARTS: dict[str, Callable[[Working, Action, At], Any]] = {
-    **dict.fromkeys(kinds.DATA, _data),
-    **dict.fromkeys(kinds.VARIABLES, _variable),
+_STARTS: dict[str, Start] = {
+    **{kind: _at_once(run) for kind, run in DATA_ACTIONS.items()},
+    **dict.fromkeys(kinds.VARIABLES, _at_once(run_variable)),
     **dict.fromkeys(kinds.CALLS, _call),
+    "Changeset": _changeset,
     "Scope": lambda work, action, at: containers.start_scope(work, CONTROL, action, at),
     "If": lambda work, action, at: containers.start_if(work, CONTROL, action, at),
     "Switch": lambda work, action, at: containers.start_switch(work, CONTROL, action, at),
     "Foreach": lambda work, action, at: loops.start_foreach(work, CONTROL, action, at),
     "Until": lambda work, action, at: loops.start_until(work, CONTROL, action, at),
     "Terminate": lambda work, action, at: control.start_terminate(work, CONTROL, action, at),
-    "Response": _response,
+    "Response": _at_once(control.run_response),
     "Wait": lambda work, action, at: control.start_wait(work, action, at),
 }

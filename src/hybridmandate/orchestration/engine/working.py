@@ -124,7 +124,7 @@ class Working:
 
     def begin(self, action: Action, at: At, **fields: Any) -> dict[str, Any]:
         """Put the record of an action that runs now."""
-        key = record_key(action.name, at)
+        key = record_key(action.name, at) if at else action.name
         record = {
             "name": action.name,
             "at": list(at),
@@ -142,23 +142,24 @@ class Working:
 
     def change(self, action: Action, at: At, **fields: Any) -> dict[str, Any]:
         """Replace fields of a record that exists."""
-        record = self._owned(record_key(action.name, at))
+        record = self.changeable(action, at)
         record.update(fields)
         return record
 
     def changeable(self, action: Action, at: At) -> dict[str, Any]:
-        """A record that exists, with the lists and objects that count its iterations, to change."""
-        return self._owned(record_key(action.name, at))
+        """A record that exists, with the lists and objects that count its iterations, to change.
 
-    def _owned(self, key: str) -> dict[str, Any]:
-        """The record of a key, copied unless this event has made or copied it."""
-        record = self.records[key]
-        if key not in self._own:
-            self._own.add(key)
-            record = self.records[key] = dict(record)
-            for counting in ("open", "kept"):
-                if isinstance(record.get(counting), dict | list):
-                    record[counting] = record[counting].copy()
+        It is copied unless this event has made or copied it.
+        """
+        key = record_key(action.name, at) if at else action.name
+        return self.records[key] if key in self._own else self._copied(key)
+
+    def _copied(self, key: str) -> dict[str, Any]:
+        self._own.add(key)
+        record = self.records[key] = dict(self.records[key])
+        for counting in ("open", "kept"):
+            if isinstance(record.get(counting), dict | list):
+                record[counting] = record[counting].copy()
         return record
 
     def drop(self, graph: Graph, at: At) -> None:
@@ -177,13 +178,16 @@ class Working:
 
     def close(self, action: Action, at: At, ended: Ended) -> dict[str, Any]:
         """Give an action its final status, track it, and let go of what it waited for."""
-        key = record_key(action.name, at)
-        record = self._owned(key) if key in self.records else self.begin(action, at)
-        record["status"] = ended.status._value_
+        key = record_key(action.name, at) if at else action.name
+        record = self.records.get(key) or self.begin(action, at)
+        if key not in self._own:
+            record = self._copied(key)
+        status, outputs, code, error = ended
+        record["status"] = status._value_
         record["endTime"] = self.now
-        record["outputs"] = ended.outputs
-        record["code"] = ended.code
-        record["error"] = dict(ended.error) if ended.error else None
+        record["outputs"] = outputs
+        record["code"] = code
+        record["error"] = dict(error) if error else None
         if action.type in _WAITING:
             self._let_go(key)
         return record
@@ -239,19 +243,14 @@ class Working:
 
     # --- places --------------------------------------------------------------------------------
 
-    def graph_of(self, action: Action) -> Graph:
-        """The list of actions in which an action stands."""
-        if action.owner is None or action.branch is None:
-            return self.flow.graph
-        return self.flow.branch_graph(self.flow.actions[action.owner], action.branch)
-
     def failed_inside(self, graph: Graph, at: At) -> bool:
         """Whether a list of actions that has ended counts as failed.
 
         Its leaves decide; for a skipped leaf those before it do (Azure Logic Apps, 'Evaluate
         status': a branch whose last action was skipped takes the status of what preceded it).
         """
-        stack, seen = list(graph.leaves), set()
+        stack = [leaf for leaf in graph.leaves if self.status(leaf.name, at) != "Succeeded"]
+        seen: set[str] = set()
         while stack:
             action = stack.pop()
             status = self.status(action.name, at)

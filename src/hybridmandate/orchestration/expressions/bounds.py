@@ -28,18 +28,20 @@ class Bounds:
 class Frame:
     """One evaluation: what it may look at, and what it has used of its bounds."""
 
-    __slots__ = ("bounds", "most_steps", "scope", "steps")
+    __slots__ = ("bounds", "scope", "steps")
 
     def __init__(self, scope: Scope, bounds: Bounds) -> None:
         self.scope = scope
         self.bounds = bounds
-        self.most_steps = bounds.steps
         self.steps = 0
 
     def spend(self, steps: int) -> None:
-        """Count work. :raises ExpressionEvaluationError: when the evaluation's work is used up."""
+        """Count work that grows with a value; the calls of a text are bounded by its length.
+
+        :raises ExpressionEvaluationError: when the evaluation's work is used up.
+        """
         self.steps += steps
-        if self.steps > self.most_steps:
+        if self.steps > self.bounds.steps:
             raise ExpressionEvaluationError(
                 f"The evaluation of the template language expression takes more than the "
                 f"{self.bounds.steps} steps that it may take."

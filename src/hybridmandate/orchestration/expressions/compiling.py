@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from types import NoneType
 from typing import Any
 
 from hybridmandate.orchestration.expressions.access import access
@@ -17,6 +18,8 @@ from hybridmandate.orchestration.expressions.syntax import Access, Call, Literal
 from hybridmandate.orchestration.expressions.values import NUMBER, type_name
 
 Evaluate = Callable[[Frame], Any]
+_NEVER_LARGE = frozenset((bool, int, NoneType, dict, list))
+"""Types of results that need no look: arrays and objects are weighed at the end of a text."""
 
 
 def compile_node(node: Node, source: str) -> Evaluate:
@@ -57,35 +60,43 @@ def _compile_call(node: Call, source: str) -> Evaluate:
     if function.lazy is not None:
         return _compile_lazy(function, function.lazy, arguments)
     checks = [function.parameter(index).accepts for index in range(len(arguments))]
-
     if len(arguments) == 1:
         return _compile_single(function, arguments[0], checks[0])
+    body = function.body
 
     def run(frame: Frame) -> Any:
         values = [argument(frame) for argument in arguments]
         for accepts, value in zip(checks, values, strict=True):
             if type(value) not in accepts:
                 raise _first_mismatch(function, values)
-        return _run(function, frame, values)
+        try:
+            result = body(frame, *values)
+        except FunctionFault as fault:
+            raise _explained(function, fault) from fault
+        return result if type(result) in _NEVER_LARGE else _admitted(function, frame, result)
 
     return run
 
 
 def _compile_single(function: Function, argument: Evaluate, accepts: frozenset[type]) -> Evaluate:
     """Calls with one argument are most calls; they are spared the loop over arguments."""
+    body = function.body
 
     def run(frame: Frame) -> Any:
         value = argument(frame)
         if type(value) not in accepts:
             raise _first_mismatch(function, [value])
-        return _run(function, frame, (value,))
+        try:
+            result = body(frame, value)
+        except FunctionFault as fault:
+            raise _explained(function, fault) from fault
+        return result if type(result) in _NEVER_LARGE else _admitted(function, frame, result)
 
     return run
 
 
 def _compile_lazy(function: Function, body: Callable[..., Any], arguments: Any) -> Evaluate:
     def run(frame: Frame) -> Any:
-        frame.spend(1)
         try:
             return body(frame, arguments)
         except FunctionFault as fault:
@@ -107,17 +118,15 @@ def call_function(frame: Frame, name: str, values: list[Any]) -> Any:
         raise ExpressionEvaluationError(f"{wrong[0].upper()}{wrong[1:]}.", function=function.name)
     if any(type(each) not in function.parameter(at).accepts for at, each in enumerate(values)):
         raise _first_mismatch(function, values)
-    return _run(function, frame, values)
-
-
-def _run(function: Function, frame: Frame, values: Sequence[Any]) -> Any:
-    frame.steps += 1
-    if frame.steps > frame.most_steps:
-        frame.spend(0)
     try:
         result = function.body(frame, *values)
     except FunctionFault as fault:
         raise _explained(function, fault) from fault
+    return _admitted(function, frame, result)
+
+
+def _admitted(function: Function, frame: Frame, result: Any) -> Any:
+    """The result, unless it is a text over the bound or no finite number."""
     if type(result) is str and len(result) > 1_000:
         frame.admit_text(len(result))
     elif type(result) is float and result - result != 0:

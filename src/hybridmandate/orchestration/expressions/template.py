@@ -134,6 +134,8 @@ def evaluate_json(value: Any, scope: Scope, bounds: Bounds = DEFAULT_BOUNDS) -> 
 
     :raises ExpressionError: for the first text that is wrong or has no value.
     """
+    if type(value) is str:
+        return parse_template(value, bounds).evaluate(scope) if "@" in value else value
     return _evaluate_json(value, scope, bounds, 0)
 
 

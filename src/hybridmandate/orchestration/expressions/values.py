@@ -57,7 +57,6 @@ def checked(value: int) -> int:
 
 def same(frame: Frame, left: Any, right: Any) -> bool:
     """Equality of the language: numbers by value whatever their type, all else type and value."""
-    frame.spend(1)
     if left is right:
         return True
     left_type, right_type = type(left), type(right)
@@ -66,10 +65,12 @@ def same(frame: Frame, left: Any, right: Any) -> bool:
     if left_type is not right_type:
         return False
     if left_type is list:
+        frame.spend(len(left) + 1)
         return len(left) == len(right) and all(
             same(frame, one, other) for one, other in zip(left, right, strict=True)
         )
     if left_type is dict:
+        frame.spend(len(left) + 1)
         return left.keys() == right.keys() and all(
             same(frame, value, right[key]) for key, value in left.items()
         )

@@ -19,12 +19,16 @@ def _looked_up(look: Any, name: str, what: str) -> Any:
     try:
         return look(name)
     except LookupError as missing:
-        raise FunctionFault(
-            f"The {what} is not defined in the template or cannot be seen from here",
-            argument=1,
-            expected=f"the name of a {what}",
-            value=name,
-        ) from missing
+        raise _unknown(name, what) from missing
+
+
+def _unknown(name: str, what: str) -> FunctionFault:
+    return FunctionFault(
+        f"The {what} is not defined in the template or cannot be seen from here",
+        argument=1,
+        expected=f"the name of a {what}",
+        value=name,
+    )
 
 
 def action_record(frame: Frame, name: str) -> Mapping[str, Any] | None:
@@ -37,7 +41,10 @@ def action_record(frame: Frame, name: str) -> Mapping[str, Any] | None:
 
 
 def _outputs(frame: Frame, name: str) -> Any:
-    return _looked_up(frame.scope.action_outputs, name, "action")
+    try:
+        return frame.scope.action_outputs(name)
+    except LookupError as missing:
+        raise _unknown(name, "action") from missing
 
 
 def body_of(outputs: Any) -> Any:
