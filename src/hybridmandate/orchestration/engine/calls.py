@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from hybridmandate.orchestration.definition.model import Action, Flow, Status
+from hybridmandate.orchestration.engine import changeset_parts
 from hybridmandate.orchestration.engine.commands import Call, SetTimer, TrackRetry, Watch
 from hybridmandate.orchestration.engine.durations import duration_seconds
 from hybridmandate.orchestration.engine.events import Answer
@@ -42,6 +43,14 @@ def start_call(work: Working, control: FlowControl, action: Action, at: At) -> N
     open_call(work, control, action, at, sent_inputs(work, action, at))
 
 
+def start_changeset(work: Working, control: FlowControl, action: Action, at: At) -> None:
+    """Send all that a change set holds as one call: ``requests`` of its inputs."""
+    parts = changeset_parts.ordered(work.flow.branch_graph(action, changeset_parts.BRANCH))
+    inputs = sent_inputs(work, action, at)
+    inputs["requests"] = [{"name": each.name, **sent_inputs(work, each, at)} for each in parts]
+    open_call(work, control, action, at, inputs, branch=changeset_parts.BRANCH)
+
+
 def sent_inputs(work: Working, action: Action, at: At) -> dict[str, Any]:
     """The evaluated inputs of a call, without what is read at each attempt."""
     declared = {key: value for key, value in action.inputs.items() if key not in _NOT_SENT}
@@ -50,11 +59,17 @@ def sent_inputs(work: Working, action: Action, at: At) -> dict[str, Any]:
 
 
 def open_call(
-    work: Working, control: FlowControl, action: Action, at: At, inputs: dict[str, Any]
+    work: Working,
+    control: FlowControl,
+    action: Action,
+    at: At,
+    inputs: dict[str, Any],
+    **fields: Any,
 ) -> None:
-    """Send the first attempt with these inputs, or give the static result."""
+    """Send the first attempt, or give the static result. ``fields`` go into the record."""
     reader = Reader(work, action, at)
-    work.begin(action, at, inputs=inputs, operation=_operation(action, inputs), retryHistory=[])
+    operation = _operation(action, inputs)
+    work.begin(action, at, inputs=inputs, operation=operation, retryHistory=[], **fields)
     static = _static_result(work, action)
     if static is not None:
         control.end(work, action, at, static)
@@ -246,7 +261,7 @@ def _ending(answer: Answer) -> Ended:
         "headers": dict(answer.headers),
         "body": answer.body,
     }
-    code = status_code(answer.status)
+    code = _status_code(answer.status)
     if answer.status < 400:
         return Ended.succeeded(outputs, code)
     return Ended.failed(code, _message(answer), outputs)
@@ -259,8 +274,7 @@ def failure_type(body: Any) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def status_code(status: int) -> str:
-    """The name of an HTTP status as the history shows it (``NotFound``)."""
+def _status_code(status: int) -> str:
     if status == 200:
         return "OK"
     try:
@@ -324,5 +338,5 @@ def _static_result(work: Working, action: Action) -> Ended | None:
         return None
     status = Status(declared.get("status", "Succeeded"))
     outputs = declared.get("outputs")
-    code = declared.get("code") or status_code((outputs or {}).get("statusCode", 200))
+    code = declared.get("code") or _status_code((outputs or {}).get("statusCode", 200))
     return Ended(status, outputs, code, declared.get("error"))

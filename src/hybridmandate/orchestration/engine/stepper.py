@@ -11,7 +11,6 @@ from hybridmandate.orchestration.definition import kinds
 from hybridmandate.orchestration.definition.model import Action, Flow, Graph, Status
 from hybridmandate.orchestration.engine import calls, containers, control, loops
 from hybridmandate.orchestration.engine.calls import static_outputs
-from hybridmandate.orchestration.engine.changeset_parts import part_requests
 from hybridmandate.orchestration.engine.commands import Command, SetTimer
 from hybridmandate.orchestration.engine.data_actions import DATA_ACTIONS
 from hybridmandate.orchestration.engine.durations import UNITS
@@ -188,12 +187,6 @@ def _call(work: Working, action: Action, at: At) -> None:
     calls.start_call(work, CONTROL, action, at)
 
 
-def _changeset(work: Working, action: Action, at: At) -> None:
-    inputs = calls.sent_inputs(work, action, at)
-    inputs["requests"] = part_requests(work, action, at)
-    calls.open_call(work, CONTROL, action, at, inputs)
-
-
 def _graph_done(work: Working, owner: Action, at: At, graph: Graph) -> None:
     if owner.type in kinds.LOOPS:
         loops.iteration_done(work, CONTROL, owner, at, graph)
@@ -206,7 +199,7 @@ _STARTS: dict[str, Start] = {
     **{kind: _at_once(run) for kind, run in DATA_ACTIONS.items()},
     **dict.fromkeys(kinds.VARIABLES, _at_once(run_variable)),
     **dict.fromkeys(kinds.CALLS, _call),
-    "Changeset": _changeset,
+    "Changeset": lambda work, action, at: calls.start_changeset(work, CONTROL, action, at),
     "Scope": lambda work, action, at: containers.start_scope(work, CONTROL, action, at),
     "If": lambda work, action, at: containers.start_if(work, CONTROL, action, at),
     "Switch": lambda work, action, at: containers.start_switch(work, CONTROL, action, at),
