@@ -20,7 +20,7 @@ from hybridmandate.identity.managed_identity import ManagedIdentityTokens
 from hybridmandate.identity.signing_keys import SigningKeys
 from hybridmandate.identity.token_claims import AcceptedTokens, entra_issuers
 from hybridmandate.identity.verifier import JwksTokenVerifier
-from hybridmandate.local.run_plan import RunPlan
+from hybridmandate.local.run_plan import RunPlan, role_of
 from hybridmandate.local.state_folder import StateFolder
 from hybridmandate.local.tenant import directory_of, workload
 from hybridmandate.manifest import Environment, SolutionFolder, load_solution
@@ -50,6 +50,11 @@ class Boot:
     name: str
     plan: RunPlan
     variables: Mapping[str, str]
+
+    @property
+    def role(self) -> str:
+        """What the process does: ``gateway`` for the second of several gateways, too."""
+        return role_of(self.name)
 
     @property
     def state(self) -> StateFolder:
@@ -86,7 +91,7 @@ class Boot:
         return EvidenceWriter(
             self.state.evidence_database,
             name=self.name,
-            tier=TIERS[self.name],
+            tier=TIERS[self.role],
             signing_key=ensure_signing_key(self.state.evidence),
         )
 

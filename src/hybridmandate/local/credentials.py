@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
 from hybridmandate.identity.client_certificate import CertificateFiles
 from hybridmandate.local.run_plan import STAND_INS
 from hybridmandate.local.state_folder import StateFolder
@@ -20,6 +23,7 @@ from hybridmandate.twin.certificates import ensure_ca, issue_client_certificate,
 from hybridmandate.twin.entra.directory import Directory, IdentityKind
 from hybridmandate.twin.entra.store import EntraStore
 
+GATEWAY = "gateway"
 MANAGED = {"gateway": "gateway", "execution": "execution", "data": "data-gateway"}
 """Which managed identity of the manifest a process has."""
 
@@ -35,7 +39,7 @@ class Credentials:
 def prepare_credentials(state: StateFolder, directory: Directory) -> Credentials:
     """Make whatever is missing, and tell the identity stand-in about it."""
     authority = ensure_ca(state.tls)
-    for name in STAND_INS:
+    for name in (*STAND_INS, GATEWAY):
         authority.server_certificate(name)
     store = EntraStore(state.of("entra"), time.time)
     try:
@@ -50,10 +54,26 @@ def prepare_credentials(state: StateFolder, directory: Directory) -> Credentials
             write_private(people_file(state), json.dumps(passwords).encode())
     finally:
         store.close()
+    _publish_certificates(state, directory)
     return Credentials(
         identity_headers={process: secrets.token_urlsafe(32) for process in MANAGED},
         operator_token=_operator_token(state),
     )
+
+
+def clients_file(state: StateFolder) -> Path:
+    """The certificates, without keys, that the tenant's service principals may show in TLS."""
+    return state.tls / "clients.pem"
+
+
+def _publish_certificates(state: StateFolder, directory: Directory) -> None:
+    shown = [
+        x509.load_pem_x509_certificate(certificate_file(state, each.name).read_bytes())
+        for each in directory.workloads
+        if each.kind is IdentityKind.SERVICE_PRINCIPAL
+    ]
+    pem = b"".join(each.public_bytes(serialization.Encoding.PEM) for each in shown)
+    write_private(clients_file(state), pem)
 
 
 def certificate_file(state: StateFolder, principal: str) -> Path:

@@ -30,7 +30,7 @@ from hybridmandate.local.credentials import (
 )
 from hybridmandate.local.flows_client import FlowsClient
 from hybridmandate.local.person import Person, SignIn
-from hybridmandate.local.run_plan import PROCESSES, RunPlan, make_plan
+from hybridmandate.local.run_plan import RunPlan, gateway_count, make_plan, role_of
 from hybridmandate.local.state_folder import StateFolder
 from hybridmandate.local.supervisor import Supervisor
 from hybridmandate.local.tenant import directory_of
@@ -101,7 +101,7 @@ class Machine:
 
     def private_client(self, process: str) -> httpx.AsyncClient:
         """A client straight to a process, past the gateway: for health, and for being refused."""
-        if process in self.plan.ports:
+        if process in self.plan.ports and not self._is_one_of_several(process):
             transport = httpx.AsyncHTTPTransport(verify=self._tls)
             return httpx.AsyncClient(transport=transport, base_url=self.plan.origin(process))
         path = self.plan.socket_path(process)
@@ -110,6 +110,10 @@ class Machine:
             return httpx.AsyncClient(transport=transport, base_url=f"http://{process}")
         port = self.plan.private_ports[process]
         return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+
+    def _is_one_of_several(self, process: str) -> bool:
+        """Whether the process shares its port, so that only its own socket is sure to reach it."""
+        return process == "gateway" and self.plan.gateways > 1
 
     async def close(self) -> None:
         """Close the clients; the run goes on."""
@@ -131,16 +135,17 @@ class LocalRun:
         :raises AlreadyRunning: when another supervisor runs with this state folder.
         """
         folder = load_solution(solution)
-        folder.environment(environment)
+        workers = folder.environment(environment).gateway.workers
         _refuse_second(state)
         StateFolder(state).prepare()
-        plan = make_plan(solution, environment, state)
+        count = gateway_count(workers, os.cpu_count() or 1)
+        plan = make_plan(solution, environment, state, gateways=count)
         credentials = prepare_credentials(plan.folder, directory_of(plan, folder))
         plan.write()
         machine = Machine.connect(plan)
         supervisor = Supervisor(
             plan=plan,
-            names=PROCESSES,
+            names=plan.processes,
             environment=lambda name: process_environment(name, plan, credentials),
             ready=machine.ready,
         )
@@ -162,9 +167,10 @@ def process_environment(name: str, plan: RunPlan, credentials: Credentials) -> M
     """The variables of a process: what it needs of ours, its own identity, nothing else."""
     variables = {key: os.environ[key] for key in _INHERITED if key in os.environ}
     variables["PYTHONUNBUFFERED"] = "1"
-    if name in credentials.identity_headers:
+    role = role_of(name)
+    if role in credentials.identity_headers:
         variables[IDENTITY_ENDPOINT] = f"{plan.origin('identity')}/msi/token"
-        variables[IDENTITY_HEADER] = credentials.identity_headers[name]
+        variables[IDENTITY_HEADER] = credentials.identity_headers[role]
     if name == "entra":
         variables[IDENTITY_HEADERS] = json.dumps(dict(credentials.identity_headers))
     if name == "flows":

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from hybridmandate.contracts import Operation
-from hybridmandate.contracts.declaration import declared_operation
-from hybridmandate.execution.services.files import operations as files
+from hybridmandate.execution.services.files.operations import MAX_SIZE, file_operations
 from hybridmandate.execution.services.spreadsheets import ProfileLibrary, spreadsheet_operations
 
 
-def shipped_operations(profiles: Path | None) -> list[Operation]:
-    """All operations that the product ships; ``profiles`` is the solution's folder of profiles.
+def shipped_operations(profiles: Path | None, max_file_size: str = MAX_SIZE) -> list[Operation]:
+    """All operations that the product ships.
+
+    ``profiles`` is the solution's folder of profiles, ``max_file_size`` its ``[files] max_size``:
+    the largest file that ``files.store`` takes.
 
     :raises ProfileError: when a profile cannot be used.
     """
     library = ProfileLibrary([]) if profiles is None else ProfileLibrary.from_folder(profiles)
-    found = [declared_operation(each) for each in vars(files).values()]
-    return [*(each for each in found if each is not None), *spreadsheet_operations(library)]
+    return [*file_operations(max_file_size), *spreadsheet_operations(library)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,10 +20,15 @@ from hybridmandate.local.state_folder import StateFolder
 STAND_INS = ("entra", "dataverse", "office", "storage")
 """The processes that stand for a cloud service: https, as the service is."""
 PROCESSES = (*STAND_INS, "gateway", "execution", "data", "flows")
-TCP = (*STAND_INS, "identity", "gateway", "flows")
+GATEWAY_TLS = "gateway-tls"
+"""The port on which the gateway speaks TLS: HTTP/2 and HTTP/1.1, client certificates."""
+TCP = (*STAND_INS, "identity", "gateway", GATEWAY_TLS, "flows")
 PRIVATE = ("execution", "data")
 
 HAS_UNIX_SOCKETS = hasattr(socket, "AF_UNIX") and os.name != "nt"
+HAS_SHARED_PORTS = sys.platform == "linux"
+"""Whether the kernel spreads a port's connections over the processes that listen on it."""
+MOST_WORKERS_UNASKED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,8 @@ class RunPlan:
 
     ``ports`` are loopback ports by name (``identity`` is the managed-identity endpoint, served by
     the process ``entra``); ``private_ports`` those of execution and data gateway where the machine
-    has no Unix sockets. ``pid`` is the supervisor's process id.
+    has no Unix sockets. ``pid`` is the supervisor's process id; ``gateways`` is how many processes
+    the gateway has.
     """
 
     solution: str
@@ -40,6 +47,13 @@ class RunPlan:
     pid: int
     ports: Mapping[str, int]
     private_ports: Mapping[str, int] = field(default_factory=dict)
+    gateways: int = 1
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """The processes of this run: the gateway's further ones are ``gateway-2`` and so on."""
+        further = [f"gateway-{number}" for number in range(2, self.gateways + 1)]
+        return (*PROCESSES, *further)
 
     @property
     def folder(self) -> StateFolder:
@@ -48,12 +62,12 @@ class RunPlan:
 
     def origin(self, name: str) -> str:
         """The origin of a service with a port: https for stand-ins, http for ours."""
-        scheme = "https" if name in STAND_INS else "http"
+        scheme = "https" if name in (*STAND_INS, GATEWAY_TLS) else "http"
         host = "localhost" if scheme == "https" else "127.0.0.1"
         return f"{scheme}://{host}:{self.ports[name]}"
 
     def socket_path(self, process: str) -> Path | None:
-        """The Unix socket of a private process, None where there are none."""
+        """The Unix socket of a process, None where there are none."""
         if not HAS_UNIX_SOCKETS:
             return None
         return self.folder.sockets / f"{process}.sock"
@@ -86,7 +100,22 @@ def read_plan(state: Path) -> RunPlan:
         raise NotRunning(f"nothing was started with the state folder '{state}'") from error
 
 
-def make_plan(solution: Path, environment: str, state: Path) -> RunPlan:
+def role_of(process: str) -> str:
+    """What a process does: ``gateway`` for ``gateway-2``."""
+    return process.partition("-")[0]
+
+
+def gateway_count(wanted: int | None, cores: int) -> int:
+    """How many processes the gateway gets: as many as wanted, else one per core up to four.
+
+    One where a port belongs to one process only.
+    """
+    if not HAS_SHARED_PORTS:
+        return 1
+    return wanted or min(cores, MOST_WORKERS_UNASKED)
+
+
+def make_plan(solution: Path, environment: str, state: Path, *, gateways: int = 1) -> RunPlan:
     """A plan with free ports: those of the last run where they are still free."""
     previous = _previous_ports(state)
     names = [*TCP, *([] if HAS_UNIX_SOCKETS else PRIVATE)]
@@ -98,6 +127,7 @@ def make_plan(solution: Path, environment: str, state: Path) -> RunPlan:
         pid=os.getpid(),
         ports={name: ports[name] for name in TCP},
         private_ports={name: ports[name] for name in names if name in PRIVATE},
+        gateways=gateways,
     )
 
 

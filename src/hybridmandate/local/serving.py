@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -32,7 +34,10 @@ class Certificate:
 class Serving:
     """An application and where it listens: a loopback port, or a Unix socket (mode 0600).
 
-    ``protocol`` reads HTTP/1.1 of its connections; None is uvicorn's own.
+    ``protocol`` reads the connections; None is uvicorn's own for HTTP/1.1. ``tls`` is the context
+    of a server that decides for itself what it accepts, instead of ``certificate``. A port that
+    ``is_shared`` is spread over the processes that listen on it. ``lifespan`` is off for a further
+    door of an application that another serving starts and stops.
     """
 
     app: ASGIApp
@@ -40,6 +45,9 @@ class Serving:
     path: Path | None = None
     certificate: Certificate | None = None
     protocol: type[asyncio.Protocol] | None = None
+    tls: ssl.SSLContext | None = None
+    is_shared: bool = False
+    lifespan: Literal["on", "off"] = "on"
 
 
 async def serve(servings: Sequence[Serving]) -> None:
@@ -67,7 +75,8 @@ async def serve(servings: Sequence[Serving]) -> None:
 
 def server_of(serving: Serving) -> uvicorn.Server:
     """The server of an application, as every process runs it."""
-    certificate = serving.certificate
+    certificate, tls = serving.certificate, serving.tls
+    speaks_tls = certificate is not None or tls is not None
     config = uvicorn.Config(
         serving.app,
         http=serving.protocol or "auto",
@@ -77,10 +86,11 @@ def server_of(serving: Serving) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         date_header=True,
-        timeout_graceful_shutdown=GRACE_SECONDS if certificate is None else TLS_GRACE_SECONDS,
-        lifespan="on",
+        timeout_graceful_shutdown=TLS_GRACE_SECONDS if speaks_tls else GRACE_SECONDS,
+        lifespan=serving.lifespan,
         ssl_certfile=None if certificate is None else str(certificate.certificate),
         ssl_keyfile=None if certificate is None else str(certificate.key),
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
     return uvicorn.Server(config)
 
@@ -91,6 +101,8 @@ def bind(serving: Serving) -> socket.socket:
         return _bind_path(serving.path)
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if serving.is_shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind(("127.0.0.1", serving.port or 0))
     return bound
 

@@ -82,6 +82,16 @@ class FlowEntitlement(Declared):
     licence: Literal["standard", "premium", "process"] | None = None
 
 
+class GatewayWorkers(Declared):
+    """How many processes the gateway has on one machine; without a number, one per core (up to 4).
+
+    They share the port and the counters; each has its own response cache, circuit breakers and
+    concurrency limits, as the units of a bought gateway have.
+    """
+
+    workers: Annotated[int, Field(ge=1, le=64)] | None = None
+
+
 class Environment(Declared):
     """One environment: named values of the gateway, variables of flows, connections."""
 
@@ -92,3 +102,4 @@ class Environment(Declared):
     libraries: dict[Slug, Library] = Field(default_factory=dict)
     storage: StorageAccount = StorageAccount()
     flows: FlowEntitlement = FlowEntitlement()
+    gateway: GatewayWorkers = GatewayWorkers()

@@ -66,6 +66,7 @@ def new_context(exchange: Exchange) -> csharp.PolicyContext:
             body=None,
             ip_address=request.client_ip,
             matched_parameters=request.matched_parameters,
+            certificate=request.client_certificate,
             id=exchange.id,
         ),
         clock=services.clock,

@@ -183,7 +183,8 @@ class Request:
     """The request as it goes through the pipeline.
 
     ``path`` and ``raw_query`` of ``url`` are those below the API, as they go to the back end;
-    ``original_url`` is what the caller asked for.
+    ``original_url`` is what the caller asked for, ``client_certificate`` what it showed in TLS
+    (DER).
     """
 
     method: str
@@ -193,6 +194,7 @@ class Request:
     body: Body
     client_ip: str
     matched_parameters: dict[str, str]
+    client_certificate: bytes | None = None
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from ssl import SSLContext
+from ssl import PEM_cert_to_DER_cert, SSLContext
 from typing import Any
 
 from hybridmandate.evidence.record import Record, Recorder, Tier
@@ -304,6 +304,7 @@ class GatewayApp:
             body=Body(None, body.stream()) if has_body else Body(),
             client_ip=address,
             matched_parameters={},
+            client_certificate=_client_certificate(scope),
         )
 
     async def _answer(self, exchange: Exchange, method: str, send: Send) -> None:
@@ -350,6 +351,14 @@ async def _send_plain(send: Send, status: int, content: bytes) -> None:
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+def _client_certificate(scope: Scope) -> bytes | None:
+    """What the caller showed in TLS (ASGI TLS extension), as DER."""
+    tls = scope.get("extensions", {}).get("tls")
+    if not tls or not tls["client_cert_chain"]:
+        return None
+    return PEM_cert_to_DER_cert(tls["client_cert_chain"][0])
 
 
 def _no_operation() -> PolicyError:

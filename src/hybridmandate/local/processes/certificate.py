@@ -1,4 +1,4 @@
-"""The server certificate of a stand-in, made by the supervisor before the stand-in starts."""
+"""A process's server certificate, made by the supervisor before the process starts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from hybridmandate.local.serving import Certificate
 
 
 def certificate(boot: Boot) -> Certificate:
-    """Certificate and key of this process."""
+    """Certificate and key of what this process serves."""
     folder = boot.state.tls
-    return Certificate(folder / f"{boot.name}.pem", folder / f"{boot.name}-key.pem")
+    return Certificate(folder / f"{boot.role}.pem", folder / f"{boot.role}-key.pem")

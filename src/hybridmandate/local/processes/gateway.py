@@ -5,18 +5,24 @@ from __future__ import annotations
 import ssl
 import sys
 import time
+from pathlib import Path
 
 from hybridmandate.contracts.quantities import parse_size
 from hybridmandate.governance.gateway.configuration import Configuration
 from hybridmandate.governance.gateway.door import HeadLimits, door_protocol
 from hybridmandate.governance.gateway.file_watch import WatchedGateway
+from hybridmandate.governance.gateway.http2_connection import Http2Limits
 from hybridmandate.governance.gateway.layout import baseline_folder
 from hybridmandate.governance.gateway.server import create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
+from hybridmandate.governance.gateway.tls_door import server_context, tls_door_protocol
 from hybridmandate.governance.gateway.worker_counters import WorkerCounters
 from hybridmandate.identity.principal import TokenSource
 from hybridmandate.local.boot import Boot
+from hybridmandate.local.credentials import clients_file
 from hybridmandate.local.policies import PolicyPlaces, load_policies
+from hybridmandate.local.processes.certificate import certificate
+from hybridmandate.local.run_plan import GATEWAY_TLS
 from hybridmandate.local.serving import Serving
 
 KEY_REFETCH_SECONDS = 5.0
@@ -49,8 +55,36 @@ def serve_gateway(boot: Boot) -> list[Serving]:
         counters=WorkerCounters(own / "counters", time.time),
     )
     watched = WatchedGateway(app, [boot.folder.policies, baseline_folder()], load, _say)
-    protocol = door_protocol(HeadLimits())
-    return [Serving(watched, port=boot.plan.ports["gateway"], protocol=protocol)]
+    return _doors(boot, watched)
+
+
+def _doors(boot: Boot, gateway: WatchedGateway) -> list[Serving]:
+    """Plain HTTP on loopback, TLS beside it, and a socket of this very process.
+
+    Where the gateway has several processes they share both ports, and the supervisor asks each at
+    its socket whether it is ready.
+    """
+    plan, heads = boot.plan, HeadLimits()
+    several = plan.gateways > 1
+    own_certificate = certificate(boot)
+    authorities = [Path(boot.ca_file), clients_file(boot.state)]
+    doors = [
+        Serving(
+            gateway, port=plan.ports["gateway"], protocol=door_protocol(heads), is_shared=several
+        ),
+        Serving(
+            gateway,
+            port=plan.ports[GATEWAY_TLS],
+            protocol=tls_door_protocol(heads, Http2Limits()),
+            tls=server_context(own_certificate.certificate, own_certificate.key, authorities),
+            is_shared=several,
+            lifespan="off",
+        ),
+    ]
+    path = plan.socket_path(boot.name)
+    if several and path is not None:
+        doors.append(Serving(gateway, path=path, protocol=door_protocol(heads), lifespan="off"))
+    return doors
 
 
 def places(boot: Boot) -> PolicyPlaces:
