@@ -75,7 +75,8 @@ def test_it_is_tried_again_as_a_whole_under_one_key() -> None:
     retry = {"retryPolicy": {"type": "fixed", "count": 1, "interval": "PT5S"}}
     ended = run({"Set": changeset(TWO, inputs=retry)}, service)
     assert ended.status == "Succeeded"
-    assert len(keys) == 2 and len(set(keys)) == 1
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
 
 
 def test_parts_that_cannot_be_evaluated_send_nothing() -> None:

@@ -127,8 +127,9 @@ async def test_failure_carries_status_and_body_of_the_service(
 async def test_what_the_stand_in_lacks_fails_at_once(env: Environment) -> None:
     answer = await env.call("CreateRecord", {**ROW, "item/hm_Customer": {"hm_name": "inner"}})
     assert (answer.fault, "does not support" in (answer.message or "")) == ("refused", True)
-    search = await env.call("SearchRows", {"search": "x"})
-    assert (search.fault, "not simulated" in (search.message or "")) == ("refused", True)
+    lucene = {"searchRequest/search": "x", "searchRequest/searchtype": "full"}
+    search = await env.call("GetRelevantRows", lucene)
+    assert (search.fault, "Lucene" in (search.message or "")) == ("refused", True)
 
 
 async def test_legacy_operations_write_and_read_rows(env: Environment) -> None:
@@ -146,3 +147,131 @@ async def test_legacy_operations_write_and_read_rows(env: Environment) -> None:
     assert (refused.fault, "lookups" in (refused.message or "")) == ("refused", True)
     assert (await env.call("DeleteItem", {**table, "id": row_id}, kind=LEGACY)).status == 204
     assert await env.numbers() == []
+
+
+def part(operation: str, name: str, **parameters: Any) -> dict[str, Any]:
+    return {"name": name, "host": {"operationId": operation}, "parameters": {**ROW, **parameters}}
+
+
+async def changeset(env: Environment, *parts: dict[str, Any], key: str = "set") -> Any:
+    return await env.call("ExecuteChangeset", {"requests": list(parts)}, key=key)
+
+
+async def test_change_set_is_done_as_a_whole_and_not_twice(env: Environment) -> None:
+    old = await env.create("hm_orders", hm_number="old")
+    parts = (
+        part("CreateRecord", "New", **{"item/hm_number": "new", "item/hm_count": 1}),
+        part("UpdateOnlyRecord", "Change", recordId=old, **{"item/hm_count": 9}),
+    )
+    first = await changeset(env, *parts)
+    assert first.status == 200
+    assert {each["name"]: each["status"] for each in first.body["responses"]} == {
+        "New": 201,
+        "Change": 200,
+    }
+    repeated = await changeset(env, *parts)
+    assert repeated.status == 200
+    assert [each["body"]["hm_number"] for each in repeated.body["responses"]] == ["new", "old"]
+    assert await env.numbers() == ["new", "old"]
+
+
+async def test_change_set_that_fails_leaves_every_row_as_it_was(env: Environment) -> None:
+    old = await env.create("hm_orders", hm_number="old", hm_count=1)
+    failed = await changeset(
+        env,
+        part("UpdateOnlyRecord", "Change", recordId=old, **{"item/hm_count": 9}),
+        part("CreateRecord", "New", **{"item/hm_number": "new"}),
+        part("DeleteRecord", "Gone", recordId=ID),
+    )
+    assert failed.status == 404
+    assert failed.body["error"]["code"] == "0x80040217"
+    assert [each["name"] for each in failed.body["responses"]] == ["Gone"]
+    assert await env.numbers() == ["old"]
+    row = await env.call("GetItem", {**ROW, "recordId": old})
+    assert row.body["hm_count"] == 1
+
+
+async def test_change_set_of_another_row_with_the_same_key_fails(env: Environment) -> None:
+    await env.create("hm_customers", hm_name="Alpine")
+    clash = {"entityName": "hm_customers", "item/hm_name": "Alpine"}
+    answer = await changeset(env, {**part("CreateRecord", "New"), "parameters": clash})
+    alone = await env.call("CreateRecord", clash, key="another")
+    assert [each.status for each in (answer, alone)] == [412, 412]
+    assert answer.body["error"]["code"] == alone.body["error"]["code"] == "0x80040237"
+
+
+@pytest.mark.parametrize(
+    ("inside", "message"),
+    [
+        (part("ListRecords", "List"), "cannot stand in a change set"),
+        ({"name": "Bad", "host": {"operationId": "DeleteRecord"}, "parameters": {}}, "entityName"),
+    ],
+)
+async def test_what_cannot_stand_in_a_change_set_is_refused_before_it_is_sent(
+    env: Environment, inside: dict[str, Any], message: str
+) -> None:
+    new = part("CreateRecord", "New", **{"item/hm_number": "1"})
+    answer = await changeset(env, new, inside)
+    assert message in (answer.message or "")
+    assert await env.numbers() == []
+
+
+async def test_relations_and_actions_stand_in_a_change_set(env: Environment) -> None:
+    order = await env.create("hm_orders", hm_number="1")
+    tag = await env.create("hm_tags", hm_label="late")
+    related = {"recordId": order, "associationEntityRelationship": "hm_order_tag"}
+    done = await changeset(
+        env,
+        part("AssociateEntities", "Tag", **related, **{"item/@odata.id": f"hm_tags({tag})"}),
+        part("PerformBoundAction", "Reject", recordId=order, actionName="hm_RejectOrder",
+             item='{"note": "late"}'),
+    )  # fmt: skip
+    assert [each["status"] for each in done.body["responses"]] == [204, 200]
+    shown = await env.call("GetItem", {**ROW, "recordId": order, "$expand": "hm_order_tag"})
+    assert [each["hm_label"] for each in shown.body["hm_order_tag"]] == ["late"]
+
+
+SEARCHES: list[tuple[dict[str, Any], list[str]]] = [
+    ({"search": "alpine"}, ["Alpine Alpine Tours", "alpine huts"]),
+    ({"search": "tours huts"}, ["Alpine Alpine Tours", "alpine huts"]),
+    ({"search": "alpine tours", "searchmode": "all"}, ["Alpine Alpine Tours"]),
+    ({"search": "alpine -huts"}, ["Alpine Alpine Tours"]),
+    ({"search": '"alpine huts"'}, ["alpine huts"]),
+    ({"search": "alp* +tours"}, ["Alpine Alpine Tours"]),
+    ({"search": "alp"}, []),
+    ({"search": "alpine", "top": 1, "skip": 1}, ["alpine huts"]),
+    (
+        {"search": "alpine", "filter": "hm_name eq 'alpine huts'", "entities": ["hm_customer"]},
+        ["alpine huts"],
+    ),
+    ({"search": "alpine", "entities": ["hm_order"]}, []),
+]
+UNREADABLE: list[dict[str, Any]] = [
+    {"search": " "},
+    {"search": "x" * 101},
+    {"search": "-x"},
+    {"search": "x", "top": -1},
+    {"search": "x", "entities": ["none"]},
+    {"search": "x", "surprise": 1},
+]
+
+
+async def searched(env: Environment, search: dict[str, Any]) -> Any:
+    asked = {f"searchRequest/{name}": value for name, value in search.items()}
+    return await env.call("GetRelevantRows", asked)
+
+
+async def test_rows_are_searched_in_all_tables(env: Environment) -> None:
+    for name in ("alpine huts", "Alpine Alpine Tours", "Sea"):
+        await env.create("hm_customers", hm_name=name)
+    for search, expected in SEARCHES:
+        answer = await searched(env, {**search, "returntotalrecordcount": True})
+        assert [each["hm_name"] for each in answer.body["value"]] == expected, search
+        assert answer.body["totalrecordcount"] >= len(expected)
+        names = {each["@search.entityname"] for each in answer.body["value"]}
+        assert names <= {"hm_customer"}
+
+
+async def test_a_search_that_cannot_be_read_is_400(env: Environment) -> None:
+    for search in UNREADABLE:
+        assert (await searched(env, search)).status == 400, search

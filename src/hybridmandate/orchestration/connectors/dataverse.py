@@ -1,34 +1,42 @@
 """Microsoft Dataverse (``shared_commondataserviceforapps``) over its Web API v9.2.
 
-A row that a flow creates gets an id made of the action's idempotency key and is written with
-``If-None-Match: *``: a repetition after a crash meets the first row and gives it back instead of
-making a second one (Dataverse Web API, 'Perform conditional operations', 'Upsert').
+A creation that is repeated after a crash meets the first row and gives it back instead of making a
+second one (see :mod:`.dataverse_requests`). Operation ids and the address of the search are those
+of the connector's public definition (Azure/Connectors-NET-SDK; learn.microsoft.com/connectors/
+commondataserviceforapps).
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from hybridmandate.orchestration.connectors import dataverse_requests
 from hybridmandate.orchestration.connectors.connector import Connector, Handler
-from hybridmandate.orchestration.connectors.request import OperationCall
+from hybridmandate.orchestration.connectors.dataverse_changeset import execute
+from hybridmandate.orchestration.connectors.dataverse_requests import (
+    ANNOTATIONS,
+    API,
+    ApiRequest,
+    Build,
+    row_address,
+)
+from hybridmandate.orchestration.connectors.request import MissingParameter, OperationCall
 from hybridmandate.orchestration.connectors.session import as_content, content_bytes, decoded
 from hybridmandate.orchestration.engine import Answer
 from hybridmandate.orchestration.limits import Profile, limit
 
-API = "/api/data/v9.2"
 _ODATA = {
     "accept": "application/json;odata.metadata=full",
     "odata-version": "4.0",
     "odata-maxversion": "4.0",
 }
-_ANNOTATIONS = 'odata.include-annotations="*"'
 _QUERY = ("$select", "$filter", "$orderby", "$expand", "$top", "$skiptoken", "fetchXml")
 _BYTES = {"content-type": "application/octet-stream"}
 CHUNK_BYTES = 4 * 1024 * 1024
 """Files above this go up in chunks (Dataverse, 'Upload a file using Web API in chunks')."""
+SEARCH = "/api/search/v1.0/query"
 UNSUPPORTED = 501
 MAX_PAGES = 1000
 MAX_PAGED_ROWS = limit("page.items").of(Profile.MEDIUM)
@@ -50,6 +58,15 @@ def _selected(handler: Handler) -> Handler:
     return operation
 
 
+def _change(build: Build) -> Handler:
+    """An operation that is one request and gives its answer as it comes."""
+
+    async def operation(connector: DataverseConnector, call: OperationCall) -> Answer:
+        return await connector.ask(build, call)
+
+    return operation
+
+
 class DataverseConnector(Connector):
     """Rows: create, update, get, list, delete, relate; files; bound and unbound actions."""
 
@@ -58,28 +75,43 @@ class DataverseConnector(Connector):
 
     async def create(self, call: OperationCall) -> Answer:
         """CreateRecord: the new row comes back."""
-        row_id = str(uuid.uuid5(uuid.NAMESPACE_OID, call.idempotency_key))
-        headers = {"if-none-match": "*", "prefer": f"return=representation,{_ANNOTATIONS}"}
-        address = _row(call.required("entityName"), row_id)
-        answer = await self._send("PATCH", address, call, headers, call.nested("item"))
+        request = dataverse_requests.creation(call, self.settings.base_address)
+        answer = await self._ask(request, call)
         if answer.status != 412:
             return answer
-        first = await self._send("GET", address, call, {"prefer": _ANNOTATIONS})
+        first = await self._send("GET", request.address, call, {"prefer": ANNOTATIONS})
+        if first.fault is None and first.status == 404:
+            return answer  # another row has its key: it was never made
         return first if first.status != 200 else Answer(201, first.headers, first.body)
-
-    async def update(self, call: OperationCall) -> Answer:
-        """UpdateRecord: changes a row, or creates it under that id (upsert)."""
-        return await self._change(call, {})
 
     async def update_only(self, call: OperationCall) -> Answer:
         """UpdateOnlyRecord: changes a row that exists; 404 otherwise."""
-        return await self._change(call, {"if-match": "*"})
+        return await self.ask(dataverse_requests.change, call)
+
+    async def delete(self, call: OperationCall) -> Answer:
+        """DeleteRecord: 404 when the row is gone already."""
+        return await self.ask(dataverse_requests.deletion, call)
+
+    async def changeset(self, call: OperationCall) -> Answer:
+        """ExecuteChangeset: what the action holds, done as a whole or not at all."""
+
+        async def send(request: ApiRequest) -> Answer:
+            return await self._ask(request, call)
+
+        return await execute(self.session, call, self.settings.base_address, send)
+
+    async def search(self, call: OperationCall) -> Answer:
+        """GetRelevantRows ('Search rows'): rows of all tables that hold the words."""
+        asked = call.nested("searchRequest")
+        if not asked.get("search"):
+            raise MissingParameter(call.operation_id, "searchRequest/search")
+        return await self._send("POST", SEARCH, call, {}, asked)
 
     async def get(self, call: OperationCall) -> Answer:
         """GetItem: one row."""
-        address = _row(call.required("entityName"), call.required("recordId"))
+        address = row_address(call.required("entityName"), call.required("recordId"))
         query = {key: str(call.parameters[key]) for key in _QUERY if call.parameters.get(key)}
-        return await self._send("GET", address, call, {"prefer": _ANNOTATIONS}, query=query)
+        return await self._send("GET", address, call, {"prefer": ANNOTATIONS}, query=query)
 
     async def list_rows(self, call: OperationCall) -> Answer:
         """ListRecords: rows; follows next links up to the action's pagination threshold."""
@@ -89,41 +121,10 @@ class DataverseConnector(Connector):
             if call.parameters.get(key) not in (None, "")
         }
         address = f"{API}/{quote(str(call.required('entityName')))}"
-        answer = await self._send("GET", address, call, {"prefer": _ANNOTATIONS}, query=query)
+        answer = await self._send("GET", address, call, {"prefer": ANNOTATIONS}, query=query)
         if call.pagination is None:
             return answer
         return await self._more_pages(call, answer, min(call.pagination, MAX_PAGED_ROWS))
-
-    async def delete(self, call: OperationCall) -> Answer:
-        """DeleteRecord: a repetition that finds the row gone has done its work."""
-        address = _row(call.required("entityName"), call.required("recordId"))
-        return await self._send("DELETE", address, call, {})
-
-    async def relate(self, call: OperationCall) -> Answer:
-        """AssociateEntities: a repetition adds the same reference again, which changes nothing."""
-        row = _row(call.required("entityName"), call.required("recordId"))
-        address = f"{row}/{quote(str(call.required('associationEntityRelationship')))}/$ref"
-        other = call.nested("item").get("@odata.id") or call.required("item/@odata.id")
-        return await self._send("POST", address, call, {}, {"@odata.id": self._absolute(other)})
-
-    async def unrelate(self, call: OperationCall) -> Answer:
-        """DisassociateEntities: removes a reference."""
-        row = _row(call.required("entityName"), call.required("recordId"))
-        address = f"{row}/{quote(str(call.required('associationEntityRelationship')))}/$ref"
-        query = {"$id": self._absolute(call.required("$id"))}
-        return await self._send("DELETE", address, call, {}, query=query)
-
-    async def unbound_action(self, call: OperationCall) -> Answer:
-        """PerformUnboundAction: a Web API action by its name."""
-        address = f"{API}/{quote(str(call.required('actionName')))}"
-        return await self._send("POST", address, call, {}, call.nested("item"))
-
-    async def bound_action(self, call: OperationCall) -> Answer:
-        """PerformBoundAction: an action of one row."""
-        row = _row(call.required("entityName"), call.required("recordId"))
-        name = str(call.required("actionName"))
-        full = name if "." in name else f"Microsoft.Dynamics.CRM.{name}"
-        return await self._send("POST", f"{row}/{quote(full)}", call, {}, call.nested("item"))
 
     async def file_content(self, call: OperationCall) -> Answer:
         """GetEntityFileImageFieldContent: the bytes of a file column."""
@@ -161,16 +162,14 @@ class DataverseConnector(Connector):
                 return answer
         return answer
 
-    def _absolute(self, reference: Any) -> str:
-        """The address of a row that is named by address, or by ``set(id)``."""
-        text = str(reference)
-        base = f"{self.settings.base_address.rstrip('/')}{API}"
-        return text if "://" in text else f"{base}/{text.lstrip('/')}"
+    async def ask(self, build: Build, call: OperationCall) -> Answer:
+        """Send the one request of an operation."""
+        return await self._ask(build(call, self.settings.base_address), call)
 
-    async def _change(self, call: OperationCall, headers: Mapping[str, str]) -> Answer:
-        address = _row(call.required("entityName"), call.required("recordId"))
-        sent = {**headers, "prefer": f"return=representation,{_ANNOTATIONS}"}
-        return await self._send("PATCH", address, call, sent, call.nested("item"))
+    async def _ask(self, request: ApiRequest, call: OperationCall) -> Answer:
+        return await self._send(
+            request.method, request.address, call, request.headers, request.body
+        )
 
     async def _more_pages(self, call: OperationCall, answer: Answer, wanted: int) -> Answer:
         if answer.fault is not None or answer.status != 200:
@@ -180,7 +179,7 @@ class DataverseConnector(Connector):
             link = body.get("@odata.nextLink")
             if link is None or len(rows) >= wanted:
                 break
-            page = await self._send("GET", str(link), call, {"prefer": _ANNOTATIONS})
+            page = await self._send("GET", str(link), call, {"prefer": ANNOTATIONS})
             if page.fault is not None or page.status != 200:
                 return page
             body = page.body
@@ -204,28 +203,24 @@ class DataverseConnector(Connector):
         return _refused_when_unsupported(answer)
 
     _own: ClassVar[Mapping[str, Handler]] = {
+        **{name: _change(build) for name, build in dataverse_requests.CHANGES.items()},
         "CreateRecord": create,
-        "UpdateRecord": update,
-        "UpdateOnlyRecord": update_only,
         "GetItem": get,
         "ListRecords": list_rows,
-        "DeleteRecord": delete,
-        "AssociateEntities": relate,
-        "DisassociateEntities": unrelate,
-        "PerformUnboundAction": unbound_action,
-        "PerformBoundAction": bound_action,
+        "GetRelevantRows": search,
         "GetEntityFileImageFieldContent": file_content,
         "UpdateEntityFileImageFieldContent": update_file,
     }
     operations: ClassVar[Mapping[str, Handler]] = {
         **_own,
         **{f"{name}WithOrganization": _selected(handler) for name, handler in _own.items()},
+        "ExecuteChangeset": changeset,
     }
     """Each operation, and its form for a selected environment (`ListRecordsWithOrganization`)."""
 
 
 def _file(call: OperationCall) -> str:
-    row = _row(call.required("entityName"), call.required("recordId"))
+    row = row_address(call.required("entityName"), call.required("recordId"))
     return f"{row}/{quote(str(call.required('fileImageFieldName')))}"
 
 
@@ -243,7 +238,3 @@ def _refused_when_unsupported(answer: Answer) -> Answer:
     body = answer.body if isinstance(answer.body, Mapping) else {}
     error = body.get("error") if isinstance(body.get("error"), Mapping) else {}
     return Answer.refused(str((error or {}).get("message") or "Dataverse answered 501"))
-
-
-def _row(entity_set: Any, row_id: Any) -> str:
-    return f"{API}/{quote(str(entity_set))}({quote(str(row_id))})"

@@ -13,6 +13,7 @@ from hybridmandate.orchestration.connectors.connector import Connector
 from hybridmandate.orchestration.connectors.conversion import ConversionConnector
 from hybridmandate.orchestration.connectors.custom import CustomConnector
 from hybridmandate.orchestration.connectors.dataverse import DataverseConnector
+from hybridmandate.orchestration.connectors.dataverse_changeset import REQUESTS
 from hybridmandate.orchestration.connectors.dataverse_legacy import LegacyDataverseConnector
 from hybridmandate.orchestration.connectors.excel import ExcelConnector
 from hybridmandate.orchestration.connectors.http import HttpAction
@@ -80,9 +81,12 @@ class ConnectorHost:
     async def call(self, flow: Flow, call: Call) -> Answer:
         """Send one attempt of a call."""
         host = call.request.get("host") or {}
+        parameters = call.request.get("parameters") or {}
+        if call.type == "Changeset":
+            parameters = {REQUESTS: call.request[REQUESTS]}
         operation = OperationCall(
             operation_id=str(host.get("operationId") or call.type),
-            parameters=call.request.get("parameters") or {},
+            parameters=parameters,
             correlation_id=call.correlation_id,
             idempotency_key=call.idempotency_key,
             pagination=call.pagination,

@@ -21,10 +21,12 @@ from hybridmandate.evidence.record import Record, Recorder, Tier
 from hybridmandate.identity.principal import Principal, TokenRefused, TokenVerifier
 from hybridmandate.twin.dataverse.batch import ChangeSet, Part, format_answers, parse_batch, resolve
 from hybridmandate.twin.dataverse.caller import Actor, Caller, Privileges
-from hybridmandate.twin.dataverse.errors import DataverseError, bad_request
+from hybridmandate.twin.dataverse.errors import DataverseError, bad_request, unsupported
 from hybridmandate.twin.dataverse.exchange import ApiAnswer, ApiRequest
 from hybridmandate.twin.dataverse.faults import Faults
+from hybridmandate.twin.dataverse.presentation import Presentation
 from hybridmandate.twin.dataverse.protection import Protection, ProtectionLimits
+from hybridmandate.twin.dataverse.search import Search
 from hybridmandate.twin.dataverse.store import DataverseStore, Transaction
 from hybridmandate.twin.dataverse.web_api import WebApi
 
@@ -63,6 +65,7 @@ def create_app(
             Route("/health/live", alive),
             Route("/health/ready", alive),
             Route("/api/data/{version}/{path:path}", service.serve, methods=methods),
+            Route("/api/search/{version}/{path:path}", service.serve, methods=methods),
         ]
     )
 
@@ -85,6 +88,7 @@ class _Service:
         self._faults = faults
         self._protection = Protection(settings.limits, clock)
         self._api = WebApi(store, settings.origin, settings.organization_id)
+        self._search = Search(store)
 
     async def serve(self, request: Request) -> Response:
         """One HTTP request, also a batch."""
@@ -141,6 +145,8 @@ class _Service:
         return response
 
     def _answer(self, request: Request, caller: Caller, body: bytes) -> Response:
+        if request.url.path.startswith("/api/search/"):
+            return self._searched(request, caller, body)
         if request.path_params["version"] not in ("v9.0", "v9.1", "v9.2"):
             raise DataverseError(404, "0x8006088a", "There is no such version of the Web API.")
         headers = dict(request.headers)
@@ -154,6 +160,14 @@ class _Service:
         one = ApiRequest(one.method, path, one.query, one.headers, body)
         with self._transaction(one) as rows:
             return _response(self._api.answer(one, caller, rows))
+
+    def _searched(self, request: Request, caller: Caller, body: bytes) -> Response:
+        if request.url.path != "/api/search/v1.0/query" or request.method != "POST":
+            raise unsupported(f"{request.method} {request.url.path}")
+        asked = ApiRequest("POST", "query", {}, dict(request.headers), body)
+        with self._store.reading() as rows:
+            shown = Presentation.of(asked, self._store, caller, rows, self._settings.origin)
+            return _response(self._search.answer(asked, caller, rows, shown))
 
     def _transaction(self, request: ApiRequest) -> AbstractContextManager[Transaction]:
         return self._store.reading() if request.method == "GET" else self._store.transaction()
