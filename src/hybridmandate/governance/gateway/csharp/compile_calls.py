@@ -14,41 +14,40 @@ from hybridmandate.governance.gateway.csharp.compile_assignments import Place, n
 from hybridmandate.governance.gateway.csharp.compile_context import (
     REQUEST_HEADERS,
     VARIABLES,
+    contains_variable,
     header_or_literal,
     variable_or_literal,
 )
 from hybridmandate.governance.gateway.csharp.compile_expressions import binary
 from hybridmandate.governance.gateway.csharp.compile_functions import lambda_code
-from hybridmandate.governance.gateway.csharp.compile_literals import constant
 from hybridmandate.governance.gateway.csharp.compile_members import (
     missing,
     refuse_unknown_method,
-    skipping,
 )
 from hybridmandate.governance.gateway.csharp.compiler import (
     EXPRESSIONS,
-    SKIP,
     Code,
     Compiler,
     Evaluate,
-    Frame,
     elements_of,
     expression,
 )
 from hybridmandate.governance.gateway.csharp.conversions import NUMERIC
-from hybridmandate.governance.gateway.csharp.failures import (
-    null_reference,
-)
+from hybridmandate.governance.gateway.csharp.failures import null_reference
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.python_code import SKIP, Frame
 from hybridmandate.governance.gateway.csharp.regroup import GenericCall, generic_call
 from hybridmandate.governance.gateway.csharp.types.table import (
     ClrType,
     Member,
+    Run,
     find_type,
     type_of,
 )
 
-_LONG_TEXT = 1024
+LONG_TEXT = 1024
+"""Characters; each further as many cost a step."""
+_NEVER_MADE = frozenset({"bool", "int", "long", "double", "DateTime", "Guid", "JObject", "JArray"})
 _SAME_ELEMENTS = frozenset(
     {"First", "FirstOrDefault", "Last", "LastOrDefault", "Single", "SingleOrDefault", "Min", "Max",
      "ElementAt", "ElementAtOrDefault", "Pop", "Peek", "Dequeue", "Find"}
@@ -95,15 +94,12 @@ class Arguments:
     def evaluate(self) -> Callable[[Frame], list[Any]]:
         """Code that gives the positional values."""
         runs = [code.run for code in self.positional]
-        if not runs:
-            return lambda frame: []
-        if len(runs) == 1:
-            first = runs[0]
-            return lambda frame: [first(frame)]
-        if len(runs) == 2:
-            first, second = runs
-            return lambda frame: [first(frame), second(frame)]
         return lambda frame: [run(frame) for run in runs]
+
+    def holes(self) -> tuple[str, dict[str, Code]]:
+        """The positional values as text of a template, and what fills its holes."""
+        filled = {f"A{index}": code for index, code in enumerate(self.positional)}
+        return ", ".join(filled), filled
 
 
 def _snake(name: str) -> str:
@@ -144,69 +140,80 @@ def _bind(member: Member, types: tuple[str, ...]) -> Callable[..., Any]:
 
 
 def invoke_known(
-    member: Member, receiver: Code, given: Arguments, types: tuple[str, ...], returns: str
+    c: Compiler,
+    member: Member,
+    receiver: Code,
+    given: Arguments,
+    types: tuple[str, ...],
+    returns: str,
 ) -> Code:
     """A call of a method that was found at load."""
     call = _bind(member, types)
-    if not given.named and not given.outs:
-        return _invoke_plain(call, member, receiver, given, returns)
+    if given.named or given.outs:
+        return _invoke_with_labels(c, call, member, receiver, given, returns)
+    values, holes = given.holes()
+    value = "A" if receiver.exact else "V"
+    if receiver.type == "string":
+        value = f"V if len({'V := A' if receiver.exact else 'V'}) <= 1024 else k1(V, run)"
+    template = _charging(f"k({'run, ' if member.wants_run else ''}{value}, {values})", returns)
+    if not receiver.exact:
+        template += " if (V := A) is not None else null()"
+    charges = {"k1": charge_long, "k2": charge_made}
+    objects = {name: call_ for name, call_ in charges.items() if f"{name}(" in template}
+    return c.write_on(receiver, template, returns, k=call, **objects, **holes)
+
+
+def charge_long(text: Any, run: Run) -> Any:
+    """Steps for looking at a long text."""
+    run.budget.step(len(text) // LONG_TEXT)
+    return text
+
+
+def charge_made(value: Any, run: Run) -> Any:
+    """Text or bytes that a call has made."""
+    run.budget.allocate(len(value))
+    return value
+
+
+def _charging(made: str, returns: str) -> str:
+    """A call whose result is charged where it may be text or bytes that were made."""
+    if returns in _NEVER_MADE:
+        return made
+    return f"(V1 if type(V1 := {made}) is not str and type(V1) is not bytearray else k2(V1, run))"
+
+
+def _invoke_with_labels(
+    c: Compiler,
+    call: Callable[..., Any],
+    member: Member,
+    receiver: Code,
+    given: Arguments,
+    returns: str,
+) -> Code:
+    """A call with named arguments or ``out`` places."""
     values = given.evaluate()
     labels = given.named
     wants_run = member.wants_run
 
     def use(value: Any, frame: Frame) -> Any:
-        if value is None:
-            raise null_reference()
         extra = {name: run(frame) for name, run in labels.items()} if labels else {}
-        if type(value) is str and len(value) > _LONG_TEXT:
-            frame[0].budget.step(len(value) // _LONG_TEXT)
-        if wants_run:
-            result = call(frame[0], value, *values(frame), **extra)
-        else:
-            result = call(value, *values(frame), **extra)
-        return _finish(frame, result, given)
+        if type(value) is str and len(value) > LONG_TEXT:
+            charge_long(value, frame[0])
+        leading = (frame[0], value) if wants_run else (value,)
+        return _finish(frame, call(*leading, *values(frame), **extra), given)
 
-    value = receiver.run
-    return skipping(receiver, lambda frame: use(value(frame), frame), returns, use)
-
-
-def _invoke_plain(
-    call: Callable[..., Any], member: Member, receiver: Code, given: Arguments, returns: str
-) -> Code:
-    """A call with positional values only, which is nearly every one."""
-    apply = _applied(call, given, wants_run=member.wants_run)
-
-    def use(value: Any, frame: Frame) -> Any:
-        if value is None:
-            raise null_reference()
-        if type(value) is str and len(value) > _LONG_TEXT:
-            frame[0].budget.step(len(value) // _LONG_TEXT)
-        result = apply(value, frame)
-        if type(result) is str or type(result) is bytearray:
-            frame[0].budget.allocate(len(result))
-        return result
-
-    value = receiver.run
-    return skipping(receiver, lambda frame: use(value(frame), frame), returns, use)
-
-
-def _applied(
-    call: Callable[..., Any], given: Arguments, *, wants_run: bool
-) -> Callable[[Any, Frame], Any]:
-    """The call on a receiver, by the number of its arguments."""
-    runs = [code.run for code in given.positional]
-    if wants_run:
-        return lambda value, frame: call(frame[0], value, *[run(frame) for run in runs])
-    if not runs:
-        return lambda value, frame: call(value)
-    if len(runs) == 1:
-        first = runs[0]
-        return lambda value, frame: call(value, first(frame))
-    return lambda value, frame: call(value, *[run(frame) for run in runs])
+    template = "k(V, f) if (V := A) is not None else null()"
+    return c.write_on(receiver, template, returns, k=use)
 
 
 def _invoke_late(
-    c: Compiler, node: Node, name: str, receiver: Code, given: Arguments, types: tuple[str, ...]
+    c: Compiler,
+    node: Node,
+    name: str,
+    receiver: Code,
+    given: Arguments,
+    types: tuple[str, ...],
+    returns: str = "",
 ) -> Code:
     """A call whose method is looked up by the value's own type."""
     refuse_unknown_method(c, node, name)
@@ -214,8 +221,6 @@ def _invoke_late(
     labels = given.named
 
     def use(value: Any, frame: Frame) -> Any:
-        if value is None:
-            raise null_reference()
         member = type_of(value).find_method(name)
         if member is None:
             own = getattr(value, "clr_member", None)
@@ -224,13 +229,12 @@ def _invoke_late(
             return own(name)(*values(frame))
         call = _bind(member, types)
         extra = {label: run(frame) for label, run in labels.items()}
-        if type(value) is str and len(value) > _LONG_TEXT:
-            frame[0].budget.step(len(value) // _LONG_TEXT)
+        if type(value) is str and len(value) > LONG_TEXT:
+            charge_long(value, frame[0])
         leading = (frame[0], value) if member.wants_run else (value,)
         return _finish(frame, call(*leading, *values(frame), **extra), given)
 
-    value = receiver.run
-    return skipping(receiver, lambda frame: use(value(frame), frame), "", use)
+    return c.write_on(receiver, "k(V, f) if (V := A) is not None else null()", returns, k=use)
 
 
 @expression("invocation_expression")
@@ -254,7 +258,7 @@ def _call_by_name(c: Compiler, node: Node, function: Node, arguments: Node | Non
     if c.find(name) is not None:
         return _call_delegate(c, c.expression(function), Arguments(c, arguments, ""))
     if name == "nameof" and arguments is not None:
-        return constant(text_of(arguments)[1:-1].rsplit(".", 1)[-1].strip(), "string")
+        return c.constant(text_of(arguments)[1:-1].rsplit(".", 1)[-1].strip(), "string")
     raise c.error(node, f"The name '{name}' does not exist in the current context")
 
 
@@ -316,16 +320,26 @@ def _static_call(c: Compiler, name_node: Node, owner: ClrType, arguments: Node |
     if member is None:
         raise c.error(name_node, f"'{owner.name}' does not contain a static method '{name}'")
     check_arguments(c, name_node, member, given)
-    call, values, labels = _bind(member, types), given.evaluate(), given.named
+    call = _bind(member, types)
+    returns = _returns(member, "", types, given, name)
+    if given.named or given.outs:
+        return Code(_static_with_labels(call, member, given), returns)
+    values, holes = given.holes()
+    template = _charging(f"k({'run, ' if member.wants_run else ''}{values})", returns)
+    objects = {"k2": charge_made} if "k2" in template else {}
+    return c.write(template, returns, k=call, **objects, **holes)
+
+
+def _static_with_labels(call: Callable[..., Any], member: Member, given: Arguments) -> Evaluate:
+    values, labels = given.evaluate(), given.named
     wants_run = member.wants_run
 
     def run(frame: Frame) -> Any:
         extra = {label: value(frame) for label, value in labels.items()} if labels else {}
-        if wants_run:
-            return _finish(frame, call(frame[0], *values(frame), **extra), given)
-        return _finish(frame, call(*values(frame), **extra), given)
+        leading = (frame[0],) if wants_run else ()
+        return _finish(frame, call(*leading, *values(frame), **extra), given)
 
-    return Code(run, _returns(member, "", types, given, name))
+    return run
 
 
 def _method(
@@ -352,30 +366,36 @@ def _method_call(
     if member is None:
         raise c.error(name_node, f"'{known.name}' does not contain a definition for '{name}'")
     check_arguments(c, name_node, member, given)
-    short = _literal_lookup(receiver, name, types, given)
+    returns = _returns(member, receiver.type, types, given, name)
+    short = _literal_lookup(c, receiver, name, types, given, returns)
     if short is not None:
-        return Code(short, _returns(member, receiver.type, types, given, name))
+        return short
     if (known.base is not None and known.base.name == "object") or known.name == "string":
-        return invoke_known(
-            member, receiver, given, types, _returns(member, receiver.type, types, given, name)
-        )
-    code = _invoke_late(c, name_node, name, receiver, given, types)
-    return Code(code.run, _returns(member, receiver.type, types, given, name), code.skips)
+        return invoke_known(c, member, receiver, given, types, returns)
+    return _invoke_late(c, name_node, name, receiver, given, types, returns)
 
 
 def _literal_lookup(
-    receiver: Code, name: str, types: tuple[str, ...], given: Arguments
-) -> Evaluate | None:
-    """``GetValueOrDefault("name", "default")`` of what every call has."""
-    if name != "GetValueOrDefault" or given.named or len(given.positional) != 2:
+    c: Compiler,
+    receiver: Code,
+    name: str,
+    types: tuple[str, ...],
+    given: Arguments,
+    returns: str,
+) -> Code | None:
+    """A look-up by literals in what every call has."""
+    if given.named or any(each.literal is None for each in given.positional):
         return None
-    key, default = (each.literal for each in given.positional)
-    if key is None or default is None:
+    if name == "ContainsKey" and receiver.place == VARIABLES:
+        return contains_variable(c, given.positional[0])
+    if name != "GetValueOrDefault" or len(given.positional) != 2:
         return None
+    key, default = given.positional
     if receiver.place == REQUEST_HEADERS:
-        return header_or_literal(key, default)
+        assert key.literal is not None
+        return header_or_literal(c, key.literal, default)
     if receiver.place == VARIABLES and not types:
-        return variable_or_literal(key, default)
+        return variable_or_literal(c, key, default, returns)
     return None
 
 
@@ -422,7 +442,7 @@ def _call_conditional(c: Compiler, function: Node, arguments: Node | None) -> Co
         return _call_delegate(c, c.expression(function), Arguments(c, arguments, ""))
     condition = c.chain(condition_node)
     slot = c.new_slot()
-    bound = Code(lambda frame: frame[slot], condition.type.removesuffix("?"))
+    bound = c.write("f[B]", condition.type.removesuffix("?"), B=c.constant(slot, "int"))
     call = _method(c, rest, bound, field(rest, "name"), arguments)
     return guarded(condition, slot, call)
 

@@ -1,4 +1,4 @@
-"""What policies read most, each as one closure: variables, headers by a name known at load.
+"""What policies read most, as short code: variables and headers by a name known at load.
 
 The general way (receiver, indexer, conversion) gives the same values; a policy set reads a dozen of
 these a call, so the steps between are worth leaving out.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hybridmandate.governance.gateway.csharp.compiler import Evaluate, Frame
+from hybridmandate.governance.gateway.csharp.compiler import Code, Compiler
 from hybridmandate.governance.gateway.csharp.types.http_types import (
     Values,
     Variables,
@@ -23,52 +23,56 @@ REQUEST_HEADERS: Final = "context.Request.Headers"
 STEADY: Final = frozenset({VARIABLES, REQUEST_HEADERS})
 """Parts that are the same objects throughout a call, so that they need no bringing up to date."""
 
-_PARTS: Final[dict[str, Evaluate]] = {
-    REQUEST: lambda frame: frame[0].context.request,
-    VARIABLES: lambda frame: Variables(frame[0].context.variables),
-    REQUEST_HEADERS: lambda frame: Values(frame[0].context.request.headers),
+_PARTS: Final[dict[str, str]] = {
+    REQUEST: "context.request",
+    VARIABLES: "k(context.variables)",
+    REQUEST_HEADERS: "k(context.request.headers)",
 }
+_OBJECTS: Final[dict[str, Any]] = {VARIABLES: Variables, REQUEST_HEADERS: Values}
 
 
-def part_of(place: str, name: str) -> tuple[str, Evaluate] | None:
+def part_of(c: Compiler, place: str, name: str, type_name: str) -> Code | None:
     """A part of ``context`` that is never null, by the place it hangs on."""
-    if not place:
-        return None
     found = f"{place}.{name}"
-    run = _PARTS.get(found)
-    return None if run is None else (found, run)
+    template = _PARTS.get(found) if place else None
+    if template is None:
+        return None
+    objects = {"k": _OBJECTS[found]} if found in _OBJECTS else {}
+    return c.write(template, type_name, place=found, exact=True, **objects)
 
 
-def variable_named(name: str) -> Evaluate:
+def variable_named(c: Compiler, name: Code, type_name: str) -> Code:
     """``context.Variables["name"]``."""
-
-    def run(frame: Frame) -> Any:
-        items = frame[0].context.variables
-        value = items.get(name)
-        if value is None or type(value) is bytes:
-            return variable(Variables(items), name)
-        return value
-
-    return run
+    return c.write(
+        "V if (V := context.variables.get(A)) is not None and type(V) is not bytes "
+        "else k(many(context.variables), A)",
+        type_name, k=variable, many=Variables, A=name,
+    )  # fmt: skip
 
 
-def variable_or_literal(name: str, default: str) -> Evaluate:
+def variable_or_literal(c: Compiler, name: Code, default: Code, type_name: str) -> Code:
     """``context.Variables.GetValueOrDefault("name", "default")``."""
+    return c.write(
+        "V if type(V := context.variables.get(A, B)) is not bytes else k(V)",
+        type_name, k=of_gateway, A=name, B=default,
+    )  # fmt: skip
 
-    def run(frame: Frame) -> Any:
-        return of_gateway(frame[0].context.variables.get(name, default))
 
-    return run
-
-
-def header_or_literal(name: str, default: str) -> Evaluate:
+def header_or_literal(c: Compiler, name: str, default: Code) -> Code:
     """``context.Request.Headers.GetValueOrDefault("name", "default")``."""
+    return c.write(
+        "B if not (V := context.request.headers.values(A)) "
+        "else V[0] if len(V) == 1 else k(budget, V)",
+        "string", exact=True, k=_joined, A=c.constant(name.lower(), "string"), B=default,
+    )  # fmt: skip
 
-    def run(frame: Frame) -> str:
-        run_ = frame[0]
-        found = run_.context.request.headers.values(name)
-        text: str = default if not found else found[0] if len(found) == 1 else ",".join(found)
-        run_.budget.allocate(len(text))
-        return text
 
-    return run
+def contains_variable(c: Compiler, name: Code) -> Code:
+    """``context.Variables.ContainsKey("name")``."""
+    return c.write("A in context.variables", "bool", exact=True, A=name)
+
+
+def _joined(budget: Any, values: list[str]) -> str:
+    text = ",".join(values)
+    budget.allocate(len(text))
+    return text

@@ -9,7 +9,6 @@ from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.collections import Array, items_of
 from hybridmandate.governance.gateway.csharp.compile_calls import Arguments, check_arguments
-from hybridmandate.governance.gateway.csharp.compile_literals import constant
 from hybridmandate.governance.gateway.csharp.compile_members import (
     missing,
     set_element,
@@ -289,4 +288,4 @@ def typeof_expression(c: Compiler, node: Node) -> Code:
     """``typeof(T)`` as the type's full name."""
     known = find_type(c.type_name(field(node, "type")))
     assert known is not None
-    return constant(known.full_name, "string")
+    return c.constant(known.full_name, "string")

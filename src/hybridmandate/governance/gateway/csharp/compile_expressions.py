@@ -9,12 +9,11 @@ from tree_sitter import Node
 from hybridmandate.governance.gateway.csharp.collections import Anonymous, Tuple
 from hybridmandate.governance.gateway.csharp.compile_assignments import RANKS, step_place
 from hybridmandate.governance.gateway.csharp.compile_context import CONTEXT
-from hybridmandate.governance.gateway.csharp.compile_literals import constant
 from hybridmandate.governance.gateway.csharp.compiler import (
     Code,
     Compiler,
     Evaluate,
-    Frame,
+    Joined,
     expression,
 )
 from hybridmandate.governance.gateway.csharp.conversions import (
@@ -24,7 +23,6 @@ from hybridmandate.governance.gateway.csharp.conversions import (
     default_of,
     is_instance,
 )
-from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure, null_reference
 from hybridmandate.governance.gateway.csharp.operators import (
     BINARY,
     COMPARISONS,
@@ -35,8 +33,8 @@ from hybridmandate.governance.gateway.csharp.operators import (
     negate,
 )
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.python_code import Frame, literal
 from hybridmandate.governance.gateway.csharp.regroup import generic_call
-from hybridmandate.governance.gateway.csharp.text import as_text
 
 MAX_OPERATORS = 200
 """Operators in one row without brackets; ``+`` of texts may have more."""
@@ -48,13 +46,11 @@ def identifier(c: Compiler, node: Node) -> Code:
     name = text_of(node).removeprefix("@")
     local = c.find(name)
     if local is not None:
-        slot = local.slot
-        if local.shared:
-            return Code(lambda frame: frame[slot][0], local.type)
-        return Code(lambda frame: frame[slot], local.type)
+        slot = c.constant(local.slot, "int")
+        return c.write("f[A][0]" if local.shared else "f[A]", local.type, A=slot)
     if name == "context":
         c.live_uses += 1
-        return Code(lambda frame: frame[0].context, "PolicyContext", place=CONTEXT)
+        return c.write("context", "PolicyContext", place=CONTEXT, exact=True)
     raise c.error(node, f"The name '{name}' does not exist in the current context")
 
 
@@ -89,45 +85,36 @@ def _one_operator(c: Compiler, node: Node, left: Code) -> Code:
     if sign == "??":
         return _coalesce(c, node, left)
     right = c.expression(field(node, "right"))
-    a, b = left.run, right.run
-    if sign == "&&":
+    if sign in ("&&", "||"):
         _need_bool(c, node, sign, left, right)
-        return Code(lambda frame: truth(a(frame)) and truth(b(frame)), "bool")
-    if sign == "||":
-        _need_bool(c, node, sign, left, right)
-        return Code(lambda frame: truth(a(frame)) or truth(b(frame)), "bool")
+        word = "A and B" if sign == "&&" else "A or B"
+        return c.write(word, "bool", exact=True, A=c.condition(left), B=c.condition(right))
     if sign == "+" and "string" in (left.type, right.type):
         if left.type == "XNamespace":
-            return Code(lambda frame: add(a(frame), b(frame)), "XName")
+            return c.write("add(A, B)", "XName", add=add, A=left, B=right)
         if left.type:
-            return Code(_concatenation(c, a, b), "string")
+            return _concatenation(c, left, right)
     operation = BINARY.get(sign)
     if operation is None:
         raise c.error(node, f"The operator '{sign}' is not supported")
     _refuse_operands(c, node, sign, left, right)
     if sign in ("==", "!="):
-        return Code(_equality(sign, operation, left, right), "bool")
-    result = "bool" if sign in COMPARISONS else _arithmetic_type(sign, left.type, right.type)
+        return _equality(c, sign, operation, left, right)
     if sign == "+" and "" in (left.type, right.type):
+        a, b = left.run, right.run
+        result = _arithmetic_type(sign, left.type, right.type)
         return Code(_charged(operation, a, b, text=right.type == "string"), result)
-    return Code(lambda frame: operation(a(frame), b(frame)), result)
+    if sign in COMPARISONS:
+        return _comparison(c, sign, operation, left, right)
+    return _arithmetic(c, sign, operation, left, right)
 
 
-def _concatenation(c: Compiler, a: Evaluate, b: Evaluate) -> Evaluate:
+def _concatenation(c: Compiler, left: Code, right: Code) -> Code:
     """The joined text; a chain of ``+`` becomes one join of all its parts."""
-    known = c.joined.get(a)
-    if known is not None:
-        known.append(b)
-        return a
-    parts = [a, b]
-
-    def run(frame: Frame) -> str:
-        text = "".join([as_text(part(frame)) for part in parts])
-        frame[0].budget.allocate(len(text))
-        return text
-
-    c.joined[run] = parts
-    return run
+    if isinstance(left, Joined):
+        left.append(right)
+        return left
+    return Joined(c, [left, right])
 
 
 def _charged(operation: Operation, a: Evaluate, b: Evaluate, *, text: bool) -> Evaluate:
@@ -142,26 +129,40 @@ def _charged(operation: Operation, a: Evaluate, b: Evaluate, *, text: bool) -> E
     return run
 
 
-def _equality(sign: str, operation: Operation, left: Code, right: Code) -> Evaluate:
-    a, b = left.run, right.run
+def _equality(c: Compiler, sign: str, operation: Operation, left: Code, right: Code) -> Code:
+    if left.literal is not None and right.literal is not None:
+        return c.constant((left.literal == right.literal) is (sign == "=="), "bool")
     if right.type == "null":
-        if sign == "==":
-            return lambda frame: a(frame) is None
-        return lambda frame: a(frame) is not None
+        template = "A is None" if sign == "==" else "A is not None"
+        return c.write(template, "bool", exact=True, A=left)
     if left.type == right.type == "string":
-        if sign == "==":
-            return lambda frame: a(frame) == b(frame)
-        return lambda frame: a(frame) != b(frame)
-    return lambda frame: operation(a(frame), b(frame))
+        return c.write(f"A {sign} B", "bool", exact=True, A=left, B=right)
+    if right.type == left.type == "int":
+        return c.write(
+            _on_integers(f"V {sign} V1"), "bool", exact=True, k=operation, A=left, B=right
+        )
+    return c.write("k(A, B)", "bool", exact=True, k=operation, A=left, B=right)
 
 
-def truth(value: Any) -> bool:
-    """A condition's value. :raises ExpressionFailure: when it is null or no boolean."""
-    if value is True or value is False:
-        return value
-    if value is None:
-        raise null_reference()
-    raise ExpressionFailure("A condition must be of type 'System.Boolean'.", "InvalidCastException")
+def _comparison(c: Compiler, sign: str, operation: Operation, left: Code, right: Code) -> Code:
+    if {left.type, right.type} <= {"int", ""}:
+        template = _on_integers(f"V {sign} V1")
+        return c.write(template, "bool", exact=True, k=operation, A=left, B=right)
+    return c.write("k(A, B)", "bool", exact=True, k=operation, A=left, B=right)
+
+
+def _arithmetic(c: Compiler, sign: str, operation: Operation, left: Code, right: Code) -> Code:
+    result = _arithmetic_type(sign, left.type, right.type)
+    if result == "int" and sign in ("+", "-"):
+        in_range = f"V2 if -2147483648 <= (V2 := V {sign} V1) <= 2147483647 else k(V, V1)"
+        template = _on_integers(f"({in_range})")
+        return c.write(template, result, k=operation, A=left, B=right)
+    return c.write("k(A, B)", result, k=operation, A=left, B=right)
+
+
+def _on_integers(template: str) -> str:
+    """What is done with ``V`` and ``V1`` when both are plain integers; else operator ``k``."""
+    return f"{template} if (type(V := A) is int) & (type(V1 := B) is int) else k(V, V1)"
 
 
 def _need_bool(c: Compiler, node: Node, sign: str, *sides: Code) -> None:
@@ -206,13 +207,8 @@ def _arithmetic_type(sign: str, left: str, right: str) -> str:
 
 def _coalesce(c: Compiler, node: Node, left: Code) -> Code:
     right = c.expression(field(node, "right"))
-    a, b = left.run, right.run
-
-    def run(frame: Frame) -> Any:
-        value = a(frame)
-        return b(frame) if value is None else value
-
-    return Code(run, common_type(left.type.removesuffix("?"), right.type))
+    result = common_type(left.type.removesuffix("?"), right.type)
+    return c.write("B if (V := A) is None else V", result, exact=right.exact, A=left, B=right)
 
 
 def common_type(left: str, right: str) -> str:
@@ -234,12 +230,12 @@ def conditional(c: Compiler, node: Node) -> Code:
     no = c.expression(field(node, "alternative"))
     _need_bool(c, node, "?:", test)
     result = common_type(yes.type, no.type)
-    condition, a, b = test.run, yes.run, no.run
+    condition = c.condition(test)
+    exact = yes.exact and no.exact and yes.type == no.type
+    code = c.write("B if A else C", result, exact=exact, A=condition, B=yes, C=no)
     if result in NUMERIC and yes.type != no.type:
-        widen = declared(result)
-        assert widen is not None
-        return Code(lambda f: widen(a(f) if truth(condition(f)) else b(f)), result)
-    return Code(lambda frame: a(frame) if truth(condition(frame)) else b(frame), result)
+        return c.write("widen(A)", result, widen=declared(result), A=code)
+    return code
 
 
 @expression("prefix_unary_expression")
@@ -250,26 +246,27 @@ def prefix_unary(c: Compiler, node: Node) -> Code:
     if sign in ("++", "--"):
         return step_place(c, operand, 1 if sign == "++" else -1, before=True)
     if sign == "-" and text_of(operand) in ("2147483648", "9223372036854775808"):
-        return _smallest(text_of(operand))
+        return _smallest(c, text_of(operand))
     code = c.expression(operand)
-    a = code.run
     if sign == "!":
         _need_bool(c, node, "!", code)
-        return Code(lambda frame: logical_not(a(frame)), "bool")
+        if code.type == "bool" and code.exact:
+            return c.write("not A", "bool", exact=True, A=code)
+        return c.write("invert(A)", "bool", exact=True, invert=logical_not, A=code)
     if sign == "-":
         result = "" if code.type in ("uint", "char") else code.type
-        return Code(lambda frame: negate(a(frame)), result)
+        return c.write("negate(A)", result, negate=negate, A=code)
     if sign == "~":
-        return Code(lambda frame: complement(a(frame)), code.type)
+        return c.write("flip(A)", code.type, flip=complement, A=code)
     if sign == "+":
         return code
     raise c.error(node, f"The operator '{sign}' is not supported here")
 
 
-def _smallest(text: str) -> Code:
+def _smallest(c: Compiler, text: str) -> Code:
     if text == "2147483648":
-        return constant(-(2**31), "int")
-    return constant(NUMERIC["long"](-(2**63)), "long")
+        return c.constant(-(2**31), "int")
+    return c.constant(NUMERIC["long"](-(2**63)), "long")
 
 
 @expression("postfix_unary_expression")
@@ -287,36 +284,28 @@ def cast(c: Compiler, node: Node) -> Code:
     """``(T)x``."""
     target = c.type_name(field(node, "type"))
     code = c.expression(field(node, "value"))
-    convert, value = cast_to(target, code.type), code.run
-    if target != "string":
-        return Code(lambda frame: convert(value(frame)), target)
-
-    def to_string(frame: Frame) -> Any:
-        found = value(frame)
-        return found if type(found) is str else convert(found)
-
-    return Code(to_string, target)
+    convert = cast_to(target, code.type)
+    if target == "string":
+        return c.write("V if type(V := A) is str else k(V)", target, k=convert, A=code)
+    return c.write("k(A)", target, k=convert, A=code)
 
 
 @expression("as_expression")
 def as_cast(c: Compiler, node: Node) -> Code:
     """``x as T``."""
     target = c.type_name(field(node, "right"))
-    value = c.expression(field(node, "left")).run
-
-    def run(frame: Frame) -> Any:
-        result = value(frame)
-        return result if is_instance(result, target) else None
-
-    return Code(run, target)
+    value = c.expression(field(node, "left"))
+    return c.write(
+        "V if fits(V := A, T) else None", target, fits=is_instance, A=value, T=literal(target)
+    )
 
 
 @expression("is_expression")
 def is_test(c: Compiler, node: Node) -> Code:
     """``x is T``."""
     target = c.type_name(field(node, "right"))
-    value = c.expression(field(node, "left")).run
-    return Code(lambda frame: is_instance(value(frame), target), "bool")
+    value = c.expression(field(node, "left"))
+    return c.write("fits(A, T)", "bool", exact=True, fits=is_instance, A=value, T=literal(target))
 
 
 @expression("default_expression")
@@ -324,10 +313,10 @@ def default(c: Compiler, node: Node) -> Code:
     """``default(T)``, and ``default`` alone, which is null."""
     inner = node.child_by_field_name("type")
     if inner is None:
-        return constant(None, "null")
+        return c.constant(None, "null")
     target = c.type_name(inner)
     value = default_of(target)
-    return constant(value, target)
+    return c.constant(value, target)
 
 
 @expression("tuple_expression")

@@ -7,7 +7,6 @@ from typing import Any
 
 from tree_sitter import Node
 
-from hybridmandate.governance.gateway.csharp.compile_expressions import truth
 from hybridmandate.governance.gateway.csharp.compile_patterns import Matches, pattern
 from hybridmandate.governance.gateway.csharp.compile_statements import BREAK, declaration, sequence
 from hybridmandate.governance.gateway.csharp.compiler import (
@@ -23,6 +22,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
     null_reference,
 )
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.python_code import truth
 
 
 @statement("switch_statement")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any
 
 from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.compiler import (
     Code,
     Compiler,
-    Evaluate,
-    Frame,
+    Joined,
     expression,
 )
 from hybridmandate.governance.gateway.csharp.numbers import (
@@ -24,7 +22,7 @@ from hybridmandate.governance.gateway.csharp.numbers import (
     ULong,
 )
 from hybridmandate.governance.gateway.csharp.parse import named, text_of
-from hybridmandate.governance.gateway.csharp.text import aligned, as_text, formatted
+from hybridmandate.governance.gateway.csharp.text import aligned, formatted
 
 _ESCAPE = re.compile(
     r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{1,4})|(.))", re.DOTALL
@@ -33,12 +31,6 @@ _SIMPLE = {
     "'": "'", '"': '"', "\\": "\\", "0": "\0", "a": "\a", "b": "\b",
     "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "e": "\x1b",
 }  # fmt: skip
-
-
-def constant(value: Any, type_name: str) -> Code:
-    """Code that always gives the same value."""
-    literal = value if type(value) is str else None
-    return Code(lambda frame: value, type_name, literal=literal)
 
 
 def _unescape(c: Compiler, node: Node, text: str) -> str:
@@ -71,7 +63,7 @@ def integer_literal(c: Compiler, node: Node) -> Code:
         kinds = tuple(pair for pair in kinds if pair[1].startswith("u"))
     for kind, name in kinds:
         if value <= RANGES[kind][1]:
-            return constant(kind(value), name)
+            return c.constant(kind(value), name)
     raise c.error(node, "Integral constant is too large")
 
 
@@ -80,22 +72,22 @@ def real_literal(c: Compiler, node: Node) -> Code:
     """``1.5``, ``1e3``, ``1f``, ``1m``."""
     text = text_of(node).replace("_", "").lower()
     if text.endswith("m"):
-        return constant(Decimal(text[:-1]), "decimal")
+        return c.constant(Decimal(text[:-1]), "decimal")
     if text.endswith("f"):
-        return constant(Single(float(text[:-1])), "float")
-    return constant(float(text.rstrip("d")), "double")
+        return c.constant(Single(float(text[:-1])), "float")
+    return c.constant(float(text.rstrip("d")), "double")
 
 
 @expression("boolean_literal")
 def boolean_literal(c: Compiler, node: Node) -> Code:
     """``true`` and ``false``."""
-    return constant(text_of(node) == "true", "bool")
+    return c.constant(text_of(node) == "true", "bool")
 
 
 @expression("null_literal")
 def null_literal(c: Compiler, node: Node) -> Code:
     """``null``."""
-    return constant(None, "null")
+    return c.constant(None, "null")
 
 
 @expression("character_literal")
@@ -104,19 +96,19 @@ def character_literal(c: Compiler, node: Node) -> Code:
     text = _unescape(c, node, text_of(node)[1:-1])
     if len(text) != 1:
         raise c.error(node, "A character literal holds one character")
-    return constant(Char(text), "char")
+    return c.constant(Char(text), "char")
 
 
 @expression("string_literal")
 def string_literal(c: Compiler, node: Node) -> Code:
     """``"…"``."""
-    return constant(_unescape(c, node, text_of(node)[1:-1]), "string")
+    return c.constant(_unescape(c, node, text_of(node)[1:-1]), "string")
 
 
 @expression("verbatim_string_literal")
 def verbatim_string_literal(c: Compiler, node: Node) -> Code:
     """``@"…"``."""
-    return constant(text_of(node)[2:-1].replace('""', '"'), "string")
+    return c.constant(text_of(node)[2:-1].replace('""', '"'), "string")
 
 
 @expression("raw_string_literal")
@@ -126,13 +118,13 @@ def raw_string_literal(c: Compiler, node: Node) -> Code:
     quotes = len(text) - len(text.lstrip('"'))
     inner = text[quotes:-quotes]
     if "\n" not in inner:
-        return constant(inner, "string")
+        return c.constant(inner, "string")
     lines = inner.split("\n")
     indent = lines[-1]
     if lines[0].strip() or indent.strip():
         raise c.error(node, "A raw string of several lines begins and ends on lines of its own")
     body = [line.removeprefix(indent) for line in lines[1:-1]]
-    return constant("\n".join(body), "string")
+    return c.constant("\n".join(body), "string")
 
 
 @expression("interpolated_string_expression")
@@ -142,39 +134,32 @@ def interpolated_string(c: Compiler, node: Node) -> Code:
     verbatim = "@" in start
     if text_of(node).startswith(("$$", '$"""')):
         raise c.error(node, "Raw interpolated strings are not supported in policy expressions")
-    pieces: list[Evaluate] = []
+    pieces: list[Code] = []
     for part in node.children:
         if part.type in ("string_content", "escape_sequence"):
             text = text_of(part)
             text = text.replace('""', '"') if verbatim else _unescape(c, part, text)
-            pieces.append(constant(text.replace("{{", "{").replace("}}", "}"), "").run)
+            pieces.append(c.constant(text.replace("{{", "{").replace("}}", "}"), "string"))
         elif part.type == "interpolation":
             pieces.append(_hole(c, part))
-
-    def run(frame: Frame) -> str:
-        text = "".join([piece(frame) for piece in pieces])
-        frame[0].budget.allocate(len(text))
-        return text
-
-    return Code(run, "string")
+    return Joined(c, pieces)
 
 
-def _hole(c: Compiler, node: Node) -> Evaluate:
+def _hole(c: Compiler, node: Node) -> Code:
     parts = [part for part in named(node) if part.type != "interpolation_brace"]
-    value = c.expression(parts[0]).run
-    width: Evaluate | None = None
+    value = c.expression(parts[0])
+    width: Code | None = None
     form: str | None = None
     for clause in parts[1:]:
         if clause.type == "interpolation_alignment_clause":
-            width = c.expression(named(clause)[-1]).run
+            width = c.expression(named(clause)[-1])
         else:
             form = text_of(clause)[1:]
     if width is None and form is None:
-        return lambda frame: as_text(value(frame))
-    wide = width
-
-    def run(frame: Frame) -> str:
-        text = formatted(value(frame), form)
-        return text if wide is None else aligned(text, wide(frame), frame[0])
-
-    return run
+        return c.text(value)
+    text = c.write(
+        "make(A, B)", "string", exact=True, make=formatted, A=value, B=c.constant(form, "")
+    )
+    if width is None:
+        return text
+    return c.write("fit(A, B, run)", "string", exact=True, fit=aligned, A=text, B=width)

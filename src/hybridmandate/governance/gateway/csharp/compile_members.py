@@ -16,17 +16,16 @@ from hybridmandate.governance.gateway.csharp.compile_context import (
     variable_named,
 )
 from hybridmandate.governance.gateway.csharp.compiler import (
-    SKIP,
     Code,
     Compiler,
     Evaluate,
-    Frame,
     elements_of,
     expression,
 )
 from hybridmandate.governance.gateway.csharp.conversions import VALUE_TYPES
 from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure, null_reference
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.python_code import SKIP, Frame
 from hybridmandate.governance.gateway.csharp.types.table import (
     TYPES,
     ClrType,
@@ -47,21 +46,6 @@ def missing(value: Any, name: str) -> ExpressionFailure:
         f"'{full_name_of(value)}' does not contain a definition for '{name}'",
         "RuntimeBinderException",
     )
-
-
-def skipping(
-    receiver: Code, run: Evaluate, type_name: str, use: Callable[[Any, Frame], Any]
-) -> Code:
-    """Code on a receiver; when that may be skipped, so is this."""
-    if not receiver.skips:
-        return Code(run, type_name)
-    inner = receiver.run
-
-    def guarded(frame: Frame) -> Any:
-        value = inner(frame)
-        return SKIP if value is SKIP else use(value, frame)
-
-    return Code(guarded, type_name, skips=True)
 
 
 @expression("member_access_expression", "qualified_name")
@@ -95,10 +79,12 @@ def static_member(c: Compiler, node: Node, owner: ClrType, name: str) -> Code:
     found = owner.static_properties.get(name)
     if found is not None:
         call = found.call
+        if found.fixed:
+            return c.constant(call(), found.returns)
         if found.wants_run:
-            return Code(lambda frame: call(frame[0]), found.returns)
-        if found.name == name and owner.static_properties is not None and not found.parameters:
-            return Code(lambda frame: call(), found.returns)
+            return c.write("k(run)", found.returns, k=call)
+        if not found.parameters:
+            return c.write("k()", found.returns, k=call)
     method = owner.static_methods.get(name)
     if method is None:
         raise c.error(node, f"'{owner.name}' does not contain a definition for '{name}'")
@@ -106,31 +92,30 @@ def static_member(c: Compiler, node: Node, owner: ClrType, name: str) -> Code:
     arity = max(1, method.least)
     if method.wants_run:
         return Code(lambda f: Delegate(lambda *a: function(f[0], *a), arity), "Func")
-    delegate = Delegate(function, arity)
-    return Code(lambda frame: delegate, "Func")
+    return c.constant(Delegate(function, arity), "Func")
 
 
 def property_of(c: Compiler, node: Node, receiver: Code, name: str) -> Code:
     """A property of a value, found at load when the type is known."""
     _note_bodies(c, receiver.type, name)
-    part = part_of(receiver.place, name)
     known = find_type(receiver.type) if receiver.type else None
     found = None if known is None else known.find_property(name)
     if known is not None and found is None and known.name not in _OPEN_TYPES:
         raise c.error(node, f"'{known.name}' does not contain a definition for '{name}'")
-    if found is not None:
-        type_name = _property_type(receiver.type, found)
-        if part is not None:
-            c.live_uses -= part[0] in STEADY
-            return Code(part[1], type_name, place=part[0])
-        use = _known_getter(found)
-    else:
+    if found is None:
         if receiver.type != "dynamic":
             _refuse_unknown(c, node, name, "properties")
-        use = _late_getter(name)
         type_name = "dynamic" if receiver.type == "dynamic" else ""
-    value = receiver.run
-    return skipping(receiver, lambda frame: use(value(frame), frame), type_name, use)
+        template = "k(V, run) if (V := A) is not None else null()"
+        return c.write_on(receiver, template, type_name, k=_late_getter(name))
+    type_name = _property_type(receiver.type, found)
+    part = part_of(c, receiver.place, name, type_name)
+    if part is not None:
+        c.live_uses -= part.place in STEADY
+        return part
+    call = "k(run, V)" if found.wants_run else "k(V)"
+    template = f"{call} if (V := A) is not None else null()"
+    return c.write_on(receiver, template, type_name, k=found.call)
 
 
 def _property_type(receiver: str, found: Member) -> str:
@@ -139,38 +124,17 @@ def _property_type(receiver: str, found: Member) -> str:
     return elements_of(receiver)
 
 
-def _known_getter(member: Member) -> Callable[[Any, Frame], Any]:
-    get = member.call
-    if member.wants_run:
-
-        def with_run(value: Any, frame: Frame) -> Any:
-            if value is None:
-                raise null_reference()
-            return get(frame[0], value)
-
-        return with_run
-
-    def plain(value: Any, frame: Frame) -> Any:
-        if value is None:
-            raise null_reference()
-        return get(value)
-
-    return plain
-
-
-def _late_getter(name: str) -> Callable[[Any, Frame], Any]:
-    def use(value: Any, frame: Frame) -> Any:
-        if value is None:
-            raise null_reference()
+def _late_getter(name: str) -> Callable[[Any, Run], Any]:
+    def get(value: Any, run: Run) -> Any:
         own = getattr(value, "clr_member", None)
         if own is not None:
             return own(name)
         member = type_of(value).find_property(name)
         if member is None:
             raise missing(value, name)
-        return member.call(frame[0], value) if member.wants_run else member.call(value)
+        return member.call(run, value) if member.wants_run else member.call(value)
 
-    return use
+    return get
 
 
 def _refuse_unknown(c: Compiler, node: Node, name: str, where: str) -> None:
@@ -203,7 +167,8 @@ def conditional_access(c: Compiler, node: Node) -> Code:
     condition_node, rest_node = named(node)[0], named(node)[-1]
     condition = c.chain(condition_node)
     slot = c.new_slot()
-    c.binding.append(Code(lambda frame: frame[slot], condition.type.removesuffix("?")))
+    bound = c.write("f[B]", condition.type.removesuffix("?"), B=c.constant(slot, "int"))
+    c.binding.append(bound)
     rest = c.chain(rest_node)
     c.binding.pop()
     test, then = condition.run, rest.run
@@ -310,10 +275,9 @@ def _element(c: Compiler, node: Node, receiver: Code, brackets: Node) -> Code:
     index = _index(c, node, brackets)
     type_name = _element_type(receiver.type, known)
     if receiver.place == VARIABLES and index.literal is not None:
-        return Code(variable_named(index.literal), type_name)
-    value = receiver.run
-    use = _element_getter(index.run)
-    return skipping(receiver, lambda frame: use(value(frame), frame), type_name, use)
+        return variable_named(c, index, type_name)
+    template = "k(V, B) if (V := A) is not None else null()"
+    return c.write_on(receiver, template, type_name, k=element_at, B=index)
 
 
 def _element_type(receiver: str, known: ClrType | None) -> str:
@@ -329,21 +293,16 @@ def _element_type(receiver: str, known: ClrType | None) -> str:
     return elements_of(name)
 
 
-def _element_getter(index: Evaluate) -> Callable[[Any, Frame], Any]:
-    def use(value: Any, frame: Frame) -> Any:
-        if value is None:
-            raise null_reference()
-        at = index(frame)
-        member = type_of(value).find_indexer()
-        if member is None:
-            raise missing(value, "[]")
-        if isinstance(at, FromEnd):
-            at = len(value) - at.count
-        elif isinstance(at, Span):
-            return _slice(value, at)
-        return member.call(value, at)
-
-    return use
+def element_at(value: Any, at: Any) -> Any:
+    """``value[at]`` by the indexer of the value's own type."""
+    member = type_of(value).find_indexer()
+    if member is None:
+        raise missing(value, "[]")
+    if isinstance(at, FromEnd):
+        at = len(value) - at.count
+    elif isinstance(at, Span):
+        return _slice(value, at)
+    return member.call(value, at)
 
 
 def _slice(value: Any, span: Span) -> Any:
@@ -400,7 +359,7 @@ def _property_place(c: Compiler, node: Node) -> Place:
     if not any(name in each.setters for each in TYPES.values()):
         raise c.error(node, f"The property '{name}' cannot be assigned to")
     value = receiver.run
-    use = _late_getter(name)
+    get = _late_getter(name)
 
     def prepare(frame: Frame) -> Any:
         target = value(frame)
@@ -411,7 +370,7 @@ def _property_place(c: Compiler, node: Node) -> Place:
     def write(frame: Frame, target: Any, new: Any) -> None:
         set_property(frame[0], target, name, new)
 
-    return Place("", prepare, lambda frame, target: use(target, frame), write)
+    return Place("", prepare, lambda frame, target: get(target, frame[0]), write)
 
 
 def set_property(run: Run, target: Any, name: str, new: Any) -> None:

@@ -13,7 +13,6 @@ from hybridmandate.governance.gateway.csharp.compile_assignments import (
     deconstruction,
     new_place,
 )
-from hybridmandate.governance.gateway.csharp.compile_expressions import truth
 from hybridmandate.governance.gateway.csharp.compile_functions import function_code
 from hybridmandate.governance.gateway.csharp.compiler import (
     Compiler,
@@ -25,6 +24,7 @@ from hybridmandate.governance.gateway.csharp.compiler import (
 )
 from hybridmandate.governance.gateway.csharp.conversions import declared
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.python_code import truth
 
 BREAK: Final = object()
 CONTINUE: Final = object()

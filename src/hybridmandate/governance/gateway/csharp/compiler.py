@@ -6,6 +6,7 @@ the locals. A lambda runs in a copy of the frame that it was made in.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,30 +24,114 @@ from hybridmandate.governance.gateway.csharp.parse import (
 from hybridmandate.governance.gateway.csharp.parse import (
     field as child,
 )
+from hybridmandate.governance.gateway.csharp.python_code import (
+    CHARGED,
+    MAX_DEPTH,
+    Frame,
+    PythonCode,
+    join,
+)
 from hybridmandate.governance.gateway.csharp.regroup import last_operand, operator_at_base
 from hybridmandate.governance.gateway.csharp.types.table import ClrType, find_type
 
-Frame = list[Any]
 Evaluate = Callable[[Frame], Any]
 Execute = Callable[[Frame], Any]
-SKIP: Final = object()
-"""What a chain gives when a ``?.`` in it met null."""
 
 
-@dataclass(slots=True)
 class Code:
     """A compiled expression with its static C# type, "" when only known at run time.
 
-    ``skips`` tells that it may give :data:`SKIP`. ``place`` names the part of ``context`` that it
+    ``run`` evaluates it on a frame. ``skips`` tells that it may give :data:`SKIP`, ``exact`` that
+    its value is always of the type and never null. ``place`` names the part of ``context`` that it
     gives ("context.Request"), ``literal`` is the text that it always gives; both are for shorter
     code around it.
     """
 
-    run: Evaluate
-    type: str = ""
-    skips: bool = False
-    place: str = ""
-    literal: str | None = None
+    __slots__ = ("_run", "exact", "literal", "place", "skips", "type")
+
+    def __init__(
+        self,
+        run: Evaluate | None,
+        type: str = "",
+        skips: bool = False,
+        place: str = "",
+        literal: str | None = None,
+        *,
+        exact: bool = False,
+    ) -> None:
+        self._run = run
+        self.type = type
+        self.skips = skips
+        self.place = place
+        self.literal = literal
+        self.exact = exact
+
+    @property
+    def run(self) -> Evaluate:
+        """The function that evaluates it."""
+        assert self._run is not None
+        return self._run
+
+
+class Written(Code):
+    """Code that is a tree of generated Python; a function only when somebody asks for one."""
+
+    __slots__ = ("_python", "_tree", "depth")
+
+    def __init__(
+        self,
+        python: PythonCode,
+        tree: ast.expr | None,
+        depth: int,
+        type: str,
+        *,
+        skips: bool = False,
+        place: str = "",
+        literal: str | None = None,
+        exact: bool = False,
+    ) -> None:
+        super().__init__(None, type, skips, place, literal, exact=exact)
+        self._python = python
+        self._tree = tree
+        self.depth = depth
+
+    @property
+    def tree(self) -> ast.expr:
+        """The generated Python, to be part of other code of the same expression."""
+        assert self._tree is not None
+        return self._tree
+
+    @property
+    def run(self) -> Evaluate:
+        """The function that evaluates it."""
+        if self._run is None:
+            self._run = self._python.function(self.tree)
+        return self._run
+
+
+class Joined(Written):
+    """Texts joined by ``+``: one join of all parts, however many operators stand in a row."""
+
+    __slots__ = ("_compiler", "_parts")
+
+    def __init__(self, c: Compiler, parts: list[Code]) -> None:
+        super().__init__(c.python, None, 1, "string", exact=True)
+        self._compiler = c
+        self._parts: list[Code] = []
+        for each in parts:
+            self.append(each)
+
+    def append(self, part: Code) -> None:
+        """One more part on the right."""
+        self._parts.append(part)
+        self.depth = max(self.depth, part.depth + 1 if isinstance(part, Written) else 1)
+
+    @property
+    def tree(self) -> ast.expr:
+        """The join, made when the last part is known."""
+        if self._tree is None:
+            self._tree = self._compiler.join(self._parts)
+        return self._tree
 
 
 @dataclass(slots=True)
@@ -81,12 +166,12 @@ class Compiler:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.python = PythonCode()
         self.scopes: list[dict[str, Local]] = [{}]
         self.functions: list[Function] = []
         self.slots = 1
         self.binding: list[Code] = []
         self.instead: dict[int, Callable[[], Code]] = {}
-        self.joined: dict[Evaluate, list[Evaluate]] = {}
         self.live_uses = 0
         """Uses of ``context`` for anything but variables and request headers."""
         self.reads_request_body = False
@@ -97,6 +182,78 @@ class Compiler:
     def error(self, node: Node, reason: str) -> ExpressionSyntaxError:
         """An error at a node."""
         return self.source.error(node, reason)
+
+    # Generated Python
+
+    def write(
+        self,
+        template: str,
+        type: str = "",
+        *,
+        skips: bool = False,
+        place: str = "",
+        exact: bool = False,
+        **parts: Any,
+    ) -> Written:
+        """Code by a template: parts in upper case are code or trees for its holes, others objects.
+
+        A part that is a text is the name of a variable.
+        """
+        holes: dict[str, str | ast.expr] = {}
+        objects: dict[str, Any] = {}
+        depth = 1
+        for name, part in parts.items():
+            if isinstance(part, Code):
+                holes[name] = self.tree(part)
+                depth = max(depth, _depth(part) + 1)
+            elif isinstance(part, str | ast.expr):
+                holes[name] = part
+            else:
+                objects[name] = part
+        tree = self.python.fill(template, holes, objects)
+        return Written(self.python, tree, depth, type, skips=skips, place=place, exact=exact)
+
+    def write_on(self, receiver: Code, template: str, type: str = "", **parts: Any) -> Written:
+        """The same on a receiver in hole ``A``; when that may be skipped, so is this."""
+        if not receiver.skips:
+            return self.write(template, type, A=receiver, **parts)
+        name = self.python.variable()
+        inner = self.write(template, type, A=name, **parts)
+        return self.write(
+            "C if (C := A) is skip else B", type, skips=True, A=receiver, B=inner, C=name
+        )
+
+    def tree(self, code: Code) -> ast.expr:
+        """The tree of code, to be part of other code; what is deep becomes a call."""
+        if isinstance(code, Written) and code.depth < MAX_DEPTH:
+            return code.tree
+        return self.python.fill("call(f)", {}, {"call": code.run})
+
+    def constant(self, value: Any, type: str) -> Written:
+        """Code that always gives the same value."""
+        tree = self.python.constant(value)
+        literal = value if value.__class__ is str else None
+        exact = value is not None
+        return Written(self.python, tree, 1, type, literal=literal, exact=exact)
+
+    def text(self, code: Code) -> Code:
+        """The text of code in a concatenation."""
+        if code.literal is not None or (code.type == "string" and code.exact):
+            return code
+        return self.write("V if type(V := A) is str else as_text(V)", "string", A=code, exact=True)
+
+    def condition(self, code: Code) -> Code:
+        """Code as a condition: true or false, else an error."""
+        if code.type == "bool" and code.exact:
+            return code
+        return self.write(
+            "V if (V := A) is True or V is False else truth(V)", "bool", A=code, exact=True
+        )
+
+    def join(self, parts: list[Code]) -> ast.expr:
+        """The joined text of parts, charged to the budget."""
+        made = join([self.tree(self.text(part)) for part in parts])
+        return self.python.fill(CHARGED, {"A": made}, {})
 
     # Locals
 
@@ -151,13 +308,7 @@ class Compiler:
         code = self.chain(node)
         if not code.skips:
             return code
-        inner = code.run
-
-        def run(frame: Frame) -> Any:
-            value = inner(frame)
-            return None if value is SKIP else value
-
-        return Code(run, code.type)
+        return self.write("None if (V := A) is skip else V", code.type, A=code)
 
     def statement(self, node: Node) -> Execute:
         """Compile a statement."""
@@ -225,6 +376,10 @@ class Compiler:
             ):
                 return find_type(text) if "." in text else None
         return None
+
+
+def _depth(code: Code) -> int:
+    return code.depth if isinstance(code, Written) and code.depth < MAX_DEPTH else 1
 
 
 def elements_of(type_name: str) -> str:

@@ -41,7 +41,7 @@ class Member:
 
     __slots__ = (
         "call",
-        "declaring",
+        "fixed",
         "generic",
         "least",
         "most",
@@ -67,6 +67,8 @@ class Member:
         self.least = sum(p.default is p.empty for p in positional) + outs
         anything = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.most = 1000 if anything else len(positional) + outs
+        self.fixed = False
+        """Whether a static member always gives the same value."""
         self.generic = any(p.name == "types" and p.kind is p.KEYWORD_ONLY for p in parameters)
 
 
@@ -106,7 +108,9 @@ class ClrType:
 
     def constant(self, name: str, value: Any, returns: str = "") -> None:
         """A constant or static read-only field."""
-        self.static_properties[name] = Member(name, lambda: value, returns, 0, 0)
+        member = Member(name, lambda: value, returns, 0, 0)
+        member.fixed = True
+        self.static_properties[name] = member
 
     def static_property(self, name: str, get: Function, returns: str = "") -> None:
         """A static property that is read anew each time."""
