@@ -13,6 +13,7 @@ from hybridmandate.orchestration.expressions import (
     parse_template,
     references,
 )
+from hybridmandate.orchestration.expressions.conformance import CaseScope
 
 
 def test_the_same_text_is_parsed_once() -> None:
@@ -115,11 +116,7 @@ def test_time_and_randomness_come_from_the_scope_only() -> None:
 
 
 def test_action_that_has_not_run_has_no_outputs() -> None:
-    class NotRun(type(scope())):  # type: ignore[misc]
-        def action(self, name: str) -> None:
-            return None
-
-    not_run = NotRun({}, moment=scope().now())
+    not_run = CaseScope({"actions": {"A": None}}, moment=scope().now())
     assert parse_template("@outputs('A')").evaluate(not_run) is None
     assert parse_template("@body('A')?['x']").evaluate(not_run) is None
     assert parse_template("@actions('A')").evaluate(not_run) is None

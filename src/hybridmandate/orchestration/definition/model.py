@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-
 CORRELATION_ACTION = "correlation_id"
 """The name, in any case, of the Compose at the top of a flow that makes its correlation id."""
 

@@ -94,13 +94,6 @@ def iteration_done(
         _close_iteration(work, control, action, outside, at[-1], graph)
 
 
-def _record(work: Working, action: Action, at: At) -> dict[str, Any]:
-    record = work.record(action.name, at)
-    if record is None:
-        raise RuntimeError(f"loop '{action.name}' has no record although it runs")
-    return record
-
-
 def _open_next(work: Working, control: FlowControl, action: Action, at: At) -> None:
     record = work.changeable(action, at)
     index: int = record["next"]
@@ -127,7 +120,7 @@ def _close_iteration(
     record["failed"] = record["failed"] or failed
     count = len(record["items"])
     if index < count - 1:
-        _forget(work, action, at, index, graph)
+        _forget(work, action, record, at, index)
     if record["next"] < count:
         _open_next(work, control, action, at)
     elif not record["open"]:
@@ -135,8 +128,8 @@ def _close_iteration(
 
 
 def _after_until(work: Working, control: FlowControl, action: Action, at: At, failed: bool) -> None:
-    record = _record(work, action, at)
-    record = work.change(action, at, iterationCount=record["done"])
+    record = work.changeable(action, at)
+    record["iterationCount"] = record["done"]
     limit = record["inputs"]["limit"]["count"]
     try:
         met = holds(action.expression, Reader(work, action, at))
@@ -149,7 +142,7 @@ def _after_until(work: Working, control: FlowControl, action: Action, at: At, fa
     if record["done"] >= limit or work.time >= record["deadline"]:
         control.end(work, action, at, _limit_reached(action, failed))
         return
-    _forget(work, action, at, record["next"] - 1, action.branches[0].graph)
+    _forget(work, action, record, at, record["next"] - 1)
     _open_next(work, control, action, at)
 
 
@@ -159,9 +152,9 @@ def _limit_reached(action: Action, failed: bool) -> Ended:
     return SCOPE_FAILED if failed else Ended.succeeded()
 
 
-def _forget(work: Working, action: Action, at: At, index: int, graph: Graph) -> None:
+def _forget(work: Working, action: Action, record: dict[str, Any], at: At, index: int) -> None:
     """Drop an iteration's records unless ``result()`` may ask for them."""
     if action.name in work.flow.collected_loops:
         return
-    work.drop(graph, (*at, index))
-    work.changeable(action, at)["kept"].remove(index)
+    work.drop(action.branches[0].graph, (*at, index))
+    record["kept"].remove(index)

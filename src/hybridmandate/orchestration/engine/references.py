@@ -109,7 +109,7 @@ class RunReferences:
         known = self._work.flow.find(name)
         if known is None:
             raise LookupError(f"the flow has no action '{name}'")
-        at = self._place(known)
+        at = self._at if known.loops == self._loops else self._place(known)
         return None if at is None else self._work.record(known.name, at)
 
     def current_action(self) -> Mapping[str, Any] | None:
@@ -172,9 +172,10 @@ class RunReferences:
         return kind == "Foreach" and depth < len(self._at)
 
     def _item_at(self, depth: int) -> Any:
-        record = self._work.record(self._loops[depth], self._at[:depth])
+        loop = self._loops[depth]
+        record = self._work.record(loop, self._at[:depth])
         if record is None:
-            raise LookupError(f"'{self._loops[depth]}' does not run")
+            raise LookupError(f"'{loop}' does not run")
         return record["items"][self._at[depth]]
 
     def _place(self, known: Action) -> At | None:

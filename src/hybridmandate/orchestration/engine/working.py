@@ -61,6 +61,8 @@ _INTERNAL = frozenset(
 @lru_cache(maxsize=8192)
 def record_key(name: str, at: At) -> str:
     """The key of an action's record in an iteration."""
+    if len(at) == 1:
+        return f"{name}@{at[0]}"
     return f"{name}@{'.'.join(map(str, at))}" if at else name
 
 

@@ -62,6 +62,8 @@ def _compile_call(node: Call, source: str) -> Evaluate:
     checks = [function.parameter(index).accepts for index in range(len(arguments))]
     if len(arguments) == 1:
         return _compile_single(function, arguments[0], checks[0])
+    if len(arguments) == 2:
+        return _compile_pair(function, arguments, checks)
     body = function.body
 
     def run(frame: Frame) -> Any:
@@ -88,6 +90,27 @@ def _compile_single(function: Function, argument: Evaluate, accepts: frozenset[t
             raise _first_mismatch(function, [value])
         try:
             result = body(frame, value)
+        except FunctionFault as fault:
+            raise _explained(function, fault) from fault
+        return result if type(result) in _NEVER_LARGE else _admitted(function, frame, result)
+
+    return run
+
+
+def _compile_pair(
+    function: Function, arguments: list[Evaluate], checks: list[frozenset[type]]
+) -> Evaluate:
+    """Comparisons and arithmetic: as a call with one argument, with two."""
+    first, second = arguments
+    accepts_first, accepts_second = checks
+    body = function.body
+
+    def run(frame: Frame) -> Any:
+        one, other = first(frame), second(frame)
+        if type(one) not in accepts_first or type(other) not in accepts_second:
+            raise _first_mismatch(function, [one, other])
+        try:
+            result = body(frame, one, other)
         except FunctionFault as fault:
             raise _explained(function, fault) from fault
         return result if type(result) in _NEVER_LARGE else _admitted(function, frame, result)

@@ -42,13 +42,15 @@ class CaseScope:
 
     def action(self, name: str) -> Mapping[str, Any] | None:
         """The record of a named action. :raises LookupError: when the context has none."""
-        found: Mapping[str, Any] = self._named("actions", name)
+        found: Mapping[str, Any] | None = self._named("actions", name)
+        if found is None:
+            return None
         return {"name": name, **{key: each for key, each in found.items() if key != "children"}}
 
     def action_outputs(self, name: str) -> Any:
         """The outputs of the context's action of that name."""
-        record = self.action(name)
-        return None if record is None else record.get("outputs")
+        found: Mapping[str, Any] | None = self._named("actions", name)
+        return None if found is None else found.get("outputs")
 
     def current_action(self) -> Mapping[str, Any] | None:
         """The context's current action."""

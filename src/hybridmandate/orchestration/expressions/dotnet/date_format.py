@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 
 from hybridmandate.orchestration.expressions.dotnet.cultures import Culture, culture
 from hybridmandate.orchestration.expressions.dotnet.instants import (
-    TICKS_PER_DAY,
-    TICKS_PER_SECOND,
     Instant,
 )
 from hybridmandate.orchestration.expressions.errors import FunctionFault
 
-Field = str | Callable[[Instant, datetime], str]
-"""A part of a pattern: the text that it always writes, or what it writes of an instant."""
+Read = Callable[[Instant, datetime], int | str]
+"""What a part of a pattern takes from an instant."""
+Field = str | tuple[str, Read]
+"""A part of a pattern: the text that it always writes, or how (``%02d``) it writes what it reads"""
 
 _LONGEST_KEPT = 256
 """Patterns up to this length are prepared once and kept."""
@@ -70,15 +70,26 @@ def format_date(instant: Instant, pattern: str, locale: str = "en-US", argument:
     if pattern == ROUND_TRIP and locale == "en-US":
         return _round_trip(instant)
     if len(pattern) > _LONGEST_KEPT:
-        fields = _fields(pattern, locale, argument)
+        form, reads = _prepared(pattern, locale, argument)
     else:
-        fields = _kept_fields(pattern, locale, argument)
+        form, reads = _kept(pattern, locale, argument)
     moment = instant.moment
-    texts = [field if isinstance(field, str) else field(instant, moment) for field in fields]
-    return "".join(texts)
+    return form % tuple([read(instant, moment) for read in reads])
 
 
-def _fields(pattern: str, locale: str, argument: int) -> tuple[Field, ...]:
+def _prepared(pattern: str, locale: str, argument: int) -> tuple[str, tuple[Read, ...]]:
+    """A pattern in a culture as a text with places, and what is read for each place."""
+    fields = _fields(pattern, locale, argument)
+    form = "".join(
+        field.replace("%", "%%") if isinstance(field, str) else field[0] for field in fields
+    )
+    return form, tuple(field[1] for field in fields if not isinstance(field, str))
+
+
+_kept = lru_cache(maxsize=1_024)(_prepared)
+
+
+def _fields(pattern: str, locale: str, argument: int) -> list[Field]:
     """What a pattern writes in a culture, part by part."""
     words = culture(locale, argument + 1)
     if len(pattern) <= 1:
@@ -87,12 +98,12 @@ def _fields(pattern: str, locale: str, argument: int) -> tuple[Field, ...]:
         if known is None:
             raise FunctionFault("The format is not valid", argument=argument, value=pattern)
         if letter in "oO":
-            return (lambda instant, moment: _round_trip(instant),)
+            return [("%s", lambda instant, moment: _round_trip(instant))]
         if letter in "rRsu":
             words = culture("en-US")
         pattern = known
     elif pattern == ROUND_TRIP:
-        return (lambda instant, moment: _round_trip(instant),)
+        return [("%s", lambda instant, moment: _round_trip(instant))]
     tokens = _tokens(pattern)
     if tokens is None:
         raise FunctionFault("The format is not valid", argument=argument, value=pattern)
@@ -105,20 +116,12 @@ def _fields(pattern: str, locale: str, argument: int) -> tuple[Field, ...]:
             fields.append(_trimmed_fraction(len(text), _drop_point(fields)))
         else:
             fields.append(_field(kind, len(text), words, with_day))
-    return tuple(fields)
-
-
-_kept_fields = lru_cache(maxsize=1_024)(_fields)
+    return fields
 
 
 def _round_trip(instant: Instant) -> str:
-    days, ticks = divmod(instant.ticks, TICKS_PER_DAY)
-    seconds, fraction = divmod(ticks, TICKS_PER_SECOND)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    day = date.fromordinal(days + 1).isoformat()
-    end = "Z" if instant.utc else ""
-    return f"{day}T{hour:02d}:{minute:02d}:{second:02d}.{fraction:07d}{end}"
+    micros = instant.moment.isoformat(timespec="microseconds")
+    return f"{micros}{instant.ticks % 10}{'Z' if instant.utc else ''}"
 
 
 def _tokens(pattern: str) -> tuple[tuple[str, str], ...] | None:
@@ -149,7 +152,7 @@ def _trimmed_fraction(size: int, point: str) -> Field:
         digits = _fraction(instant, size).rstrip("0")
         return point + digits if digits else ""
 
-    return write
+    return "%s", write
 
 
 def _fraction(instant: Instant, size: int) -> str:
@@ -159,48 +162,51 @@ def _fraction(instant: Instant, size: int) -> str:
 def _field(letter: str, size: int, words: Culture, with_day: bool) -> Field:
     clock = _CLOCK.get(letter)
     if clock is not None:
-        width = min(size, 2)
-        return lambda instant, moment: f"{clock(moment):0{width}d}"
+        return _digits(min(size, 2)), clock
     if letter == "y":
         if size <= 2:
-            return lambda instant, moment: f"{moment.year % 100:0{size}d}"
-        return lambda instant, moment: f"{moment.year:0{size}d}"
+            return _digits(size), lambda instant, moment: moment.year % 100
+        return _digits(size), lambda instant, moment: moment.year
     if letter == "M":
         return _month(size, words, with_day)
     if letter == "d":
         return _day(size, words)
     if letter == "f":
-        return lambda instant, moment: _fraction(instant, size)
+        return "%s", lambda instant, moment: _fraction(instant, size)
     if letter == "t":
         am, pm = (words.am, words.pm) if size > 1 else (words.am[:1], words.pm[:1])
-        return lambda instant, moment: am if moment.hour < 12 else pm
+        return "%s", lambda instant, moment: am if moment.hour < 12 else pm
     if letter == "K":
-        return lambda instant, moment: "Z" if instant.utc else ""
+        return "%s", lambda instant, moment: "Z" if instant.utc else ""
     if letter == "z":
         return {1: "+0", 2: "+00"}.get(size, "+00:00")
     return {"g": "A.D.", ":": words.time_separator, "/": words.date_separator}[letter]
 
 
-_CLOCK: dict[str, Callable[[datetime], int]] = {
-    "h": lambda moment: (moment.hour + 11) % 12 + 1,
-    "H": lambda moment: moment.hour,
-    "m": lambda moment: moment.minute,
-    "s": lambda moment: moment.second,
+def _digits(size: int) -> str:
+    return f"%0{size}d"
+
+
+_CLOCK: dict[str, Read] = {
+    "h": lambda instant, moment: (moment.hour + 11) % 12 + 1,
+    "H": lambda instant, moment: moment.hour,
+    "m": lambda instant, moment: moment.minute,
+    "s": lambda instant, moment: moment.second,
 }
 
 
 def _day(size: int, words: Culture) -> Field:
     if size <= 2:
-        return lambda instant, moment: f"{moment.day:0{size}d}"
+        return _digits(size), lambda instant, moment: moment.day
     names = words.short_days if size == 3 else words.days
-    return lambda instant, moment: names[moment.isoweekday() % 7]
+    return "%s", lambda instant, moment: names[moment.isoweekday() % 7]
 
 
 def _month(size: int, words: Culture, with_day: bool) -> Field:
     if size <= 2:
-        return lambda instant, moment: f"{moment.month:0{size}d}"
+        return _digits(size), lambda instant, moment: moment.month
     if size == 3:
         names = words.genitive_short_months if with_day else words.short_months
     else:
         names = words.genitive_months if with_day else words.months
-    return lambda instant, moment: names[moment.month - 1]
+    return "%s", lambda instant, moment: names[moment.month - 1]

@@ -26,15 +26,12 @@ UNIT_MONTHS = {"month": 1, "year": 12}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Instant:
-    """``ticks`` since 0001-01-01T00:00:00; ``utc`` says that the text ended in ``Z`` (or had an
-    offset, which is applied). Without it the zone is unknown and no ``Z`` is written."""
+    """``ticks`` since 0001-01-01T00:00:00, within the years 1 to 9999; ``utc`` says that the text
+    ended in ``Z`` (or had an offset, which is applied). Without it the zone is unknown and no ``Z``
+    is written."""
 
     ticks: int
     utc: bool = True
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.ticks <= _LAST_TICK:
-            raise FunctionFault("The resulting date is outside the years 1 to 9999")
 
     @classmethod
     def of(cls, moment: datetime | Instant) -> Instant:
@@ -67,7 +64,8 @@ class Instant:
     @property
     def moment(self) -> datetime:
         """The same as a naive datetime, cut to microseconds."""
-        return _EPOCH + timedelta(microseconds=self.ticks // 10)
+        days, rest = divmod(self.ticks, TICKS_PER_DAY)
+        return _EPOCH + timedelta(days, 0, rest // 10)
 
     @property
     def fraction(self) -> int:
@@ -76,7 +74,14 @@ class Instant:
 
     def plus(self, ticks: int) -> Instant:
         """Later by a number of ticks. :raises FunctionFault: outside the years 1 to 9999."""
-        return Instant(self.ticks + ticks, self.utc)
+        later = self.ticks + ticks
+        if not 0 <= later <= _LAST_TICK:
+            raise FunctionFault("The resulting date is outside the years 1 to 9999")
+        return Instant(later, self.utc)
+
+    def as_wall_clock(self, ticks: int) -> Instant:
+        """Later by a number of ticks, in a zone that is not UTC: no ``Z`` is written."""
+        return Instant(self.plus(ticks).ticks, utc=False)
 
     def plus_months(self, months: int) -> Instant:
         """The same day of another month, or that month's last day (``DateTime.AddMonths``)."""

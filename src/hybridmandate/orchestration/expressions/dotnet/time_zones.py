@@ -8,7 +8,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from babel.core import get_global
 
-from hybridmandate.orchestration.expressions.dotnet.instants import TICKS_PER_SECOND, Instant
+from hybridmandate.orchestration.expressions.dotnet.instants import (
+    TICKS_PER_HOUR,
+    TICKS_PER_SECOND,
+    Instant,
+)
 from hybridmandate.orchestration.expressions.errors import FunctionFault
 
 _UTC = frozenset({"UTC", "Etc/UTC"})
@@ -30,9 +34,8 @@ def from_utc(instant: Instant, target: ZoneInfo) -> Instant:
     """The wall clock of a zone at an instant of UTC; without ``Z`` unless the zone is UTC."""
     if target.key in _UTC:
         return Instant(instant.ticks)
-    moment = instant.moment
-    local = target.fromutc(moment.replace(tzinfo=target)).replace(tzinfo=None)
-    return Instant(instant.ticks + _ticks(local - moment), utc=False)
+    offset = _steady_offset(target, instant.ticks // TICKS_PER_HOUR)
+    return instant.as_wall_clock(_offset(target, instant) if offset is None else offset)
 
 
 def to_utc(wall: Instant, source: ZoneInfo) -> Instant:
@@ -42,8 +45,10 @@ def to_utc(wall: Instant, source: ZoneInfo) -> Instant:
     """
     if source.key in _UTC:
         return Instant(wall.ticks)
-    offset = wall.moment.replace(tzinfo=source, fold=1).utcoffset() or timedelta()
-    made = Instant(wall.ticks - _ticks(offset))
+    steady = _steady_wall_offset(source, wall.ticks // TICKS_PER_HOUR)
+    if steady is not None:
+        return Instant(wall.plus(-steady).ticks)
+    made = Instant(wall.plus(-_wall_offset(source, wall, fold=1)).ticks)
     if from_utc(made, source).ticks != wall.ticks:
         raise FunctionFault(
             "The time does not exist in the time zone: daylight saving skips it",
@@ -51,6 +56,39 @@ def to_utc(wall: Instant, source: ZoneInfo) -> Instant:
             value=wall.moment.isoformat(),
         )
     return made
+
+
+@lru_cache(maxsize=4_096)
+def _steady_offset(target: ZoneInfo, hour: int) -> int | None:
+    """A zone's offset in ticks if it is the same at both ends of an hour of UTC, else None."""
+    start, end = _ends(hour)
+    offset = _offset(target, start)
+    return offset if _offset(target, end) == offset else None
+
+
+@lru_cache(maxsize=4_096)
+def _steady_wall_offset(source: ZoneInfo, hour: int) -> int | None:
+    """A zone's offset in ticks if nothing changes in an hour of its wall clock, else None."""
+    found = {_wall_offset(source, each, fold=fold) for each in _ends(hour) for fold in (0, 1)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _ends(hour: int) -> tuple[Instant, Instant]:
+    start = Instant(hour * TICKS_PER_HOUR)
+    return start, start.plus(TICKS_PER_HOUR - 1)
+
+
+def _offset(target: ZoneInfo, instant: Instant) -> int:
+    moment = instant.moment
+    try:
+        local = target.fromutc(moment.replace(tzinfo=target)).replace(tzinfo=None)
+    except OverflowError as wrong:
+        raise FunctionFault("The resulting date is outside the years 1 to 9999") from wrong
+    return _ticks(local - moment)
+
+
+def _wall_offset(source: ZoneInfo, wall: Instant, fold: int) -> int:
+    return _ticks(wall.moment.replace(tzinfo=source, fold=fold).utcoffset() or timedelta())
 
 
 def _ticks(offset: timedelta) -> int:
