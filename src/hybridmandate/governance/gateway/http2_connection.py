@@ -32,7 +32,7 @@ from h2.events import (
     WindowUpdated,
 )
 from h2.exceptions import ProtocolError, StreamClosedError
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from hybridmandate.contracts import FailureType, refusal
@@ -104,7 +104,7 @@ class Http2Connection(asyncio.Protocol):
         self._writable.set()
         self._quiet: asyncio.TimerHandle | None = None
         self._stopping = False
-        self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+        self._h2 = _framing(heads, limits)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -112,15 +112,6 @@ class Http2Connection(asyncio.Protocol):
         self._around.connections.add(self)
         self._client = transport.get_extra_info("peername")
         self._server = transport.get_extra_info("sockname")
-        self._h2.local_settings.update(
-            {
-                SettingCodes.MAX_CONCURRENT_STREAMS: self._limits.streams,
-                SettingCodes.INITIAL_WINDOW_SIZE: self._limits.stream_window,
-                # Above the bound that we answer with a refusal of our own, h2 ends the connection.
-                SettingCodes.MAX_HEADER_LIST_SIZE: 2 * self._heads.bytes,
-                SettingCodes.ENABLE_CONNECT_PROTOCOL: 0,
-            }
-        )
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(
             self._limits.connection_window - self._h2.inbound_flow_control_window
@@ -252,6 +243,7 @@ class Http2Connection(asyncio.Protocol):
         if self._stopping or len(self._running) >= 2 * self._limits.streams:
             # Calls whose callers left may still be ending; no more are begun meanwhile.
             self._h2.reset_stream(number, ErrorCodes.REFUSED_STREAM)
+            self._spend(self._resets)
             return
         self._no_longer_quiet()
         head = Http2Head.of(event.headers, body_follows=event.stream_ended is None)
@@ -380,6 +372,23 @@ class Http2Connection(asyncio.Protocol):
     def _close_when_done(self) -> None:
         if self._stopping and not self._streams:
             self._transport.close()
+
+
+def _framing(heads: HeadLimits, limits: Http2Limits) -> H2Connection:
+    """The state of a connection, with settings that hold from its first frame on."""
+    # Above the bound that we answer with a refusal of our own, h2 ends the connection.
+    most_header_bytes = 2 * heads.bytes
+    framing = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+    framing.local_settings = Settings(
+        client=False,
+        initial_values={
+            SettingCodes.MAX_CONCURRENT_STREAMS: limits.streams,
+            SettingCodes.INITIAL_WINDOW_SIZE: limits.stream_window,
+            SettingCodes.MAX_HEADER_LIST_SIZE: most_header_bytes,
+        },
+    )
+    framing.decoder.max_header_list_size = most_header_bytes
+    return framing
 
 
 class _Allowance:
