@@ -15,6 +15,7 @@ from sample_operations import Effects, registry, unavailable
 
 from hybridmandate.execution.files import FileCatalogue, FileStore, FileTooLarge, LocalFileContent
 from hybridmandate.execution.files.content import HANDLE
+from hybridmandate.local.operations import shipped_operations
 
 CSV = b"a,b\n1,2\n" * 1000
 SENT: dict[str, str | None] = {
@@ -133,6 +134,14 @@ async def test_file_over_the_store_limit_leaves_nothing(tmp_path: Path, effects:
         assert answer.status_code == 413
         assert answer.json()["failure"]["reason"] == "file.limit"
         assert contents(service) == []
+
+
+def test_solution_raises_the_limit_of_a_file_and_the_time_to_send_it() -> None:
+    for max_size, seconds in (("32 MiB", 60), ("96 MiB", 96), ("1 GiB", 110)):
+        found = {each.ref.operation: each for each in shipped_operations(None, max_size)}
+        limits = found["files.store"].limits
+        assert (limits.payload, limits.timeout_seconds) == (max_size, seconds)
+        assert found["files.read"].limits.payload == "4 KiB"
 
 
 async def test_upload_larger_than_memory_is_spooled_and_whole(service: Service) -> None:

@@ -29,7 +29,10 @@ async def test_job_is_accepted_polled_with_progress_and_ends_with_its_outcome(
     assert running_still.status_code == 202
     assert running_still.headers["location"] == location
     assert int(running_still.headers["retry-after"]) > 0
-    assert running_still.json()["data"]["progress"] == {"done": 1, "total": 4, "unit": "rows"}
+    progress = {"done": 1, "total": 4, "unit": "rows"}
+    assert running_still.json()["data"]["progress"] == progress
+    [told] = service.records.of("job.progress")
+    assert (told.subject, told.detail) == (started.json()["data"]["job"], progress)
     effects.gate.set()
     ended = await service.poll(location)
     assert ended.status_code == 200

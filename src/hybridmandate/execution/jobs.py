@@ -17,6 +17,7 @@ import orjson
 from hybridmandate.contracts import (
     Caller,
     ContractRef,
+    Download,
     FailureType,
     Operation,
     Outcome,
@@ -35,6 +36,8 @@ from hybridmandate.execution.service_call import ShowProgress
 
 WORKFLOW = "execution.job"
 PROGRESS_EVERY_SECONDS = 0.5
+NOTED_EVERY_SECONDS = 2.0
+"""How often a running job leaves its progress as evidence."""
 
 
 class Jobs:
@@ -119,7 +122,8 @@ class Jobs:
             )
         run_id = _run_id(claim)
         outcome = await self._closed(claim, cancelled(claim))
-        self._cancelled.add(run_id)
+        if run_id in self._running:
+            self._cancelled.add(run_id)
         await self._durable.cancel(run_id)
         task = self._running.get(run_id)
         if task is not None:
@@ -167,6 +171,20 @@ class Jobs:
         return str(outcome["status"])
 
     async def _run(self, run_id: str, payload: Any, started: float) -> Any:
+        # Known before it looks at its claim: whoever closes the claim then also finds the task.
+        task = asyncio.create_task(self._outcome(payload, started))
+        self._running[run_id] = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if run_id not in self._cancelled:
+                raise
+            return _cancelled(payload).to_json()
+        finally:
+            del self._running[run_id]
+            self._cancelled.discard(run_id)
+
+    async def _outcome(self, payload: Any, started: float) -> Any:
         claim = await self._claim_of(payload)
         if claim is None:
             # Cancelled or taken by a later attempt: nothing may be done for it any more.
@@ -179,26 +197,17 @@ class Jobs:
             return refused.outcome(
                 correlation_id=payload["correlationId"], contract=_contract(payload)
             ).to_json()
-        work = self._runner.run(
+        outcome = await self._runner.run(
             operation,
             request,
             caller=_caller(payload),
             correlation_id=payload["correlationId"],
             call_key=payload["claim"]["key"],
             deadline=started + operation.limits.job_timeout_seconds,
-            show_progress=self._progress_of(claim),
+            show_progress=self._progress_of(claim, _caller(payload)),
         )
-        task: asyncio.Task[Any] = asyncio.create_task(work)
-        self._running[run_id] = task
-        try:
-            outcome = await task
-        except asyncio.CancelledError:
-            if run_id not in self._cancelled:
-                raise
-            return _cancelled(payload).to_json()
-        finally:
-            del self._running[run_id]
-            self._cancelled.discard(run_id)
+        if isinstance(outcome, Download):
+            raise TypeError("a file cannot be the outcome of a job")
         return outcome.to_json()
 
     async def _close(self, payload: Any, outcome: Any, started: float) -> bool:
@@ -232,17 +241,28 @@ class Jobs:
         )
         return claim if current else None
 
-    def _progress_of(self, claim: Claim) -> ShowProgress:
-        shown_at = float("-inf")
+    def _progress_of(self, claim: Claim, caller: Caller) -> ShowProgress:
+        shown_at = noted_at = float("-inf")
 
         async def show(done: int, total: int | None, unit: str) -> None:
-            nonlocal shown_at
+            nonlocal shown_at, noted_at
             now = self._clock()
             if now - shown_at < PROGRESS_EVERY_SECONDS and done != total:
                 return
             shown_at = now
             progress = {"done": done, "total": total, "unit": unit}
             await self._claims.show_progress(claim, orjson.dumps(progress).decode())
+            if now - noted_at < NOTED_EVERY_SECONDS and done != total:
+                return
+            noted_at = now
+            self._trail.write(
+                "job.progress",
+                claim.key,
+                correlation_id=claim.correlation_id,
+                caller=caller,
+                outcome="accepted",
+                detail=progress,
+            )
 
         return show
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from hybridmandate.execution.uninterrupted import uninterrupted
+
 HANDLE = re.compile(r"f-[0-9a-f]{40}")
 CHUNK_BYTES = 256 * 1024
 STALE_SECONDS = 3600.0
@@ -66,7 +68,7 @@ class LocalFileContent:
         part = self._incoming / f"{handle}.{secrets.token_hex(8)}"
         try:
             written = await _write_stream(part, stream, limit)
-            await asyncio.to_thread(_publish, part, target)
+            await uninterrupted(asyncio.to_thread(_publish, part, target))
         finally:
             part.unlink(missing_ok=True)
         return written

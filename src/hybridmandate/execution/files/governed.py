@@ -17,6 +17,7 @@ from hybridmandate.contracts import Caller, FailureType, Refused, StoredFile
 from hybridmandate.evidence.record import Record, Recorder, Tier
 from hybridmandate.execution.files.catalogue import FileCatalogue, FileEntry
 from hybridmandate.execution.files.content import FileContent, FileTooLarge
+from hybridmandate.execution.uninterrupted import uninterrupted
 
 CLEAN_UP_BATCH = 500
 
@@ -111,6 +112,10 @@ class GovernedFiles:
                 f"the file is larger than the {limit} bytes that the file store takes",
                 reason="file.limit",
             ) from None
+        except BaseException:
+            # Cancelled at the end of the writing: content without an entry would never be found.
+            await self._store.content.remove(handle)
+            raise
         now = self._store.clock()
         entry = FileEntry(
             handle=handle,
@@ -125,12 +130,20 @@ class GovernedFiles:
             stored_at=now,
             expires_at=now + self._store.retention_seconds,
         )
-        standing = await asyncio.to_thread(self._store.catalogue.add, entry)
-        if standing.handle != handle:
+        return _stored(await uninterrupted(self._entered(entry)))
+
+    async def _entered(self, entry: FileEntry) -> FileEntry:
+        """The entry that stands for a content that is there."""
+        try:
+            standing = await asyncio.to_thread(self._store.catalogue.add, entry)
+        except BaseException:
+            await self._store.content.remove(entry.handle)
+            raise
+        if standing.handle != entry.handle:
             # The same effect of an earlier attempt of this call: its file stands, this one goes.
-            await self._store.content.remove(handle)
-        self._note("file.stored", standing, replayed=standing.handle != handle)
-        return _stored(standing)
+            await self._store.content.remove(entry.handle)
+        self._note("file.stored", standing, replayed=standing.handle != entry.handle)
+        return standing
 
     async def describe(self, handle: str) -> StoredFile:
         return _stored(await self._allowed(handle))

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from hybridmandate.contracts import Call, Download, Limits, Upload, WireModel, operation
+from dataclasses import replace
+
+from hybridmandate.contracts import (
+    Call,
+    Download,
+    Limits,
+    Operation,
+    Upload,
+    WireModel,
+    operation,
+)
+from hybridmandate.contracts.declaration import declared_operation
+from hybridmandate.contracts.quantities import parse_size
+
+MAX_SIZE = "32 MiB"
+"""The largest file where the solution's ``[files] max_size`` says nothing else."""
+_SENT_A_SECOND = 1024 * 1024
+_MOST_SECONDS = 110
+"""A flow waits 120 s for an answer ('Limits of automated, scheduled, and instant flows')."""
 
 SPREADSHEETS = frozenset(
     {
@@ -35,7 +53,7 @@ class ReadFile(WireModel):
     "files.store",
     version=1,
     role="Files.Store",
-    limits=Limits(payload="32 MiB", timeout="60 s"),
+    limits=Limits(payload=MAX_SIZE, timeout="60 s"),
     media_types=MEDIA_TYPES,
 )
 async def store(request: Upload, call: Call) -> Stored:
@@ -69,3 +87,16 @@ async def read(request: ReadFile, call: Call) -> Download:
         file_name=file.file_name,
         headers={"x-file-digest": file.digest},
     )
+
+
+def file_operations(max_size: str = MAX_SIZE) -> list[Operation]:
+    """The operations of the file store, which takes files up to ``max_size``.
+
+    A sender that manages 1 MiB/s gets any file through, as far as flows wait for an answer.
+    """
+    taken, given = declared_operation(store), declared_operation(read)
+    assert taken is not None
+    assert given is not None
+    seconds = min(max(60, parse_size(max_size) // _SENT_A_SECOND), _MOST_SECONDS)
+    limits = replace(taken.limits, payload=max_size, timeout=f"{seconds} s")
+    return [replace(taken, limits=limits), given]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from hybridmandate.execution.services.spreadsheets.file_rules import FileFinding
 from hybridmandate.execution.services.spreadsheets.profile import LINE, Profile
 from hybridmandate.execution.services.spreadsheets.structure import FoundTable
 from hybridmandate.execution.services.spreadsheets.table import FIRST_LINE, Decision, text_column
+from hybridmandate.execution.watched_thread import Abandoned
 
 MAX_VALUE_SHOWN = 120
 ROWS, HITS = "rows", "hits"
@@ -81,6 +83,11 @@ class Normalization:
     """One bit a data row (packed): whether its key stands elsewhere in the file; None without."""
     repeated_check: Check | None = None
     batches: list[KeptBatch] = field(default_factory=list)
+    _given_up: threading.Event = field(default_factory=threading.Event)
+
+    def give_up(self) -> None:
+        """End whoever goes through the rows, in any thread, at the next batch: nobody waits."""
+        self._given_up.set()
 
     @property
     def rejected_count(self) -> int:
@@ -105,7 +112,7 @@ class Normalization:
     def accepted_batches(self) -> Iterator[pl.DataFrame]:
         """Accepted rows, batch by batch."""
         names = list(self.profile.columns)
-        for kept in self.batches:
+        for kept in self.each_kept():
             good = ~kept.rejected()
             if self.file_rejected:
                 good[:] = False
@@ -121,7 +128,7 @@ class Normalization:
 
     def rejected_batches(self) -> Iterator[pl.DataFrame]:
         """Rejected rows, batch by batch: lines and texts."""
-        for kept in self.batches:
+        for kept in self.each_kept():
             bad = kept.rejected()
             if self.file_rejected:
                 bad[:] = True
@@ -152,8 +159,15 @@ class Normalization:
 
     def each_error(self, severity: str) -> Iterator[RowError]:
         """Broken rules of one severity, batch by batch, without holding them all."""
-        for kept in self.batches:
+        for kept in self.each_kept():
             yield from self.batch_errors(kept, severity)
+
+    def each_kept(self) -> Iterator[KeptBatch]:
+        """The batches in file order. :raises Abandoned: after :meth:`give_up`."""
+        for kept in self.batches:
+            if self._given_up.is_set():
+                raise Abandoned
+            yield kept
 
     def batch_errors(self, kept: KeptBatch, severity: str) -> Iterator[RowError]:
         """Broken rules of one severity in a batch, in the order of lines."""

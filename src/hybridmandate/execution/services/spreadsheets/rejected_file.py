@@ -127,7 +127,7 @@ class _Writer:
 
 def _rejected_rows(result: Normalization) -> Iterator[_RejectedRow]:
     positions = [match.position for match in result.table.matches]
-    for kept in result.batches:
+    for kept in result.each_kept():
         yield from _rejected_of(result, kept, positions)
 
 

@@ -21,6 +21,7 @@ from hybridmandate.execution.services.spreadsheets.rejected_file import (
     rejected_workbook,
 )
 from hybridmandate.execution.services.spreadsheets.resubmission import Submission
+from hybridmandate.execution.uninterrupted import uninterrupted
 
 _CHUNK = 256 * 1024
 _LINES = "application/x-ndjson"
@@ -40,14 +41,16 @@ class ResultHandles:
 async def store_result(call: Call, result: Normalization, folder: Path) -> ResultHandles:
     """Write each file into a folder and keep it in the file store.
 
-    A file that the store has no room for is left out with a warning that names it.
+    A file that the store has no room for is left out with a warning that names it. A call that is
+    cancelled meanwhile leaves whole files behind, which its repeat finds again, and no half one.
     """
     handles = ResultHandles()
 
     async def keep(name: str, content_type: str, write: Callable[[Path], None]) -> str | None:
         target = folder / name
-        await asyncio.to_thread(write, target)
         try:
+            # The folder goes with the call: nothing may write there any more when it does.
+            await uninterrupted(asyncio.to_thread(write, target), result.give_up)
             stored = await call.files.store(
                 _chunks(target), content_type=content_type, file_name=name
             )
@@ -58,7 +61,7 @@ async def store_result(call: Call, result: Normalization, folder: Path) -> Resul
             handles.warnings.append(RowError(code="result.too_large", message=message))
             return None
         finally:
-            target.unlink()
+            target.unlink(missing_ok=True)
         return stored.handle
 
     handles.accepted = await keep("accepted.jsonl", _LINES, lambda p: accepted_lines(result, p))
