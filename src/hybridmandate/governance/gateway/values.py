@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +32,10 @@ class Value(Protocol):
     def reads_response_body(self) -> bool:
         """Whether evaluating it reads the response's body."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether it is the same in every call."""
+
     def get(self, exchange: Exchange) -> Any:
         """The value for this call. :raises PolicyError: when the expression fails."""
 
@@ -41,6 +46,7 @@ class Constant:
     __slots__ = ("value",)
     reads_request_body = False
     reads_response_body = False
+    settled = True
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -59,27 +65,47 @@ def _compiled(text: str, line: int, column: int) -> Expression:
 
 
 class Evaluated:
-    """An expression; a failure in it becomes ``ExpressionValueEvaluationFailure``."""
+    """An expression; a failure in it becomes ``ExpressionValueEvaluationFailure``.
 
-    __slots__ = ("_expression", "_steady", "reads_request_body", "reads_response_body")
+    ``settled`` tells that it gives the same value in every call, for which one look is enough.
+    """
+
+    __slots__ = ("_evaluate", "_steady", "reads_request_body", "reads_response_body", "settled")
 
     def __init__(self, text: Text, file: str) -> None:
         try:
-            self._expression = _compiled(text.value, text.line, text.column)
+            expression = _compiled(text.value, text.line, text.column)
         except ExpressionSyntaxError as error:
             raise PolicyDocumentError(file, error.line, error.column, error.reason) from error
-        self._steady = self._expression.steady
-        self.reads_request_body = self._expression.reads_request_body
-        self.reads_response_body = self._expression.reads_response_body
+        self._evaluate = expression.evaluate
+        self._steady = expression.steady
+        self.settled = expression.settled
+        self.reads_request_body = expression.reads_request_body
+        self.reads_response_body = expression.reads_response_body
 
     def get(self, exchange: Exchange) -> Any:
         context = exchange.steady_context if self._steady else exchange.context
         try:
-            return self._expression.evaluate(context, exchange.budget)
+            return self._evaluate(context, exchange.budget)
         except ExpressionFailure as error:
             raise PolicyError(
                 500, "ExpressionValueEvaluationFailure", f"Expression evaluation failed. {error}"
             ) from error
+
+
+class Converted:
+    """A value whose result is turned into what the policy needs, or refused by ``convert``."""
+
+    __slots__ = ("_convert", "_inner", "reads_request_body", "reads_response_body")
+
+    def __init__(self, inner: Value, convert: Callable[[Any], Any]) -> None:
+        self._inner = inner
+        self._convert = convert
+        self.reads_request_body = inner.reads_request_body
+        self.reads_response_body = inner.reads_response_body
+
+    def get(self, exchange: Exchange) -> Any:
+        return self._convert(self._inner.get(exchange))
 
 
 def text_of(value: Any) -> str:
@@ -133,6 +159,22 @@ def status_of(value: Any) -> int:
     raise PolicyError(
         500, "ExpressionValueEvaluationFailure", f"{status} is no status that can be sent."
     )
+
+
+def one_of(options: Sequence[str]) -> Callable[[Any], str]:
+    """What takes a result as one of these words; another ends the call as a failed expression."""
+
+    def chosen(value: Any) -> str:
+        word = text_of(value).strip()
+        if word in options:
+            return word
+        raise PolicyError(
+            500,
+            "ExpressionValueEvaluationFailure",
+            f"'{word[:80]}' is none of {', '.join(options)}.",
+        )
+
+    return chosen
 
 
 def compile_value(text: Text, file: str) -> Value:

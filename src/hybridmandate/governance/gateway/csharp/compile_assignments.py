@@ -12,13 +12,13 @@ from hybridmandate.governance.gateway.csharp.compiler import (
     Code,
     Compiler,
     Evaluate,
-    Frame,
     Local,
     expression,
 )
 from hybridmandate.governance.gateway.csharp.conversions import declared
 from hybridmandate.governance.gateway.csharp.operators import BINARY, increment
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.python_code import Frame
 from hybridmandate.governance.gateway.csharp.text import as_text
 
 RANKS = ["int", "uint", "long", "ulong", "float", "double", "decimal"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from tree_sitter import Node
 
+from hybridmandate.governance.gateway.csharp.budget import Budget
 from hybridmandate.governance.gateway.csharp.collections import Delegate
 from hybridmandate.governance.gateway.csharp.compile_assignments import Place, new_place, place_of
 from hybridmandate.governance.gateway.csharp.compile_context import (
@@ -40,14 +41,14 @@ from hybridmandate.governance.gateway.csharp.regroup import GenericCall, generic
 from hybridmandate.governance.gateway.csharp.types.table import (
     ClrType,
     Member,
-    Run,
     find_type,
     type_of,
 )
 
 LONG_TEXT = 1024
 """Characters; each further as many cost a step."""
-_NEVER_MADE = frozenset({"bool", "int", "long", "double", "DateTime", "Guid", "JObject", "JArray"})
+_MAY_BE_MADE = frozenset({"", "byte[]", "dynamic", "object", "string"})
+"""Static types of results that may be text or bytes."""
 _SAME_ELEMENTS = frozenset(
     {"First", "FirstOrDefault", "Last", "LastOrDefault", "Single", "SingleOrDefault", "Min", "Max",
      "ElementAt", "ElementAtOrDefault", "Pop", "Peek", "Dequeue", "Find"}
@@ -96,9 +97,9 @@ class Arguments:
         runs = [code.run for code in self.positional]
         return lambda frame: [run(frame) for run in runs]
 
-    def holes(self) -> tuple[str, dict[str, Code]]:
+    def holes(self) -> tuple[str, dict[str, Any]]:
         """The positional values as text of a template, and what fills its holes."""
-        filled = {f"A{index}": code for index, code in enumerate(self.positional)}
+        filled: dict[str, Any] = {f"A{i}": code for i, code in enumerate(self.positional)}
         return ", ".join(filled), filled
 
 
@@ -154,32 +155,28 @@ def invoke_known(
     values, holes = given.holes()
     value = "A" if receiver.exact else "V"
     if receiver.type == "string":
-        value = f"V if len({'V := A' if receiver.exact else 'V'}) <= 1024 else k1(V, run)"
+        value = f"V if len({'V := A' if receiver.exact else 'V'}) <= 1024 else k1(V, budget)"
     template = _charging(f"k({'run, ' if member.wants_run else ''}{value}, {values})", returns)
     if not receiver.exact:
         template += " if (V := A) is not None else null()"
-    charges = {"k1": charge_long, "k2": charge_made}
-    objects = {name: call_ for name, call_ in charges.items() if f"{name}(" in template}
+    objects: dict[str, Any] = {"k1": charge_long} if receiver.type == "string" else {}
     return c.write_on(receiver, template, returns, k=call, **objects, **holes)
 
 
-def charge_long(text: Any, run: Run) -> Any:
+def charge_long(text: Any, budget: Budget) -> Any:
     """Steps for looking at a long text."""
-    run.budget.step(len(text) // LONG_TEXT)
+    budget.step(len(text) // LONG_TEXT)
     return text
-
-
-def charge_made(value: Any, run: Run) -> Any:
-    """Text or bytes that a call has made."""
-    run.budget.allocate(len(value))
-    return value
 
 
 def _charging(made: str, returns: str) -> str:
     """A call whose result is charged where it may be text or bytes that were made."""
-    if returns in _NEVER_MADE:
+    if returns not in _MAY_BE_MADE:
         return made
-    return f"(V1 if type(V1 := {made}) is not str and type(V1) is not bytearray else k2(V1, run))"
+    is_made = f"type(V1 := {made}) is str"
+    if returns != "string":
+        is_made = f"({is_made} or type(V1) is bytearray)"
+    return f"(None if {is_made} and budget.allocate(len(V1)) else V1)"
 
 
 def _invoke_with_labels(
@@ -198,7 +195,7 @@ def _invoke_with_labels(
     def use(value: Any, frame: Frame) -> Any:
         extra = {name: run(frame) for name, run in labels.items()} if labels else {}
         if type(value) is str and len(value) > LONG_TEXT:
-            charge_long(value, frame[0])
+            charge_long(value, frame[0].budget)
         leading = (frame[0], value) if wants_run else (value,)
         return _finish(frame, call(*leading, *values(frame), **extra), given)
 
@@ -230,7 +227,7 @@ def _invoke_late(
         call = _bind(member, types)
         extra = {label: run(frame) for label, run in labels.items()}
         if type(value) is str and len(value) > LONG_TEXT:
-            charge_long(value, frame[0])
+            charge_long(value, frame[0].budget)
         leading = (frame[0], value) if member.wants_run else (value,)
         return _finish(frame, call(*leading, *values(frame), **extra), given)
 
@@ -326,8 +323,7 @@ def _static_call(c: Compiler, name_node: Node, owner: ClrType, arguments: Node |
         return Code(_static_with_labels(call, member, given), returns)
     values, holes = given.holes()
     template = _charging(f"k({'run, ' if member.wants_run else ''}{values})", returns)
-    objects = {"k2": charge_made} if "k2" in template else {}
-    return c.write(template, returns, k=call, **objects, **holes)
+    return c.write(template, returns, k=call, **holes)
 
 
 def _static_with_labels(call: Callable[..., Any], member: Member, given: Arguments) -> Evaluate:

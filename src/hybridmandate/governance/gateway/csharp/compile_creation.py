@@ -18,7 +18,6 @@ from hybridmandate.governance.gateway.csharp.compiler import (
     Code,
     Compiler,
     Evaluate,
-    Frame,
     expression,
 )
 from hybridmandate.governance.gateway.csharp.conversions import declared, default_of
@@ -28,6 +27,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
     out_of_range,
 )
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.python_code import Frame
 from hybridmandate.governance.gateway.csharp.types.table import Run, find_type, type_of
 
 Initializer = Callable[[Any, Frame], None]

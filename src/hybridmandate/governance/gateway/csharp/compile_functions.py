@@ -12,12 +12,12 @@ from hybridmandate.governance.gateway.csharp.compiler import (
     Compiler,
     Evaluate,
     Execute,
-    Frame,
     Function,
     expression,
 )
 from hybridmandate.governance.gateway.csharp.conversions import declared
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.python_code import Frame
 
 
 @expression("lambda_expression", "anonymous_method_expression")

@@ -13,7 +13,6 @@ from hybridmandate.governance.gateway.csharp.compiler import (
     Compiler,
     Evaluate,
     Execute,
-    Frame,
     statement,
 )
 from hybridmandate.governance.gateway.csharp.failures import (
@@ -22,7 +21,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
     null_reference,
 )
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
-from hybridmandate.governance.gateway.csharp.python_code import truth
+from hybridmandate.governance.gateway.csharp.python_code import Frame, truth
 
 
 @statement("switch_statement")

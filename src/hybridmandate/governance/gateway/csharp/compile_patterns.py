@@ -9,11 +9,12 @@ from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.compile_expressions import common_type
 from hybridmandate.governance.gateway.csharp.compile_members import property_of
-from hybridmandate.governance.gateway.csharp.compiler import Code, Compiler, Frame, expression
+from hybridmandate.governance.gateway.csharp.compiler import Code, Compiler, expression
 from hybridmandate.governance.gateway.csharp.conversions import is_instance
 from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure
 from hybridmandate.governance.gateway.csharp.operators import BINARY, equal
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
+from hybridmandate.governance.gateway.csharp.python_code import Frame
 from hybridmandate.governance.gateway.csharp.text import as_text
 
 Matches = Callable[[Frame, Any], bool]

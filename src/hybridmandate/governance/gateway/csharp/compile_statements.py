@@ -18,13 +18,12 @@ from hybridmandate.governance.gateway.csharp.compiler import (
     Compiler,
     Evaluate,
     Execute,
-    Frame,
     elements_of,
     statement,
 )
 from hybridmandate.governance.gateway.csharp.conversions import declared
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
-from hybridmandate.governance.gateway.csharp.python_code import truth
+from hybridmandate.governance.gateway.csharp.python_code import Frame, truth
 
 BREAK: Final = object()
 CONTINUE: Final = object()

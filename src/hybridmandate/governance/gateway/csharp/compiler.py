@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tree_sitter import Node
 
+from hybridmandate.governance.gateway.csharp.budget import Budget
 from hybridmandate.governance.gateway.csharp.conversions import head_of
 from hybridmandate.governance.gateway.csharp.failures import ExpressionSyntaxError
 from hybridmandate.governance.gateway.csharp.parse import (
@@ -72,6 +73,11 @@ class Code:
         assert self._run is not None
         return self._run
 
+    @property
+    def settled(self) -> bool:
+        """Whether it is a text, number or boolean that stands in the source."""
+        return False
+
 
 class Written(Code):
     """Code that is a tree of generated Python; a function only when somebody asks for one."""
@@ -100,6 +106,11 @@ class Written(Code):
         """The generated Python, to be part of other code of the same expression."""
         assert self._tree is not None
         return self._tree
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is a text, number or boolean that stands in the source."""
+        return isinstance(self._tree, ast.Constant)
 
     @property
     def run(self) -> Evaluate:
@@ -249,6 +260,12 @@ class Compiler:
         return self.write(
             "V if (V := A) is True or V is False else truth(V)", "bool", A=code, exact=True
         )
+
+    def entry(self, code: Code) -> Callable[[Any, Budget], Any]:
+        """What evaluates a whole expression with a context and a budget."""
+        if not (code.exact and code.type in ("bool", "int", "string")):
+            code = self.write("bytes(V) if type(V := A) is bytearray else V", A=code)
+        return self.python.entry(self.tree(code), self.slots)
 
     def join(self, parts: list[Code]) -> ast.expr:
         """The joined text of parts, charged to the budget."""

@@ -18,7 +18,7 @@ from hybridmandate.governance.gateway.csharp import (
     compile_statements,
 )
 from hybridmandate.governance.gateway.csharp.budget import Budget
-from hybridmandate.governance.gateway.csharp.compiler import Compiler, Evaluate
+from hybridmandate.governance.gateway.csharp.compiler import Code, Compiler
 from hybridmandate.governance.gateway.csharp.context import PolicyContext
 from hybridmandate.governance.gateway.csharp.failures import (
     ExpressionFailure,
@@ -27,7 +27,6 @@ from hybridmandate.governance.gateway.csharp.failures import (
 )
 from hybridmandate.governance.gateway.csharp.parse import Source, named, statements
 from hybridmandate.governance.gateway.csharp.types import all_types
-from hybridmandate.governance.gateway.csharp.types.table import Run
 
 REGISTERED = (
     compile_assignments, compile_calls, compile_creation, compile_expressions, compile_functions,
@@ -41,15 +40,16 @@ class Expression:
     """A compiled expression. Evaluating it changes nothing in it: one serves all calls.
 
     ``reads_request_body`` and ``reads_response_body`` tell whether it can touch the body of the
-    request or of a response; the gateway has to have read that body before. ``steady`` tells that
+    request or of a response; the gateway has to have read that body before. ``settled`` tells that
+    its value is the same in every call, whatever the context; ``steady`` that
     it looks at variables and request headers only, which are the same objects throughout a call.
     """
 
-    __slots__ = ("_locals", "_run", "reads_request_body", "reads_response_body", "steady")
+    __slots__ = ("_entry", "reads_request_body", "reads_response_body", "settled", "steady")
 
-    def __init__(self, run: Evaluate, compiler: Compiler) -> None:
-        self._run = run
-        self._locals = [None] * compiler.slots
+    def __init__(self, code: Code, compiler: Compiler) -> None:
+        self._entry = compiler.entry(code)
+        self.settled = code.settled
         self.reads_request_body = compiler.reads_request_body
         self.reads_response_body = compiler.reads_response_body
         self.steady = compiler.live_uses == 0
@@ -59,15 +59,12 @@ class Expression:
 
         :raises ExpressionFailure: what .NET would throw, or BudgetExceeded.
         """
-        budget.begin()
-        frame = [Run(context, budget), *self._locals]
         try:
-            value = self._run(frame)
+            return self._entry(context, budget)
         except ExpressionFailure:
             raise
         except Exception as error:
             raise as_failure(error) from error
-        return bytes(value) if type(value) is bytearray else value
 
 
 def compile_expression(text: str, *, line: int, column: int) -> Expression:
@@ -78,22 +75,16 @@ def compile_expression(text: str, *, line: int, column: int) -> Expression:
     source = Source(text, line, column)
     compiler = Compiler(source)
     try:
-        run = _body(compiler, source)
+        return Expression(_body(compiler, source), compiler)
     except RecursionError:
         raise ExpressionSyntaxError("The expression is nested too deep", line, column) from None
-    return Expression(run, compiler)
 
 
-def _body(compiler: Compiler, source: Source) -> Evaluate:
+def _body(compiler: Compiler, source: Source) -> Code:
     if not source.is_block:
         value = named(statements(source.body)[0])[0]
         if value.type not in ("parenthesized_expression", "tuple_expression"):
             raise compiler.error(value, "The brackets of @(…) do not enclose the whole expression")
-        return compiler.expression(value).run
+        return compiler.expression(value)
     execute = compiler.statement(source.body)
-
-    def run(frame: list[Any]) -> Any:
-        signal = execute(frame)
-        return signal[0] if type(signal) is tuple else None
-
-    return run
+    return compiler.write("V[0] if type(V := k(f)) is tuple else None", k=execute)

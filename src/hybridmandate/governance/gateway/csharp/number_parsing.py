@@ -25,6 +25,8 @@ def _given(text: Any, name: str) -> str:
 
 def parse_integer(text: Any, kind: type) -> Any:
     """``int.Parse`` and its like. :raises ExpressionFailure: FormatException, OverflowException."""
+    if type(text) is str and len(text) <= 9 and text.isdecimal() and text.isascii():
+        return checked(int(text), kind)
     stripped = _given(text, "s")
     if not _INTEGER.fullmatch(stripped):
         raise bad_format(f"The input string '{str(text)[:100]}' was not in a correct format.")

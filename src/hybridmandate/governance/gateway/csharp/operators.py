@@ -110,6 +110,8 @@ def _comparison(sign: str, function: Operation) -> Operation:
             return function(a, b)
         if a is None or b is None:
             return False
+        if kind_a in INTEGERS and kind_b in INTEGERS:
+            return function(a, b)
         if kind_a in PROMOTED and kind_b in PROMOTED:
             if Decimal in (kind_a, kind_b):
                 return function(as_decimal(a), as_decimal(b))

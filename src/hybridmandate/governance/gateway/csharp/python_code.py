@@ -1,9 +1,10 @@
 """Expressions as generated Python: templates with holes, filled with syntax trees, compiled once.
 
 A template is a Python expression. Its upper-case names are holes for trees, ``V``, ``V1``, … get
-fresh variables, and the names in lower case are either those that every function has (see
-:data:`KNOWN`, and ``run``, ``context``, ``budget``, ``f``) or objects that are bound for this use.
-Generated code reaches nothing else: there are no builtins, and no text of an expression becomes
+fresh variables, and the names in lower case are either those that every function has (those of
+:data:`KNOWN`; ``run``, ``context``, ``budget``; ``f`` for the frame) or objects that are bound for
+this use. Generated code reaches nothing else: there are no builtins, and no text of an expression
+becomes
 code, only literals.
 """
 
@@ -16,18 +17,26 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any, Final
 
+from hybridmandate.governance.gateway.csharp.budget import Budget
 from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure, null_reference
 from hybridmandate.governance.gateway.csharp.text import as_text
+from hybridmandate.governance.gateway.csharp.types.table import Run
 
 Frame = list[Any]
 SKIP: Final = object()
 """What a chain gives when a ``?.`` in it met null."""
 MAX_DEPTH: Final = 24
 """Trees that are deeper become functions of their own, so that Python can compile them."""
-_PROLOGUE: Final = {
+_Source = tuple[str, tuple[str, ...]]
+"""What a name stands for at the start of a function, and the names that this needs."""
+_IN_FRAME: Final[Mapping[str, _Source]] = {
     "run": ("f[0]", ()),
     "context": ("run.context", ("run",)),
     "budget": ("run.budget", ("run",)),
+}
+_AT_START: Final[Mapping[str, _Source]] = {
+    "budget": ("begun(budget)", ()),
+    "run": ("new_run(context, budget)", ("budget",)),
 }
 _FRESH: Final = re.compile(r"V\d?")
 _PLAIN: Final = (str, int, bool, float, type(None))
@@ -53,17 +62,26 @@ def truth(value: Any) -> bool:
     raise ExpressionFailure("A condition must be of type 'System.Boolean'.", "InvalidCastException")
 
 
+def begun(budget: Budget) -> Budget:
+    """A budget at the start of an evaluation."""
+    budget.begin()
+    return budget
+
+
 KNOWN: Final[Mapping[str, Any]] = {
     "__builtins__": {},
     "as_text": as_text,
+    "begun": begun,
     "bool": bool,
     "bytearray": bytearray,
     "bytes": bytes,
     "int": int,
     "len": len,
+    "new_run": Run,
     "null": raise_null,
     "skip": SKIP,
     "str": str,
+    "tuple": tuple,
     "truth": truth,
     "type": type,
 }
@@ -101,26 +119,37 @@ class PythonCode:
 
     def function(self, tree: ast.expr) -> Callable[[Frame], Any]:
         """A function of the frame that gives the tree's value."""
+        return self._defined(tree, ("f",), _IN_FRAME)
+
+    def entry(self, tree: ast.expr, slots: int) -> Callable[[Any, Budget], Any]:
+        """A function of context and budget that evaluates a whole expression.
+
+        It makes only what its code uses: many expressions need neither frame nor budget.
+        """
+        frame = f"[run{', None' * (slots - 1)}]"
+        return self._defined(tree, ("context", "budget"), {**_AT_START, "f": (frame, ("run",))})
+
+    def _defined(
+        self, tree: ast.expr, parameters: tuple[str, ...], prologue: Mapping[str, _Source]
+    ) -> Any:
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         body: list[ast.stmt] = []
-        wanted = {
-            need for name in _PROLOGUE if name in used for need in (name, *_PROLOGUE[name][1])
-        }
-        for name, (source, _) in _PROLOGUE.items():
-            if name in wanted:
+        for name, (source, needs) in reversed(list(prologue.items())):
+            if name in used:
+                used.update(needs)
                 target = ast.Name(name, ast.Store(), **_PLACE)
-                body.append(ast.Assign([target], _parsed(source)[0], **_PLACE))
+                value = _filled(_parsed(source)[0], {})
+                body.insert(0, ast.Assign([target], value, **_PLACE))
         body.append(ast.Return(tree, **_PLACE))
         arguments = ast.arguments(
             posonlyargs=[],
-            args=[ast.arg("f", **_PLACE)],
+            args=[ast.arg(name, **_PLACE) for name in parameters],
             kwonlyargs=[],
             kw_defaults=[],
             defaults=[],
         )
         defined = ast.FunctionDef("expression", arguments, body, [], **_PLACE)
-        module = ast.Module([defined], [])
-        whole = compile(module, "<policy expression>", "exec")
+        whole = compile(ast.Module([defined], []), "<policy expression>", "exec")
         own = next(each for each in whole.co_consts if hasattr(each, "co_code"))
         return FunctionType(own, self._names)
 

@@ -29,18 +29,20 @@ class Comparer(EnumValue):
     @property
     def ignore_case(self) -> bool:
         """Whether it compares without case."""
-        return self.label.endswith("IgnoreCase")
+        return self.ignores_case
 
 
 def ignores_case(comparison: Any) -> bool:
     """Whether a comparison argument (enumeration, comparer or ignoreCase) says so."""
     if isinstance(comparison, EnumValue):
-        return comparison.label.endswith("IgnoreCase")
+        return comparison.ignores_case
     return comparison is True
 
 
 def folded(text: str, comparison: Any) -> str:
     """The text to compare. Upper case and back, as .NET's ordinal comparison."""
+    if comparison is None:
+        return text
     return text.lower() if ignores_case(comparison) else text
 
 

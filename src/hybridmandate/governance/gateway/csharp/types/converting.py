@@ -263,7 +263,7 @@ def parse_guid(text: Any) -> uuid.UUID:
         raise bad_format(
             "Guid should contain 32 digits with 4 dashes (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)."
         )
-    return uuid.UUID("".join(found.group(1, 3, 4, 5, 6)))
+    return uuid.UUID(int=int("".join(found.group(1, 3, 4, 5, 6)), 16))
 
 
 def try_parse_guid(text: Any) -> tuple[bool, uuid.UUID]:

@@ -90,6 +90,9 @@ def _bounds(text: str, options: tuple[Any, ...]) -> tuple[int, int, Any]:
 
 def index_of(text: str, part: Any, *options: Any) -> int:
     """``IndexOf`` with start, count and comparison."""
+    if not options or (len(options) == 1 and isinstance(options[0], EnumValue)):
+        comparison = options[0] if options else None
+        return folded(text, comparison).find(folded(_text(part), comparison))
     start, end, comparison = _bounds(text, options)
     return folded(text, comparison).find(folded(_text(part), comparison), start, end)
 
@@ -214,6 +217,8 @@ def _split_by_many(text: str, separators: list[str], count: int | None, remove: 
 
 
 def _trim_set(signs: tuple[Any, ...]) -> str | None:
+    if not signs:
+        return None
     wanted = "".join("".join(chars_of(sign)) for sign in signs if sign is not None)
     return wanted or None
 
@@ -255,7 +260,7 @@ def join(run: Run, separator: Any, *values: Any) -> str:
     sole = values[0] if len(values) == 1 else None
     many = sole is not None and not isinstance(sole, str)
     between = "" if separator is None else as_text(separator)
-    if type(sole) is List and all(type(item) is str for item in sole):
+    if type(sole) is List and set(map(type, sole)) <= {str}:
         run.budget.step(len(sole))
         run.budget.allocate(sum(map(len, sole)) + len(sole) * len(between))
         return between.join(sole)

@@ -230,11 +230,14 @@ class EnumValue(int):
 
     enum: str
     label: str
+    ignores_case: bool
+    """Whether it is a comparison that takes upper and lower case for the same."""
 
     def __new__(cls, number: int, enum: str, label: str) -> EnumValue:
         value = super().__new__(cls, number)
         value.enum = enum
         value.label = label
+        value.ignores_case = label.endswith("IgnoreCase")
         return value
 
     @property
