@@ -21,6 +21,7 @@ from hybridmandate.orchestration.connectors.list_items import (
     patched_item,
 )
 from hybridmandate.orchestration.connectors.request import OperationCall
+from hybridmandate.orchestration.connectors.sharepoint_http import send_request
 from hybridmandate.orchestration.engine import Answer
 
 
@@ -32,12 +33,16 @@ class SharePointConnector(DriveConnector):
 
     def site(self, dataset: Any) -> str:
         """The Graph path of a site. :raises ValueError: when nothing names one."""
+        return f"/v1.0/sites/{quote(self.site_name(dataset), safe='')}"
+
+    def site_name(self, dataset: Any) -> str:
+        """The name of a site. :raises ValueError: when nothing names one."""
         site = (
             self.settings.options.get("site") or str(dataset or "").rstrip("/").rpartition("/")[2]
         )
         if not site:
             raise ValueError("the action names no site: its parameter is dataset")
-        return f"/v1.0/sites/{quote(site, safe='')}"
+        return site
 
     def drive(self, dataset: Any) -> str:
         """The Graph path of the drive of a site."""
@@ -67,12 +72,17 @@ class SharePointConnector(DriveConnector):
         """DeleteItem: 404 when the item is gone already."""
         return await deleted_item(self.session, self._items(call), call)
 
+    async def http_request(self, call: OperationCall) -> Answer:
+        """HttpRequest: a request to the site's own REST interface."""
+        return await send_request(self.session, self.site_name(call.required("dataset")), call)
+
     def _items(self, call: OperationCall) -> str:
         return self.items(call.required("dataset"), call.required("table"))
 
     operations: ClassVar[Mapping[str, Handler]] = {
         **DriveConnector.file_operations,
         "GetFileItem": DriveConnector.properties,
+        "HttpRequest": http_request,
         "GetItems": get_items,
         "GetItem": get_item,
         "PostItem": post_item,

@@ -18,6 +18,7 @@ from hybridmandate.twin.office.files_surface import FilesSurface
 from hybridmandate.twin.office.lists_surface import ListsSurface
 from hybridmandate.twin.office.mail_surface import MailSurface
 from hybridmandate.twin.office.people_surface import PeopleSurface, Profile
+from hybridmandate.twin.office.sharepoint_rest import SharePointRest
 from hybridmandate.twin.office.store import OfficeStore
 from hybridmandate.twin.office.teams_surface import TeamsSurface
 from hybridmandate.twin.office.workbooks_surface import WorkbooksSurface
@@ -71,6 +72,7 @@ def create_app(
     directory = PeopleSurface(settings.people)
     lists = ListsSurface(settings.origin, store.lists)
     workbooks = WorkbooksSurface(store.library)
+    rest = SharePointRest(settings.origin, store.library, store.lists, new_request_id)
     of_tables = "/v1.0/sites/{site}/drive/items/{item}/workbook/tables/{table}"
     of_lists = "/v1.0/sites/{site}/lists"
     mailbox = "/v1.0/users/{user}"
@@ -97,6 +99,11 @@ def create_app(
                         methods=["GET", "PUT"],
                     ),
                 )
+            ),
+            Route(
+                "/sites/{site}/_api/{rest:path}",
+                guarded(rest.serve),
+                methods=["GET", "POST", "PUT", "PATCH", "DELETE", "MERGE"],
             ),
             Route(of_tables + "/columns", guarded(workbooks.columns)),
             Route(of_tables + "/rows", guarded(workbooks.rows)),

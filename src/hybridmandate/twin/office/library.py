@@ -88,6 +88,62 @@ class Library(ItemStore):
                 db.execute(insert(FILES).values(values))
             return db.execute(select(FILES).where(FILES.c.id == file_id)).mappings().one()
 
+    def copy_file(
+        self,
+        file: Row,
+        site: str,
+        folder: str,
+        name: str,
+        *,
+        author: Mapping[str, Any],
+        on_conflict: str,
+    ) -> Row:
+        """Store a file's content once more, in another place.
+
+        :raises NameTaken: when the name is taken and ``on_conflict`` is ``fail``.
+        """
+        return self.put_file(
+            site,
+            folder,
+            name,
+            file["content"],
+            content_type=file["content_type"],
+            author=author,
+            on_conflict=on_conflict,
+        )
+
+    def move_file(
+        self,
+        file: Row,
+        site: str,
+        folder: str,
+        name: str,
+        *,
+        author: Mapping[str, Any],
+        on_conflict: str,
+    ) -> Row:
+        """Put a file into another place: it stays the same file.
+
+        :raises NameTaken: when the name is taken and ``on_conflict`` is ``fail``.
+        """
+        with self._lock, self._engine.begin() as db:
+            existing = self._by_name(db, site, folder, name)
+            if existing is not None and existing["id"] != file["id"]:
+                if on_conflict == "fail":
+                    raise NameTaken(name)
+                if on_conflict == "rename":
+                    name = self._free_name(db, site, folder, name)
+                else:
+                    db.execute(delete(FILES).where(FILES.c.id == existing["id"]))
+            return self._changed(db, file["id"], author, site=site, folder=folder, name=name)
+
+    def set_fields(self, file_id: str, fields: Mapping[str, Any], author: Mapping[str, Any]) -> Row:
+        """Change the columns of a file in its library."""
+        with self._lock, self._engine.begin() as db:
+            found = db.execute(select(FILES).where(FILES.c.id == file_id)).mappings().one()
+            whole = json.dumps({**json.loads(found["fields"] or "{}"), **fields})
+            return self._changed(db, file_id, author, fields=whole)
+
     def file(self, site: str, file_id: str) -> Row | None:
         """A file by id."""
         query = select(FILES).where(FILES.c.site == site, FILES.c.id == file_id)
@@ -135,6 +191,20 @@ class Library(ItemStore):
         """The newest point of the change feed."""
         with self._engine.connect() as db:
             return int(db.execute(select(func.max(FILES.c.change))).scalar() or 0)
+
+    def _changed(
+        self, db: Connection, file_id: str, author: Mapping[str, Any], **values: Any
+    ) -> Row:
+        own = FILES.c.id == file_id
+        changed = {
+            **values,
+            "version": FILES.c.version + 1,
+            "change": (db.execute(select(func.max(FILES.c.change))).scalar() or 0) + 1,
+            "modified": self._clock(),
+            "modified_by": json.dumps(dict(author)),
+        }
+        db.execute(update(FILES).where(own).values(changed))
+        return db.execute(select(FILES).where(own)).mappings().one()
 
     def _by_name(self, db: Connection, site: str, folder: str, name: str) -> Row | None:
         query = select(FILES).where(

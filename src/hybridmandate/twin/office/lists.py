@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from hybridmandate.twin.item_store import ItemStore
-from hybridmandate.twin.office.tables import LIST_ITEMS, LISTS, Row
+from hybridmandate.twin.office.tables import LIST_FIELDS, LIST_ITEMS, LISTS, Row
 
 
 class Lists(ItemStore):
@@ -36,6 +36,21 @@ class Lists(ItemStore):
         query = select(LISTS).where(LISTS.c.site == site).order_by(LISTS.c.name)
         with self._engine.connect() as db:
             return list(db.execute(query).mappings())
+
+    def fields(self, list_id: str) -> dict[str, int]:
+        """The columns that were added to a list, with the numbers of their types."""
+        query = select(LIST_FIELDS).where(LIST_FIELDS.c.list == list_id)
+        with self._engine.connect() as db:
+            return {each["name"]: each["kind"] for each in db.execute(query).mappings()}
+
+    def add_field(self, list_id: str, name: str, kind: int) -> bool:
+        """Add a column; False when the list has one of that name."""
+        with self._lock, self._engine.begin() as db:
+            own = (LIST_FIELDS.c.list == list_id, func.lower(LIST_FIELDS.c.name) == name.lower())
+            if db.execute(select(LIST_FIELDS).where(*own)).first() is not None:
+                return False
+            db.execute(insert(LIST_FIELDS).values(list=list_id, name=name, kind=kind))
+            return True
 
     def items(self, list_id: str, *, after_change: int = 0) -> list[Row]:
         """The items that changed after a point of the feed, in the order of their numbers."""

@@ -161,11 +161,11 @@ def _chosen(items: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str
         test = parse_filter(query["$filter"])
         items = [each for each in items if test(each)]
     for path, descending in reversed(order(query["$orderby"]) if "$orderby" in query else []):
-        items = sorted(items, key=lambda each: _rank(property_of(each, path)), reverse=descending)
+        items = sorted(items, key=lambda each: rank(property_of(each, path)), reverse=descending)
     return items
 
 
-def _rank(value: Any) -> tuple[int, float, str]:
+def rank(value: Any) -> tuple[int, float, str]:
     """Any two values in an order: nothing, then numbers, then texts."""
     if value is None:
         return (0, 0.0, "")

@@ -39,6 +39,7 @@ FILES = Table(
     Column("modified", Float, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("modified_by", Text, nullable=False),
+    Column("fields", Text),
     UniqueConstraint("site", "folder", "name"),
 )
 FOLDERS = Table(
@@ -70,6 +71,13 @@ LISTS = Table(
     Column("site", String(100), primary_key=True),
     Column("name", String(255), primary_key=True),
     Column("id", String(64), nullable=False, unique=True),
+)
+LIST_FIELDS = Table(
+    "list_fields",
+    METADATA,
+    Column("list", String(64), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("kind", Integer, nullable=False),
 )
 LIST_ITEMS = Table(
     "list_items",
