@@ -240,7 +240,7 @@ CASES = [
     ),
     case(
         "an unspecified parameter is refused",
-        {"status": 400, "body_contains": "Parameter b in query is unspecified"},
+        {"status": 400, "body_contains": "Unspecified query parameter b is not allowed."},
         inbound="<validate-parameters specified-parameter-action='prevent' "
         "unspecified-parameter-action='ignore'><query unspecified-parameter-action='prevent' "
         "specified-parameter-action='prevent'/></validate-parameters>",

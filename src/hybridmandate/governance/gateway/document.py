@@ -106,7 +106,7 @@ class _Reader:
         while True:
             self._skip_space()
             if self.text.startswith("<!--", self.at):
-                self._skip_to("-->", "a comment does not end")
+                self._skip_to("-->", "a comment does not end", after=4)
             elif self.text.startswith("<?", self.at):
                 self._skip_to("?>", "a processing instruction does not end")
             elif self.text.startswith("<!DOCTYPE", self.at):
@@ -114,8 +114,9 @@ class _Reader:
             else:
                 return
 
-    def _skip_to(self, closing: str, reason: str) -> None:
-        end = self.text.find(closing, self.at)
+    def _skip_to(self, closing: str, reason: str, *, after: int = 0) -> None:
+        """Behind ``closing``, which stands ``after`` characters from here or later."""
+        end = self.text.find(closing, self.at + after)
         if end < 0:
             raise self._error(self.at, reason)
         self.at = end + len(closing)
@@ -200,7 +201,7 @@ class _Reader:
                 self._close(element)
                 break
             if self.text.startswith("<!--", self.at):
-                self._skip_to("-->", "a comment does not end")
+                self._skip_to("-->", "a comment does not end", after=4)
             elif self.text.startswith("<![CDATA[", self.at):
                 begin = self.at + 9 if begin is None else begin
                 pieces.append(self._cdata())

@@ -26,7 +26,8 @@ class PolicyDocumentError(Exception):
 class PolicyError(Exception):
     """A policy stops the pipeline: the call goes to on-error with this status and reason.
 
-    ``source`` is filled in by the pipeline with the policy's name when it is left empty;
+    ``public`` is what the caller reads where ``message`` is not meant for it; ``source`` is filled
+    in by the pipeline with the policy's name when it is left empty;
     ``headers`` go on the error response; with ``keep_response`` the response at hand is the error
     response (forward-request with fail-on-error-status-code).
     """
@@ -40,6 +41,7 @@ class PolicyError(Exception):
         source: str = "",
         headers: Sequence[tuple[str, str]] = (),
         keep_response: bool = False,
+        public: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -48,6 +50,7 @@ class PolicyError(Exception):
         self.source = source
         self.headers = tuple(headers)
         self.keep_response = keep_response
+        self.public = public
         self.section = ""
         self.scope = ""
         self.path = ""

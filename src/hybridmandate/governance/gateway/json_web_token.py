@@ -129,22 +129,31 @@ def decrypt_token(raw: str, keys: Sequence[tuple[str | None, Key]]) -> str:
     raise TokenInvalid("JwtInvalid", "The JWT cannot be decrypted with the keys at hand.")
 
 
-def verify_signature(
-    token: CompactToken, keys: Sequence[tuple[str | None, Key]], *, required: bool
-) -> None:
-    """Check the signature with the key that ``kid`` names, else with each key.
+def keys_of_set(token: CompactToken, keys: Sequence[tuple[str | None, Key]]) -> list[Key]:
+    """Of a published key set: the key that ``kid`` names, else those without a name."""
+    kid = token.header.get("kid")
+    named = [key for name, key in keys if name is not None and name == kid]
+    return named or [key for name, key in keys if name is None or kid is None]
 
-    :raises TokenInvalid: TokenSignatureInvalid, or TokenSignatureKeyNotFound for a ``kid`` that
-        no key has.
+
+def keys_of_policy(token: CompactToken, keys: Sequence[tuple[str | None, Key]]) -> list[Key]:
+    """Of keys in a policy: the one that ``kid`` names, else each of them (validate-jwt page)."""
+    kid = token.header.get("kid")
+    return [key for name, key in keys if name is not None and name == kid] or [
+        key for _, key in keys
+    ]
+
+
+def verify_signature(token: CompactToken, candidates: Sequence[Key], *, required: bool) -> None:
+    """Check the signature with each of the candidates until one verifies it.
+
+    :raises TokenInvalid: TokenSignatureInvalid, or TokenSignatureKeyNotFound when there is none.
     """
     algorithm = token.header.get("alg")
     if algorithm == "none" and not token.signature:
         if required:
             raise TokenInvalid("TokenSignatureInvalid", "The JWT is not signed.")
         return
-    kid = token.header.get("kid")
-    named = [key for name, key in keys if name is not None and name == kid]
-    candidates = named or [key for name, key in keys if name is None or kid is None]
     if not candidates:
         raise TokenInvalid("TokenSignatureKeyNotFound", "No key matches the JWT's signature.")
     for key in candidates:
@@ -167,7 +176,7 @@ def check_claims(token: CompactToken, rules: TokenRules, now: float) -> None:
     if missing:
         raise TokenInvalid(
             "TokenClaimNotFound",
-            f"JWT token is missing the following claims: {', '.join(missing)}.",
+            f"JWT token is missing the following claims: {', '.join(missing)}. Access denied.",
         )
     for claim in rules.claims:
         _check_claim(token.claims[claim.name], claim)
@@ -199,7 +208,8 @@ def _check_claim(found: Any, claim: RequiredClaim) -> None:
     if not allowed:
         shown = ", ".join(sorted(values))[:200]
         raise TokenInvalid(
-            "TokenClaimValueNotAllowed", f"Claim {claim.name} value of {shown} is not allowed."
+            "TokenClaimValueNotAllowed",
+            f"Claim {claim.name} value of {shown} is not allowed. Access denied.",
         )
 
 

@@ -60,21 +60,27 @@ class Pipeline:
     async def run(self, exchange: Exchange) -> None:
         """Take a call through the sections; ``exchange.response`` is what the caller gets."""
         try:
-            await self.inbound.run(exchange)
-            await self.backend.run(exchange)
+            waiting = self.inbound.act(exchange)
+            if waiting is not None:
+                await waiting
+            waiting = self.backend.act(exchange)
+            if waiting is not None:
+                await waiting
             for callback in exchange.on_response:
                 await callback(exchange)
-            await self.outbound.run(exchange)
+            waiting = self.outbound.act(exchange)
+            if waiting is not None:
+                await waiting
         except ResponseReady:
             pass
         except PolicyError as error:
             await self.fail(exchange, error)
-        await self._end(exchange)
+        self._end(exchange)
 
     async def refuse(self, exchange: Exchange, error: PolicyError) -> None:
         """A call that failed before its first policy goes straight to on-error."""
         await self.fail(exchange, error)
-        await self._end(exchange)
+        self._end(exchange)
 
     async def answer_preflight(self, exchange: Exchange) -> bool:
         """Let cors alone answer a preflight; False when no cors policy stands in inbound."""
@@ -84,7 +90,7 @@ class Pipeline:
         try:
             self.cors.act(exchange)
         except ResponseReady:
-            await self._end(exchange)
+            self._end(exchange)
             return True
         return False
 
@@ -111,7 +117,7 @@ class Pipeline:
             exchange.answered_by = second.source
             exchange.response = default_error(exchange, second)
 
-    async def _end(self, exchange: Exchange) -> None:
+    def _end(self, exchange: Exchange) -> None:
         for callback in exchange.at_end:
             try:
                 callback(exchange)
@@ -135,7 +141,8 @@ def default_error(exchange: Exchange, error: PolicyError) -> Response:
             "activityId": exchange.id,
         }
     else:
-        content = {"statusCode": error.status, "message": error.message}
+        told = error.message if error.public is None else error.public
+        content = {"statusCode": error.status, "message": told}
     headers = HeaderMap([("Content-Type", "application/json")])
     for name, value in error.headers:
         headers.set(name, [value])

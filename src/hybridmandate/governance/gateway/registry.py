@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
 from hybridmandate.governance.gateway.csharp_text import starts_expression
 from hybridmandate.governance.gateway.document import Element, Text
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
-from hybridmandate.governance.gateway.values import Constant, Value, compile_value
+from hybridmandate.governance.gateway.values import (
+    Constant,
+    Converted,
+    Value,
+    boolean_of,
+    compile_value,
+    one_of,
+)
 
 if TYPE_CHECKING:
     from hybridmandate.governance.gateway.configuration import Configuration
@@ -183,10 +190,26 @@ class ElementReader:
         found = self.attribute(name)
         if found is None:
             return default
-        lowered = found.value.strip().lower()
+        lowered = self.literal(name).strip().lower()
         if lowered not in ("true", "false"):
             self.refuse(f"attribute '{name}' of <{self.name}> must be true or false", found)
         return lowered == "true"
+
+    def choice_value(self, name: str, options: Sequence[str], default: str | None = None) -> Value:
+        """One of a closed list of words, or an expression that gives one."""
+        found = self.element.attributes.get(name)
+        if found is None or not starts_expression(found.value):
+            return Constant(self.choice(name, options, default))
+        self._attributes.add(name)
+        return Converted(self._compiled(found), one_of(options))
+
+    def flag_value(self, name: str, default: bool) -> Value:
+        """``true`` or ``false``, or an expression that gives one of them."""
+        found = self.element.attributes.get(name)
+        if found is None or not starts_expression(found.value):
+            return Constant(self.flag(name, default))
+        self._attributes.add(name)
+        return Converted(self._compiled(found), boolean_of)
 
     def integer(
         self,

@@ -97,6 +97,7 @@ class Converted:
     """A value whose result is turned into what the policy needs, or refused by ``convert``."""
 
     __slots__ = ("_convert", "_inner", "reads_request_body", "reads_response_body")
+    settled = False
 
     def __init__(self, inner: Value, convert: Callable[[Any], Any]) -> None:
         self._inner = inner

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
-from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
-from hybridmandate.governance.gateway.values import boolean_of, text_of
+from hybridmandate.governance.gateway.registry import (
+    INBOUND,
+    OUTBOUND,
+    ElementReader,
+    Policy,
+    policy,
+)
+from hybridmandate.governance.gateway.values import text_of
 from hybridmandate.identity.principal import TokenUnavailable
 
 
-@policy("authentication-managed-identity", sections=INBOUND)
+@policy("authentication-managed-identity", sections=INBOUND | OUTBOUND)
 class AuthenticationManagedIdentity(Policy):
-    """The token goes into the Authorization header, or into a variable when one is named."""
+    """The token goes into the Authorization header, or into a variable when one is named.
+
+    The page allows it in inbound. Deployed documents have it in outbound too, before a
+    ``send-request`` that needs the token (pagopa/pagopa-infra, Azure-Samples/AI-Gateway).
+    """
 
     def __init__(self, reader: ElementReader) -> None:
         self._resource = reader.value("resource")
-        self._client = reader.optional_value("client-id")
+        self._client = reader.optional_literal("client-id")
         self._output = reader.optional_literal("output-token-variable-name")
-        self._ignore = reader.value("ignore-error", False)
+        self._ignore = reader.flag_value("ignore-error", False)
 
     async def act(self, exchange: Exchange) -> None:
-        client = None if self._client is None else text_of(self._client.get(exchange))
         try:
-            token = await exchange.services.tokens(client).token(
+            token = await exchange.services.tokens(self._client).token(
                 text_of(self._resource.get(exchange))
             )
         except TokenUnavailable as error:
-            if boolean_of(self._ignore.get(exchange)):
+            if self._ignore.get(exchange):
                 if self._output is not None:
                     exchange.variables[self._output] = None
                 return

@@ -46,11 +46,12 @@ class CacheStoreValue(Policy):
 
 @policy("cache-remove-value")
 class CacheRemoveValue(Policy):
-    """Forgets a value."""
+    """Forgets a value. In this gateway's cache that cannot fail."""
 
     def __init__(self, reader: ElementReader) -> None:
         self._key = reader.value("key")
         reader.choice("caching-type", CACHING_TYPES, "prefer-external")
+        reader.flag_value("fail-on-cache-removal-error", False)
 
     def act(self, exchange: Exchange) -> None:
         exchange.services.cache.remove(f"value|{text_of(self._key.get(exchange))}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.registry import ElementReader, Policy, policy
 from hybridmandate.governance.gateway.steps import Steps
@@ -24,10 +26,9 @@ class Choose(Policy):
             None if otherwise is None else otherwise.steps(label=f"{reader.path}/otherwise[1]")
         )
 
-    async def act(self, exchange: Exchange) -> None:
+    def act(self, exchange: Exchange) -> Awaitable[None] | None:
         for condition, steps in self._branches:
-            if boolean_of(condition.get(exchange)):
-                await steps.run(exchange)
-                return
-        if self._otherwise is not None:
-            await self._otherwise.run(exchange)
+            found = condition.get(exchange)
+            if found is True or (found is not False and boolean_of(found)):
+                return steps.act(exchange)
+        return None if self._otherwise is None else self._otherwise.act(exchange)

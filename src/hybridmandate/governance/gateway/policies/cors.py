@@ -18,8 +18,8 @@ class Cors(Policy):
     """Answers preflights for which no OPTIONS operation matches; others get their headers."""
 
     def __init__(self, reader: ElementReader) -> None:
-        self._credentials = reader.flag("allow-credentials", False)
-        self._terminate = reader.flag("terminate-unmatched-request", False)
+        self._credentials = reader.flag_value("allow-credentials", False)
+        self._terminate = reader.flag_value("terminate-unmatched-request", False)
         origins = reader.required_child("allowed-origins").children("origin")
         self._origins = [each.content() for each in origins]
         if not self._origins:
@@ -53,14 +53,14 @@ class Cors(Policy):
             exchange.response = Response(200, "OK", headers, Body())
             raise ResponseReady
         if allowed is None or not self._method_allowed(request.method):
-            if self._terminate:
+            if self._terminate.get(exchange):
                 exchange.response = Response(200, "OK", HeaderMap(), Body())
                 raise ResponseReady
             return
         exchange.answer_header("Access-Control-Allow-Origin", allowed)
         if allowed != "*":
             exchange.answer_header("Vary", "Origin")
-        if self._credentials:
+        if self._credentials.get(exchange):
             exchange.answer_header("Access-Control-Allow-Credentials", "true")
         if self._exposed:
             exchange.answer_header("Access-Control-Expose-Headers", ",".join(self._exposed))
@@ -70,7 +70,7 @@ class Cors(Policy):
         if origin in known:
             return origin
         if "*" in known:
-            return origin if self._credentials else "*"
+            return origin if self._credentials.get(exchange) else "*"
         return None
 
     def _method_allowed(self, method: str) -> bool:
@@ -89,7 +89,7 @@ class Cors(Policy):
             headers.set("Access-Control-Allow-Headers", [asked])
         elif self._headers and "*" not in self._headers:
             headers.set("Access-Control-Allow-Headers", [",".join(self._headers)])
-        if self._credentials:
+        if self._credentials.get(exchange):
             headers.set("Access-Control-Allow-Credentials", ["true"])
         headers.set("Access-Control-Max-Age", [str(self._max_age)])
         return headers

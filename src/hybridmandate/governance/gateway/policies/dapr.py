@@ -23,7 +23,7 @@ from hybridmandate.governance.gateway.registry import (
     policy,
 )
 from hybridmandate.governance.gateway.transport import Outgoing, TransportFailure
-from hybridmandate.governance.gateway.values import boolean_of, bytes_of, integer_of, text_of
+from hybridmandate.governance.gateway.values import bytes_of, integer_of, text_of
 
 _SIDECAR = "http://localhost:3500"
 _BACKEND = "dapr"
@@ -33,7 +33,7 @@ class _Call:
     """What both policies share: time-out, failures, and where the answer goes."""
 
     def __init__(self, reader: ElementReader) -> None:
-        self._ignore = reader.value("ignore-error", False)
+        self._ignore = reader.flag("ignore-error", False)
         self._variable = reader.optional_literal("response-variable-name")
         self._timeout = reader.number_value("timeout", 5, least=1)
         self._declared = _BACKEND in reader.configuration.backends
@@ -49,11 +49,10 @@ class _Call:
             float(integer_of(self._timeout.get(exchange))),
             socket,
         )
-        ignore = boolean_of(self._ignore.get(exchange))
         try:
             response = await answer(exchange.services.transport, outgoing)
         except TransportFailure as error:
-            if not ignore:
+            if not self._ignore:
                 raise PolicyError(
                     500, failure_reason(error), f"The Dapr sidecar: {error}"
                 ) from error
@@ -62,7 +61,7 @@ class _Call:
             return
         if self._variable is not None:
             exchange.variables[self._variable] = shown_response(response)
-        if response.status >= 400 and not ignore:
+        if response.status >= 400 and not self._ignore:
             raise PolicyError(
                 500, "DaprRequestFailure", f"The Dapr sidecar answered {response.status}."
             )
@@ -116,7 +115,7 @@ class InvokeDaprBinding(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         self._name = reader.value("name")
-        self._operation = reader.optional_value("operation")
+        self._operation = reader.optional_literal("operation")
         template = reader.choice("template", ("none", "liquid", "Liquid"), "none").lower()
         reader.literal("content-type", "application/json")
         self._call = _Call(reader)
@@ -133,7 +132,7 @@ class InvokeDaprBinding(Policy):
         if self._data is not None:
             asked["data"] = _json_or_text(self._data.get(exchange))
         if self._operation is not None:
-            asked["operation"] = text_of(self._operation.get(exchange))
+            asked["operation"] = self._operation
         path = f"/v1.0/bindings/{quote(text_of(self._name.get(exchange)).strip(), safe='')}"
         await self._call.post(exchange, path, "application/json", json.dumps(asked).encode())
 

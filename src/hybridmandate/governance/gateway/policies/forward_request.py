@@ -45,7 +45,7 @@ class ForwardRequest(Policy):
         self._timeout = reader.number_value(name, 300, least=0)
         reader.number_value("continue-timeout", 0)
         reader.choice("http-version", ("1", "2", "2or1"), "1")
-        self._redirects = MAX_REDIRECTS if reader.flag("follow-redirects", False) else 0
+        self._redirects = reader.flag_value("follow-redirects", False)
         self._buffer_request = reader.flag("buffer-request-body", False)
         reader.flag("buffer-response", True)
         self._fail = reader.flag("fail-on-error-status-code", False)
@@ -54,7 +54,8 @@ class ForwardRequest(Policy):
         if self._buffer_request:
             await exchange.request.body.buffer()
         timeout = float(integer_of(self._timeout.get(exchange)))
-        await forward(exchange, timeout / 1000 if self._milliseconds else timeout, self._redirects)
+        redirects = MAX_REDIRECTS if self._redirects.get(exchange) else 0
+        await forward(exchange, timeout / 1000 if self._milliseconds else timeout, redirects)
         if self._fail and exchange.response.status >= 400:
             raise PolicyError(
                 exchange.response.status,

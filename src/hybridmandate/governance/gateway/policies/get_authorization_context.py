@@ -21,7 +21,7 @@ from hybridmandate.governance.gateway.policies.service_call import (
 )
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
 from hybridmandate.governance.gateway.transport import Outgoing
-from hybridmandate.governance.gateway.values import boolean_of, text_of
+from hybridmandate.governance.gateway.values import Constant, text_of
 
 _SECONDS = 60.0
 _EARLY = 60.0
@@ -35,27 +35,31 @@ class GetAuthorizationContext(Policy):
     def __init__(self, reader: ElementReader) -> None:
         self._provider = reader.value("provider-id")
         self._authorization = reader.value("authorization-id")
-        self._variable = reader.literal("context-variable-name")
-        kind = reader.choice("identity-type", ("managed", "jwt"), "managed")
+        self._variable = reader.value("context-variable-name")
+        self._kind = reader.choice_value("identity-type", ("managed", "jwt"), "managed")
         self._identity = reader.optional_value("identity")
-        if (kind == "jwt") != (self._identity is not None):
-            reader.refuse("'identity' belongs to identity-type jwt, and is required there")
-        self._ignore = reader.value("ignore-error", False)
+        needs_identity = isinstance(self._kind, Constant) and self._kind.value == "jwt"
+        if needs_identity and self._identity is None:
+            reader.refuse("identity-type jwt needs attribute 'identity'")
+        self._ignore = reader.flag_value("ignore-error", False)
 
     async def act(self, exchange: Exchange) -> None:
+        name = text_of(self._variable.get(exchange))
         try:
-            exchange.variables[self._variable] = await self._authorized(exchange)
+            exchange.variables[name] = await self._authorized(exchange)
         except ServiceCallFailed as error:
-            if not boolean_of(self._ignore.get(exchange)):
+            if not self._ignore.get(exchange):
                 raise PolicyError(
                     500, "AuthorizationContextFailure", f"No authorization: {error}."
                 ) from error
-            exchange.variables[self._variable] = None
+            exchange.variables[name] = None
 
     async def _authorized(self, exchange: Exchange) -> Authorization:
         provider = text_of(self._provider.get(exchange)).strip()
         connection = text_of(self._authorization.get(exchange)).strip()
-        identity = "" if self._identity is None else text_of(self._identity.get(exchange))
+        identity = ""
+        if self._identity is not None and self._kind.get(exchange) == "jwt":
+            identity = text_of(self._identity.get(exchange))
         key = f"authorization|{provider}|{connection}|{identity}"
         known = exchange.services.cache.get(key)
         if isinstance(known, Authorization):

@@ -7,6 +7,7 @@ import re
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.registry import OUTBOUND, ElementReader, Policy, policy
+from hybridmandate.governance.gateway.values import text_of
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*")
 _MAX_CALLBACK = 128
@@ -22,18 +23,18 @@ class Jsonp(Policy):
     """
 
     def __init__(self, reader: ElementReader) -> None:
-        self._parameter = reader.literal("callback-parameter-name")
+        self._parameter = reader.value("callback-parameter-name")
 
     async def act(self, exchange: Exchange) -> None:
-        callback = next(iter(exchange.request.original_url.query.get(self._parameter, ())), None)
+        parameter = text_of(self._parameter.get(exchange))
+        callback = next(iter(exchange.request.original_url.query.get(parameter, ())), None)
         if callback is None:
             return
         if len(callback) > _MAX_CALLBACK or _IDENTIFIER.fullmatch(callback) is None:
             raise PolicyError(
                 400,
                 "CallbackParameterInvalid",
-                f"Value of callback parameter {self._parameter} is not a valid JavaScript "
-                "identifier.",
+                f"Value of callback parameter {parameter} is not a valid JavaScript identifier.",
             )
         response = exchange.response
         if "json" not in (response.headers.get("content-type") or "").lower():

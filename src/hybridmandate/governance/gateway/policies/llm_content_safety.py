@@ -14,7 +14,14 @@ from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.model_messages import completion_text, prompt_messages
 from hybridmandate.governance.gateway.policies.service_call import ServiceCallFailed, call_service
-from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
+from hybridmandate.governance.gateway.registry import (
+    INBOUND,
+    OUTBOUND,
+    ElementReader,
+    Policy,
+    Section,
+    policy,
+)
 from hybridmandate.governance.gateway.values import Value, boolean_of, integer_of, text_of
 
 _CATEGORIES = ("Hate", "SelfHarm", "Sexual", "Violence")
@@ -30,14 +37,17 @@ class _Category:
     threshold: Value
 
 
-@policy("llm-content-safety", sections=INBOUND)
+@policy("llm-content-safety", sections=INBOUND | OUTBOUND)
 class LlmContentSafety(Policy):
     """A severity at or over its category's threshold is refused with 403.
+
+    In inbound prompts are judged, in outbound answers.
 
     When the service does not answer, the call is refused too: nothing passes unjudged.
     """
 
     def __init__(self, reader: ElementReader) -> None:
+        self._on_answer = reader.preparation.section is Section.OUTBOUND
         self._backend = reader.value("backend-id")
         self._shield = reader.value("shield-prompt", False)
         self._completions = reader.value("enforce-on-completions", False)
@@ -58,6 +68,9 @@ class LlmContentSafety(Policy):
         self._blocklists = [each.content() for each in reader.listed("blocklists", "id")]
 
     async def act(self, exchange: Exchange) -> None:
+        if self._on_answer:
+            await self._judge_answer(exchange)
+            return
         body = await exchange.request.body.buffer()
         messages = prompt_messages(body)
         text = "\n".join(each.text for each in messages)

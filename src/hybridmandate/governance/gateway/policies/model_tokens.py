@@ -22,7 +22,7 @@ from hybridmandate.governance.gateway.model_messages import (
 )
 from hybridmandate.governance.gateway.policies.telemetry import Dimensions
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
-from hybridmandate.governance.gateway.values import boolean_of, integer_of, text_of
+from hybridmandate.governance.gateway.values import Constant, boolean_of, integer_of, text_of
 
 _PERIODS = ("Hourly", "Daily", "Weekly", "Monthly", "Yearly")
 _MINUTE = 60.0
@@ -45,7 +45,9 @@ class TokenLimit(Policy):
         if self._rate is None and self._quota is None:
             reader.refuse(f"<{reader.name}> needs tokens-per-minute or token-quota")
         self._period = (
-            reader.choice("token-quota-period", _PERIODS) if self._quota is not None else ""
+            reader.choice_value("token-quota-period", _PERIODS)
+            if self._quota is not None
+            else Constant("")
         )
         self._estimate = reader.value("estimate-prompt-tokens")
         self._retry_header = reader.literal("retry-after-header-name", "Retry-After")
@@ -67,7 +69,7 @@ class TokenLimit(Policy):
             if not reading.allowed or reading.used + estimate > rate:
                 raise self._refused(exchange, 429, "TokenLimitExceeded", reading)
         if quota is not None:
-            start, length = _window(self._period, exchange.services.clock())
+            start, length = _window(self._period.get(exchange), exchange.services.clock())
             reading = counters.fixed(f"token-quota|{key}", quota, start, length, 0)
             if not reading.allowed:
                 raise self._refused(exchange, 403, "TokenQuotaExceeded", reading)
@@ -97,7 +99,7 @@ class TokenLimit(Policy):
             total = counters.add_sliding(f"tokens|{key}", _MINUTE, used)
             _tell(exchange, self._remaining, max(rate - int(total), 0))
         if quota is not None:
-            start, length = _window(self._period, exchange.services.clock())
+            start, length = _window(self._period.get(exchange), exchange.services.clock())
             total = counters.add_fixed(f"token-quota|{key}", start, length, used)
             _tell(exchange, self._remaining_quota, max(quota - int(total), 0))
 
@@ -107,13 +109,12 @@ class EmitTokenMetric(Policy):
     """Prompt, completion and total tokens as three metrics; the response does not change."""
 
     def __init__(self, reader: ElementReader) -> None:
-        self._namespace = reader.value("namespace", "API Management")
+        self._namespace = reader.literal("namespace", "API Management")
         self._dimensions = Dimensions(reader)
 
     def act(self, exchange: Exchange) -> None:
-        namespace = text_of(self._namespace.get(exchange))
         dimensions = self._dimensions.values(exchange)
-        exchange.when_response(lambda ended: self._emit(ended, namespace, dimensions))
+        exchange.when_response(lambda ended: self._emit(ended, self._namespace, dimensions))
 
     @staticmethod
     async def _emit(exchange: Exchange, namespace: str, dimensions: dict[str, str]) -> None:

@@ -24,8 +24,6 @@ class Retry(Policy):
         )
         self._delta = reader.number_value("delta") if reader.has("delta") else None
         self._first_fast = reader.value("first-fast-retry", False)
-        if self._max_interval is not None and self._delta is None:
-            reader.refuse("attribute 'max-interval' of <retry> needs attribute 'delta'")
         if reader.element.child("wait") is not None:
             reader.refuse("<wait> is not allowed in <retry>")
         self._steps = reader.steps()

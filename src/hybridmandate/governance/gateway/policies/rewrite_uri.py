@@ -18,7 +18,7 @@ class RewriteUri(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         self._template = reader.value("template")
-        self._copy = reader.flag("copy-unmatched-params", True)
+        self._copy = reader.flag_value("copy-unmatched-params", True)
 
     def act(self, exchange: Exchange) -> None:
         template = text_of(self._template.get(exchange)).strip()
@@ -33,8 +33,9 @@ class RewriteUri(Policy):
             values = url.query.get(name)
             return quote(values[0], safe="") if values else match[0]
 
+        copied = self._copy.get(exchange)
         used = set(_PARAMETER.findall(template))
-        query = {k: list(v) for k, v in url.query.items() if self._copy and k not in used}
+        query = {k: list(v) for k, v in url.query.items() if copied and k not in used}
         for name, value in parse_qsl(_PARAMETER.sub(parameter, added), keep_blank_values=True):
             query[name] = [value]
         url.path = "/" + _PARAMETER.sub(parameter, path).lstrip("/")

@@ -112,22 +112,30 @@ class SemanticCacheLookup(Policy):
 
 @policy(*(f"{name}-store" for name in _NAMES), sections=OUTBOUND, once=True)
 class SemanticCacheStore(Policy):
-    """Keeps a 200 answer for ``duration`` seconds, when the lookup of this call missed."""
+    """Keeps an answer for ``duration`` seconds, when the lookup of this call missed.
+
+    Only one of status 200, unless ``cache-response`` is true.
+    """
 
     def __init__(self, reader: ElementReader) -> None:
         self._duration = reader.number_value("duration", least=1)
+        self._any_status = reader.flag_value("cache-response", False)
 
     async def act(self, exchange: Exchange) -> None:
         cache, key = exchange.services.cache, _call_key(exchange)
         asked = cache.get(key)
         cache.remove(key)
         response = exchange.response
-        if not isinstance(asked, _Asked) or response.status != 200:
+        if not isinstance(asked, _Asked):
+            return
+        if response.status != 200 and not self._any_status.get(exchange):
             return
         content = await response.body.buffer()
         if len(content) > _MOST_BYTES:
             return
-        kept = Response(200, response.reason, _kept_headers(response.headers), Body(content))
+        kept = Response(
+            response.status, response.reason, _kept_headers(response.headers), Body(content)
+        )
         index = cache.get(asked.key)
         if not isinstance(index, _Index):
             index = _Index()

@@ -22,7 +22,7 @@ from hybridmandate.governance.gateway.transport import (
     TransportTimeout,
     parse_base_url,
 )
-from hybridmandate.governance.gateway.values import integer_of, text_of
+from hybridmandate.governance.gateway.values import Constant, integer_of, text_of
 from hybridmandate.identity.principal import TokenUnavailable
 
 _MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -33,10 +33,10 @@ class OwnRequest:
     """The request that the children describe; ``mode`` copy starts from the current one."""
 
     def __init__(self, reader: ElementReader) -> None:
-        self._copy = reader.choice("mode", ("new", "copy"), "new") == "copy"
+        self._mode = reader.choice_value("mode", ("new", "copy"), "new")
         self._timeout = reader.number_value("timeout", 60, least=1)
         url = reader.child("set-url")
-        if url is None and not self._copy:
+        if url is None and isinstance(self._mode, Constant) and self._mode.value == "new":
             reader.refuse(f"<{reader.name}> with mode new needs <set-url>")
         self._url = None if url is None else url.content()
         method = reader.child("set-method")
@@ -73,7 +73,8 @@ class OwnRequest:
         request = exchange.request
         headers = HeaderMap()
         content = b""
-        if self._copy:
+        copies = self._mode.get(exchange) == "copy"
+        if copies:
             headers = request.headers.copy()
             content = await request.body.buffer() if not request.body.taken else b""
         for change in self._headers:
@@ -81,7 +82,7 @@ class OwnRequest:
         await self._authenticate(exchange, headers)
         if self._body is not None:
             content = self._body.content(exchange, content)
-        method = request.method if self._copy else "GET"
+        method = request.method if copies else "GET"
         if self._method is not None:
             method = text_of(self._method.get(exchange)).strip().upper()
         target, socket = self._target(exchange)
@@ -126,7 +127,7 @@ class SendRequest(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         self._variable = reader.value("response-variable-name")
-        self._ignore = reader.value("ignore-error", False)
+        self._ignore = reader.flag("ignore-error", False)
         self._request = OwnRequest(reader)
 
     async def act(self, exchange: Exchange) -> None:
@@ -136,7 +137,7 @@ class SendRequest(Policy):
             response = await answer(self._request.transport(exchange), outgoing)
             exchange.variables[name] = shown_response(response)
         except TransportFailure as error:
-            if text_of(self._ignore.get(exchange)).lower() == "true":
+            if self._ignore:
                 exchange.variables[name] = None
                 return
             raise PolicyError(500, failure_reason(error), f"The request failed: {error}") from error

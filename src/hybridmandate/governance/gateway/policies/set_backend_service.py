@@ -9,16 +9,29 @@ from hybridmandate.governance.gateway.registry import ElementReader, Policy, pol
 from hybridmandate.governance.gateway.transport import BaseUrl, parse_base_url
 from hybridmandate.governance.gateway.values import Constant, text_of
 
+_SERVICE_FABRIC = (
+    "sf-resolve-condition",
+    "sf-service-instance-name",
+    "sf-partition-key",
+    "sf-replica-type",
+    "sf-listener-name",
+)
+
 
 @policy("set-backend-service", sections=REQUEST_SECTIONS)
 class SetBackendService(Policy):
-    """Service Fabric attributes are refused: there is no Service Fabric here."""
+    """Attributes of Service Fabric (``sf-…``) apply only where the back end is such a service.
+
+    No back end here is one, so they are read, checked for errors, and have no effect.
+    """
 
     def __init__(self, reader: ElementReader) -> None:
         self._url = reader.optional_value("base-url")
         self._id = reader.optional_value("backend-id")
         if (self._url is None) == (self._id is None):
             reader.refuse("<set-backend-service> needs exactly one of base-url, backend-id")
+        for name in _SERVICE_FABRIC:
+            reader.optional_value(name)
         self._parsed: BaseUrl | None = None
         if isinstance(self._url, Constant):
             try:

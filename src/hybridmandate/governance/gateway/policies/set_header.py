@@ -10,10 +10,15 @@ from hybridmandate.governance.gateway.registry import (
     Section,
     policy,
 )
-from hybridmandate.governance.gateway.values import text_of
+from hybridmandate.governance.gateway.values import Constant, Value, text_of
 
 EXISTS_ACTIONS = ("override", "skip", "append", "delete")
 REQUEST_SECTIONS = frozenset({Section.INBOUND, Section.BACKEND})
+
+
+def may_delete(action: Value) -> bool:
+    """Whether ``exists-action`` is delete, or an expression that may give it."""
+    return not isinstance(action, Constant) or action.value == "delete"
 
 
 class HeaderChange:
@@ -21,9 +26,9 @@ class HeaderChange:
 
     def __init__(self, reader: ElementReader) -> None:
         self._name = reader.value("name")
-        self._action = reader.choice("exists-action", EXISTS_ACTIONS, "override")
+        self._action = reader.choice_value("exists-action", EXISTS_ACTIONS, "override")
         self._values = [each.content() for each in reader.children("value")]
-        if self._action != "delete" and not self._values:
+        if not self._values and not may_delete(self._action):
             reader.refuse("<set-header> needs <value> unless exists-action is delete")
 
     def apply(self, exchange: Exchange, headers: HeaderMap) -> None:
@@ -31,14 +36,15 @@ class HeaderChange:
         name = text_of(self._name.get(exchange))
         if name.lower() in FIXED_HEADERS:
             return
-        if self._action == "delete":
+        action = self._action.get(exchange)
+        if action == "delete":
             headers.remove(name)
             return
         present = name in headers
-        if present and self._action == "skip":
+        if present and action == "skip":
             return
         values = [_one_line(text_of(each.get(exchange))) for each in self._values]
-        if present and self._action == "append":
+        if present and action == "append":
             for value in values:
                 headers.add(name, value)
         else:

@@ -54,7 +54,7 @@ class Trace(Policy):
     """A message with a severity and metadata."""
 
     def __init__(self, reader: ElementReader) -> None:
-        self._source = reader.value("source")
+        self._source = reader.literal("source")
         self._severity = reader.choice("severity", ("verbose", "information", "error"), "verbose")
         message = reader.child("message")
         self._message = None if message is None else message.content()
@@ -69,7 +69,7 @@ class Trace(Policy):
         assert message is not None
         exchange.services.telemetry(
             "policy.trace",
-            text_of(self._source.get(exchange)),
+            self._source,
             {
                 "severity": self._severity,
                 "message": text_of(message.get(exchange)),
@@ -83,17 +83,17 @@ class EmitMetric(Policy):
     """A number with dimensions."""
 
     def __init__(self, reader: ElementReader) -> None:
-        self._name = reader.value("name")
-        self._namespace = reader.value("namespace", "API Management")
+        self._name = reader.literal("name")
+        self._namespace = reader.literal("namespace", "API Management")
         self._value = reader.value("value", 1)
         self._dimensions = Dimensions(reader)
 
     def act(self, exchange: Exchange) -> None:
         exchange.services.telemetry(
             "policy.metric",
-            text_of(self._name.get(exchange)),
+            self._name,
             {
-                "namespace": text_of(self._namespace.get(exchange)),
+                "namespace": self._namespace,
                 "value": text_of(self._value.get(exchange)),
                 **self._dimensions.values(exchange),
             },

@@ -28,26 +28,59 @@ from hybridmandate.governance.gateway.json_web_token import (
     check_claims,
     decrypt_token,
     is_encrypted,
+    keys_of_policy,
+    keys_of_set,
     read_token,
     verify_signature,
 )
 from hybridmandate.governance.gateway.registry import ElementReader
 from hybridmandate.governance.gateway.signing_keys import NamedKeys
-from hybridmandate.governance.gateway.values import Value, text_of
+from hybridmandate.governance.gateway.values import Constant, Value, text_of
 from hybridmandate.governance.gateway.verified_tokens import VerifiedTokens
 
 
-def required_claims(reader: ElementReader) -> tuple[RequiredClaim, ...]:
-    """The ``<required-claims>``; ``match`` is all unless it says any."""
-    return tuple(
-        RequiredClaim(
-            name=each.literal("name"),
-            values=tuple(value.literal_content() for value in each.children("value")),
-            match_all=each.choice("match", ("all", "any"), "all") == "all",
-            separator=each.optional_literal("separator"),
+class RequiredClaims:
+    """The ``<required-claims>``; ``match`` is all unless it says any. All may be expressions."""
+
+    def __init__(self, reader: ElementReader) -> None:
+        self._claims = [
+            (
+                each.value("name"),
+                texts(each.children("value")),
+                each.choice_value("match", ("all", "any"), "all"),
+                each.optional_value("separator"),
+            )
+            for each in reader.listed("required-claims", "claim")
+        ]
+        parts = [
+            part
+            for name, values, match, separator in self._claims
+            for part in (name, match, *values, *([separator] if separator is not None else []))
+        ]
+        self._fixed = all(isinstance(each, Constant) for each in parts)
+        self._known: tuple[RequiredClaim, ...] | None = None
+
+    def get(self, exchange: Exchange) -> tuple[RequiredClaim, ...]:
+        """The claims that this call's token must have."""
+        if self._known is not None:
+            return self._known
+        found = tuple(
+            RequiredClaim(
+                name=text_of(name.get(exchange)),
+                values=tuple(text_of(each.get(exchange)).strip() for each in values),
+                match_all=match.get(exchange) == "all",
+                separator=None if separator is None else text_of(separator.get(exchange)),
+            )
+            for name, values, match, separator in self._claims
         )
-        for each in reader.listed("required-claims", "claim")
-    )
+        if self._fixed:
+            self._known = found
+        return found
+
+
+def optional_text(value: Value | None, exchange: Exchange) -> str | None:
+    """The text of an optional attribute for this call; an empty one counts as left out."""
+    return None if value is None else text_of(value.get(exchange)) or None
 
 
 def texts(readers: Sequence[ElementReader]) -> list[Value]:
@@ -145,7 +178,8 @@ async def verified_token(
         return token, frozenset(issuers)
     for keys in sources:
         try:
-            verify_signature(token, keys, required=signed)
+            chosen = keys_of_policy if keys is static else keys_of_set
+            verify_signature(token, chosen(token, keys), required=signed)
         except TokenInvalid as error:
             failure = failure if _says_more(failure, error) else error
             continue

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.json_web_token import CompactToken, TokenInvalid, TokenRules
 from hybridmandate.governance.gateway.policies.token_check import (
+    RequiredClaims,
     bearer,
     decrypted,
     decryption_key,
     judge,
     object_id,
     present,
-    required_claims,
     texts,
     verified_token,
 )
@@ -32,8 +32,8 @@ class ValidateAzureAdToken(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         self._tenant = reader.value("tenant-id")
-        self._header = reader.optional_literal("header-name")
-        self._query = reader.optional_literal("query-parameter-name")
+        self._header = reader.optional_value("header-name")
+        self._query = reader.optional_value("query-parameter-name")
         self._value = reader.optional_value("token-value")
         if [self._header, self._query, self._value].count(None) < 2:
             reader.refuse(
@@ -50,7 +50,10 @@ class ValidateAzureAdToken(Policy):
         clients = reader.listed("client-application-ids", "application-id")
         self._clients = texts(clients)
         self._audiences = [*texts(backends), *texts(reader.listed("audiences", "audience"))]
-        self._claims = required_claims(reader)
+        self._claims = RequiredClaims(reader)
+        self._endpoint = reader.literal("authentication-endpoint", _CLOUD).strip().rstrip("/")
+        if "://" not in self._endpoint:
+            self._endpoint = f"https://{self._endpoint}"
         if isinstance(self._tenant, Constant) and not str(self._tenant.value).strip():
             reader.refuse("attribute 'tenant-id' of <validate-azure-ad-token> is empty")
 
@@ -68,45 +71,46 @@ class ValidateAzureAdToken(Policy):
 
     async def _check(self, exchange: Exchange) -> CompactToken:
         raw = decrypted(self._raw(exchange), self._decryption)
-        base, tenant = _authority(text_of(self._tenant.get(exchange)).strip())
+        base, tenant = self._authority(text_of(self._tenant.get(exchange)).strip())
         url = f"{base}/{tenant}/v2.0/.well-known/openid-configuration"
         token, named = await verified_token(exchange, raw, (), [url], signed=True)
         rules = TokenRules(
             audiences=present(self._audiences, exchange),
             issuers=_issuers(base, tenant, token, named),
-            claims=self._claims,
+            claims=self._claims.get(exchange),
         )
         judge(token, rules, exchange)
         clients = present(self._clients, exchange)
         client = token.claims.get("azp") or token.claims.get("appid")
         if clients and client not in clients:
             raise TokenInvalid(
-                "TokenClaimValueNotAllowed", f"Claim appid value of {client} is not allowed."
+                "TokenClaimValueNotAllowed",
+                f"Claim appid value of {client} is not allowed. Access denied.",
             )
         return token
+
+    def _authority(self, tenant: str) -> tuple[str, str]:
+        """The authority's origin and the tenant of ``tenant-id``."""
+        if "://" not in tenant:
+            return self._endpoint, tenant
+        parts = urlsplit(tenant)
+        return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/").split("/")[0]
 
     def _raw(self, exchange: Exchange) -> str:
         raw: str | None
         if self._value is not None:
             raw = text_of(self._value.get(exchange))
         elif self._query is not None:
-            raw = next(iter(exchange.request.url.query.get(self._query, ())), None)
+            name = text_of(self._query.get(exchange))
+            raw = next(iter(exchange.request.url.query.get(name, ())), None)
         else:
-            name = self._header or "Authorization"
+            name = "Authorization" if self._header is None else text_of(self._header.get(exchange))
             raw = exchange.request.headers.get(name)
             if raw and name.lower() == "authorization":
                 raw = bearer(raw, "Bearer")
         if not raw:
             raise TokenInvalid("TokenNotPresent", "JWT not present.")
         return raw
-
-
-def _authority(tenant: str) -> tuple[str, str]:
-    """The authority's origin and the tenant of ``tenant-id``."""
-    if "://" not in tenant:
-        return _CLOUD, tenant
-    parts = urlsplit(tenant)
-    return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/").split("/")[0]
 
 
 def _issuers(base: str, tenant: str, token: CompactToken, named: frozenset[str]) -> frozenset[str]:

@@ -6,7 +6,8 @@ larger is accepted here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -21,6 +22,12 @@ from hybridmandate.governance.gateway.registry import (
     Section,
     policy,
 )
+from hybridmandate.governance.gateway.schema_overrides import (
+    in_lower_case,
+    lowered,
+    with_additional_properties,
+)
+from hybridmandate.governance.gateway.values import Value, boolean_of, integer_of
 from hybridmandate.governance.gateway.xml_schemas import (
     XmlSchema,
     XmlSchemaUnreadable,
@@ -37,6 +44,39 @@ class _Content:
     validate_as: str
     action: str
     validator: Any
+    additional: bool | None
+    any_case: bool
+    own_checks: dict[int, SchemaCheck] = field(default_factory=dict)
+    """Schemas of operations with this element's overrides, by the identity of the original."""
+
+    def overridden(self, check: SchemaCheck) -> SchemaCheck:
+        """The check with the overrides that the element asks for."""
+        if self.additional is None and not self.any_case:
+            return check
+        known = self.own_checks.get(id(check))
+        if known is None:
+            known = self.own_checks[id(check)] = SchemaCheck(self.schema(check.schema))
+        return known
+
+    def schema(self, schema: Any) -> Any:
+        """A schema with the overrides that the element asks for."""
+        if self.additional is not None:
+            schema = with_additional_properties(schema, self.additional)
+        return in_lower_case(schema) if self.any_case else schema
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapping:
+    """Content type ``given`` (None: any), on condition ``when``, is judged as ``to``."""
+
+    given: str | None
+    when: Value | None
+    to: str
+
+    def fits(self, exchange: Exchange, stated: str) -> bool:
+        if self.given is not None:
+            return self.given == stated
+        return self.when is None or boolean_of(self.when.get(exchange))
 
 
 @policy("validate-content", sections=frozenset(Section) - {Section.BACKEND})
@@ -45,28 +85,32 @@ class ValidateContent(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         self._section = reader.preparation.section
-        self._unspecified = reader.choice("unspecified-content-type-action", ACTIONS)
-        self._most = reader.integer("max-size", least=1, most=_MOST_BYTES)
-        self._too_large = reader.choice("size-exceeded-action", ACTIONS)
+        self._outbound = self._section is not Section.INBOUND
+        self._side = "Response" if self._outbound else "Request"
+        self._unspecified = reader.choice_value("unspecified-content-type-action", ACTIONS)
+        self._most = reader.number_value("max-size", least=1, most=_MOST_BYTES)
+        self._too_large = reader.choice_value("size-exceeded-action", ACTIONS)
         self._variable = reader.optional_literal("errors-variable-name")
         self._map = self._type_map(reader)
         self._contents = [self._content(each) for each in reader.children("content")]
 
     @staticmethod
-    def _type_map(reader: ElementReader) -> list[tuple[str | None, str]]:
+    def _type_map(reader: ElementReader) -> list[_Mapping]:
         found = reader.child("content-type-map")
         if found is None:
             return []
-        kinds: list[tuple[str | None, str]] = []
+        kinds: list[_Mapping] = []
         anything = found.optional_literal("any-content-type-value")
         missing = found.optional_literal("missing-content-type-value")
         for each in found.children("type"):
-            kinds.append((each.literal("from"), each.literal("to")))
-            each.optional_literal("when")
+            if each.has("from") == each.has("when"):
+                each.refuse("<type> needs exactly one of from, when")
+            given = each.literal("from").lower() if each.has("from") else None
+            kinds.append(_Mapping(given, each.optional_value("when"), each.literal("to")))
         if missing is not None:
-            kinds.append(("", missing))
+            kinds.append(_Mapping("", None, missing))
         if anything is not None:
-            kinds.append((None, anything))
+            kinds.append(_Mapping(None, None, anything))
         return kinds
 
     @staticmethod
@@ -76,70 +120,60 @@ class ValidateContent(Policy):
         action = reader.choice("action", ACTIONS)
         schema_id = reader.optional_literal("schema-id")
         reference = reader.optional_literal("schema-ref")
-        reader.flag("case-insensitive-property-names", False)
-        reader.flag("allow-additional-properties", True)
-        validator: SchemaCheck | XmlSchema | None = None
+        any_case = reader.flag("case-insensitive-property-names", False)
+        named = "allow-additional-properties"
+        additional = reader.flag(named, True) if reader.has(named) else None
+        content = _Content(
+            kind.lower() if kind else None, validate_as, action, None, additional, any_case
+        )
         if schema_id is not None:
             schema = reader.configuration.schemas.get(schema_id)
             if schema is None:
                 reader.refuse(f"no schema '{schema_id}'", reader.attribute("schema-id"))
             if validate_as == "json":
-                validator = _check_of(schema, reference)
+                content.validator = _check_of(content.schema(schema), reference)
             else:
-                validator = _xml_schema(reader, schema_id, schema)
-        return _Content(kind.lower() if kind else None, validate_as, action, validator)
+                content.validator = _xml_schema(reader, schema_id, schema)
+        return content
 
     async def act(self, exchange: Exchange) -> None:
-        response_side = self._section is not Section.INBOUND
-        message: Request | Response = exchange.response if response_side else exchange.request
-        violations: list[Violation] = []
-        if not await self._fits(message):
-            violations.append(
-                Violation(
-                    "body",
-                    "Request" if not response_side else "Response",
-                    "SizeLimit",
-                    f"The body is larger than {self._most} bytes.",
-                    self._too_large,
-                )
-            )
+        message: Request | Response = exchange.response if self._outbound else exchange.request
+        size = await _size(message)
+        most = integer_of(self._most.get(exchange))
+        if size > most:
+            told = f"{self._side}'s body is {size} bytes long and it exceeds the configured limit"
+            found = [self._violation("", "SizeLimit", f"{told} of {most} bytes.", "SizeLimit")]
+            action = self._too_large.get(exchange)
         else:
-            violations.extend(self._judge(exchange, message))
-        settle(
-            exchange,
-            [each for each in violations if each.action != "ignore"],
-            self._variable,
-            self._section,
-        )
+            found, action = self._judge(exchange, message)
+        if action != "ignore":
+            kept = [replace(each, action=action) for each in found]
+            settle(exchange, kept, self._variable, self._section)
 
-    async def _fits(self, message: Request | Response) -> bool:
-        declared = message.headers.get("content-length")
-        if declared is not None and declared.isdigit() and int(declared) > self._most:
-            return False
-        return len(await message.body.buffer()) <= self._most
+    def _violation(self, name: str, rule: str, details: str, reason: str) -> Violation:
+        return Violation(name, f"{self._side}Body", rule, details, "", reason)
 
-    def _judge(self, exchange: Exchange, message: Request | Response) -> list[Violation]:
+    def _judge(
+        self, exchange: Exchange, message: Request | Response
+    ) -> tuple[list[Violation], str]:
+        """The violations and the action for them."""
         body = message.body.content or b""
         stated = (message.headers.get("content-type") or "").split(";")[0].strip().lower()
-        kind = next((to for given, to in self._map if given in (None, stated)), stated)
+        fitting = (each.to for each in self._map if each.fits(exchange, stated))
+        kind = next(fitting, stated).lower()
         if not body and not stated:
-            return []
+            return [], "ignore"
         content = next((each for each in self._contents if each.type in (None, kind)), None)
         if content is None:
+            told = f"Unspecified content type {stated or 'none'} is not allowed."
             return [
-                Violation(
-                    stated,
-                    "Content",
-                    "UnspecifiedContentType",
-                    f"Unspecified content type {stated or 'none'} is not allowed.",
-                    self._unspecified,
-                )
-            ]
+                self._violation(stated, "Unspecified", told, "UnspecifiedContentType")
+            ], self._unspecified.get(exchange)
         if content.action == "ignore":
-            return []
+            return [], "ignore"
         if content.validate_as != "json":
-            return _xml_violations(content, body)
-        return self._json_violations(exchange, content, body, kind)
+            return list(self._xml_violations(content, body)), content.action
+        return self._json_violations(exchange, content, body, kind), content.action
 
     def _json_violations(
         self, exchange: Exchange, content: _Content, body: bytes, kind: str
@@ -147,27 +181,60 @@ class ValidateContent(Policy):
         try:
             value = orjson.loads(body)
         except ValueError:
-            return [
-                Violation("body", "Content", "JsonBody", "The body is not JSON.", content.action)
-            ]
-        check = content.validator or self._operation_check(exchange, kind)
+            told = f"Body of the {self._side.lower()} is not JSON."
+            return [self._violation("body", "IncorrectMessage", told, "JsonBody")]
+        check = content.validator
         if check is None:
-            return []
+            own = self._operation_check(exchange, kind)
+            if own is None:
+                return []
+            check = content.overridden(own)
+        if content.any_case:
+            value = lowered(value)
         return [
-            Violation(fault.pointer, "Content", "JsonSchema", fault.message, content.action)
+            self._violation(fault.pointer, "IncorrectMessage", fault.message, "JsonSchema")
             for fault in check.faults(value)
         ]
+
+    def _xml_violations(self, content: _Content, body: bytes) -> Iterator[Violation]:
+        """XML as it stands; of a SOAP envelope what stands in its body."""
+        side = self._side.lower()
+        root = read_xml(body)
+        if root is None:
+            told = f"Body of the {side} is not XML."
+            yield self._violation("body", "IncorrectMessage", told, "XmlBody")
+            return
+        elements = soap_content(root) if content.validate_as == "soap" else [root]
+        if elements is None:
+            told = f"Body of the {side} is not a SOAP envelope."
+            yield self._violation("body", "IncorrectMessage", told, "SoapBody")
+            return
+        if content.validator is None:
+            return
+        for element in elements:
+            for message in content.validator.violations(element):
+                told = f"Body of the {side} does not conform to the definition: {message}"
+                yield self._violation(str(element.tag), "IncorrectMessage", told, "XmlSchema")
 
     def _operation_check(self, exchange: Exchange, kind: str) -> SchemaCheck | None:
         """The schema of the operation's own OpenAPI document."""
         operation = exchange.operation
         if operation is None:
             return None
-        if self._section is Section.INBOUND:
+        if not self._outbound:
             return operation.request_checks.get(kind)
         by_status = operation.response_checks
         checks = by_status.get(str(exchange.response.status)) or by_status.get("default") or {}
         return checks.get(kind)
+
+
+async def _size(message: Request | Response) -> int:
+    """The size that is declared, or that of the body where it is larger or nothing is declared."""
+    declared = message.headers.get("content-length")
+    stated = int(declared) if declared is not None and declared.isdigit() else 0
+    if stated > _MOST_BYTES:
+        return stated
+    return max(stated, len(await message.body.buffer()))
 
 
 def _check_of(schema: Any, reference: str | None) -> SchemaCheck:
@@ -181,30 +248,3 @@ def _xml_schema(reader: ElementReader, id: str, schema: Any) -> XmlSchema:
         return XmlSchema(schema if isinstance(schema, str) else str(schema["value"]))
     except (XmlSchemaUnreadable, KeyError, TypeError):
         reader.refuse(f"schema '{id}' is not an XML schema", reader.attribute("schema-id"))
-
-
-def _xml_violations(content: _Content, body: bytes) -> list[Violation]:
-    """XML as it stands; of a SOAP envelope what stands in its body."""
-    root = read_xml(body)
-    if root is None:
-        return [Violation("body", "Content", "XmlBody", "The body is not XML.", content.action)]
-    elements = [root]
-    if content.validate_as == "soap":
-        inside = soap_content(root)
-        if inside is None:
-            told = "The body is not a SOAP envelope."
-            return [Violation("body", "Content", "SoapBody", told, content.action)]
-        elements = inside
-    if content.validator is None:
-        return []
-    return [
-        Violation(
-            str(element.tag),
-            "Content",
-            "XmlSchema",
-            f"Body of the request does not conform to the definition: {message}",
-            content.action,
-        )
-        for element in elements
-        for message in content.validator.violations(element)
-    ]

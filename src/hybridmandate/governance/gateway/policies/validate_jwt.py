@@ -5,19 +5,20 @@ from __future__ import annotations
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.json_web_token import CompactToken, TokenInvalid, TokenRules
 from hybridmandate.governance.gateway.policies.token_check import (
+    RequiredClaims,
     bearer,
     decrypted,
     decryption_key,
     judge,
     object_id,
+    optional_text,
     present,
-    required_claims,
     signing_key,
     texts,
     verified_token,
 )
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
-from hybridmandate.governance.gateway.values import integer_of, status_of, text_of
+from hybridmandate.governance.gateway.values import Constant, integer_of, status_of, text_of
 
 
 @policy("validate-jwt", sections=INBOUND)
@@ -25,8 +26,8 @@ class ValidateJwt(Policy):
     """The token comes from one of: a header, a query parameter, an expression."""
 
     def __init__(self, reader: ElementReader) -> None:
-        self._header = reader.optional_literal("header-name")
-        self._query = reader.optional_literal("query-parameter-name")
+        self._header = reader.optional_value("header-name")
+        self._query = reader.optional_value("query-parameter-name")
         self._value = reader.optional_value("token-value")
         if [self._header, self._query, self._value].count(None) != 2:
             reader.refuse(
@@ -34,22 +35,26 @@ class ValidateJwt(Policy):
             )
         self._status = reader.number_value("failed-validation-httpcode", 401, least=200, most=599)
         self._message = reader.optional_value("failed-validation-error-message")
-        self._signed = reader.flag("require-signed-tokens", True)
-        self._expires = reader.flag("require-expiration-time", True)
-        self._scheme = reader.optional_literal("require-scheme")
+        self._signed = reader.flag_value("require-signed-tokens", True)
+        must_be_signed = isinstance(self._signed, Constant) and self._signed.value
+        self._expires = reader.flag_value("require-expiration-time", True)
+        self._scheme = reader.optional_value("require-scheme")
         self._skew = reader.number_value("clock-skew", 0)
         self._output = reader.optional_literal("output-token-variable-name")
-        self._urls = [each.literal("url") for each in reader.children("openid-config")]
+        configurations = reader.children("openid-config")
+        self._urls = [each.value("url") for each in configurations]
+        for each in configurations:
+            each.flag("validate-connectivity", True)
         keys = reader.listed("issuer-signing-keys", "key")
         self._keys = tuple(signing_key(each) for each in keys)
         self._decryption = tuple(
             decryption_key(each) for each in reader.listed("decryption-keys", "key")
         )
-        if self._signed and not self._urls and not self._keys:
+        if must_be_signed and not self._urls and not self._keys:
             reader.refuse("<validate-jwt> needs <openid-config> or <issuer-signing-keys>")
         self._audiences = texts(reader.listed("audiences", "audience"))
         self._issuers = texts(reader.listed("issuers", "issuer"))
-        self._claims = required_claims(reader)
+        self._claims = RequiredClaims(reader)
 
     async def act(self, exchange: Exchange) -> None:
         try:
@@ -66,15 +71,19 @@ class ValidateJwt(Policy):
     async def _check(self, exchange: Exchange) -> CompactToken:
         raw = decrypted(self._raw(exchange), self._decryption)
         token, named = await verified_token(
-            exchange, raw, self._keys, self._urls, signed=self._signed
+            exchange,
+            raw,
+            self._keys,
+            [text_of(each.get(exchange)).strip() for each in self._urls],
+            signed=self._signed.get(exchange),
         )
         issuers = present(self._issuers, exchange) or named
         rules = TokenRules(
             audiences=present(self._audiences, exchange),
             issuers=issuers,
-            claims=self._claims,
+            claims=self._claims.get(exchange),
             clock_skew=integer_of(self._skew.get(exchange)),
-            require_expiration=self._expires,
+            require_expiration=self._expires.get(exchange),
         )
         judge(token, rules, exchange)
         return token
@@ -84,12 +93,14 @@ class ValidateJwt(Policy):
         if self._value is not None:
             raw = text_of(self._value.get(exchange))
         elif self._query is not None:
-            raw = next(iter(exchange.request.url.query.get(self._query, ())), None)
+            name = text_of(self._query.get(exchange))
+            raw = next(iter(exchange.request.url.query.get(name, ())), None)
         else:
             assert self._header is not None
-            raw = exchange.request.headers.get(self._header)
-            if raw and self._header.lower() == "authorization":
-                raw = bearer(raw, self._scheme)
+            name = text_of(self._header.get(exchange))
+            raw = exchange.request.headers.get(name)
+            if raw and name.lower() == "authorization":
+                raw = bearer(raw, optional_text(self._scheme, exchange))
         if not raw:
             raise TokenInvalid("TokenNotPresent", "JWT not present.")
         return raw

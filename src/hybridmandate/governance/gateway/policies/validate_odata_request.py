@@ -45,7 +45,7 @@ class ValidateODataRequest(Policy):
 
     async def act(self, exchange: Exchange) -> None:
         problems = [
-            Violation("request", "Request", "OData", problem, "prevent")
+            Violation("request", "Request", "OData", problem, "prevent", "OData")
             for problem in await self._problems(exchange)
         ]
         settle(exchange, problems, self._variable, Section.INBOUND)

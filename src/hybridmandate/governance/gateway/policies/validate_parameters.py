@@ -10,6 +10,7 @@ import jsonschema_rs
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.policies.validation import ACTIONS, Violation, settle
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
+from hybridmandate.governance.gateway.values import Value
 
 _USUAL_HEADERS = frozenset(
     {
@@ -24,6 +25,10 @@ _USUAL_HEADERS = frozenset(
         "user-agent",
     }
 )
+_WORDS = {"header": "header", "query": "query parameter", "path": "path parameter"}
+_TYPES = {"header": "RequestHeader", "query": "QueryParameter", "path": "PathParameter"}
+_Actions = tuple[str, Mapping[str, str]]
+"""The action for parameters in general, and those of named parameters."""
 
 
 @policy("validate-parameters", sections=INBOUND, once=True)
@@ -31,8 +36,8 @@ class ValidateParameters(Policy):
     """Declared parameters are checked against their schemas, others by the unspecified action."""
 
     def __init__(self, reader: ElementReader) -> None:
-        specified = reader.choice("specified-parameter-action", ACTIONS)
-        unspecified = reader.choice("unspecified-parameter-action", ACTIONS)
+        specified = reader.choice_value("specified-parameter-action", ACTIONS)
+        unspecified = reader.choice_value("unspecified-parameter-action", ACTIONS)
         self._variable = reader.optional_literal("errors-variable-name")
         self._section = reader.preparation.section
         self._actions = {
@@ -43,8 +48,8 @@ class ValidateParameters(Policy):
 
     @staticmethod
     def _of_kind(
-        reader: ElementReader, element: str, specified: str, unspecified: str
-    ) -> tuple[str, str, dict[str, str]]:
+        reader: ElementReader, element: str, specified: Value, unspecified: Value
+    ) -> tuple[Value, Value, dict[str, str]]:
         found = reader.child(element)
         if found is None:
             return specified, unspecified, {}
@@ -52,9 +57,10 @@ class ValidateParameters(Policy):
             each.literal("name").lower(): each.choice("action", ACTIONS)
             for each in found.children("parameter")
         }
-        specified = found.choice("specified-parameter-action", ACTIONS, specified)
-        if element != "path":
-            unspecified = found.choice("unspecified-parameter-action", ACTIONS, unspecified)
+        if found.has("specified-parameter-action"):
+            specified = found.choice_value("specified-parameter-action", ACTIONS)
+        if element != "path" and found.has("unspecified-parameter-action"):
+            unspecified = found.choice_value("unspecified-parameter-action", ACTIONS)
         return specified, unspecified, own
 
     def act(self, exchange: Exchange) -> None:
@@ -62,8 +68,12 @@ class ValidateParameters(Policy):
         violations: list[Violation] = []
         for kind, given in self._given(exchange).items():
             known = {str(each["name"]).lower(): each for each in declared if each.get("in") == kind}
-            violations.extend(self._specified(kind, known, given))
-            violations.extend(self._unknown(kind, known, given))
+            specified, unspecified, own = self._actions[kind]
+            actions = (specified.get(exchange), own)
+            violations.extend(self._specified(kind, known, given, actions))
+            if kind != "path":
+                actions = (unspecified.get(exchange), own)
+                violations.extend(_unknown(kind, known, given, actions))
         settle(exchange, violations, self._variable, self._section)
 
     @staticmethod
@@ -80,32 +90,22 @@ class ValidateParameters(Policy):
         }
 
     def _specified(
-        self, kind: str, known: Mapping[str, Any], given: Mapping[str, str]
+        self, kind: str, known: Mapping[str, Any], given: Mapping[str, str], actions: _Actions
     ) -> list[Violation]:
-        specified, _, own = self._actions[kind]
+        general, own = actions
         found = []
         for name, parameter in known.items():
-            action = own.get(name, specified)
+            action = own.get(name, general)
             if action == "ignore":
                 continue
             if name not in given:
                 if parameter.get("required"):
-                    found.append(_violation(kind, name, "required but missing", action))
+                    told = f"Value of the {_WORDS[kind]} {name} is required and missing."
+                    found.append(_violation(kind, name, "IncorrectMessage", told, action))
             elif not self._fits(parameter, given[name]):
-                found.append(_violation(kind, name, "not of its declared form", action))
+                told = f"Value of the {_WORDS[kind]} {name} does not conform to the definition."
+                found.append(_violation(kind, name, "IncorrectMessage", told, action))
         return found
-
-    def _unknown(
-        self, kind: str, known: Mapping[str, Any], given: Mapping[str, str]
-    ) -> list[Violation]:
-        _, unspecified, own = self._actions[kind]
-        if kind == "path":
-            return []
-        return [
-            _violation(kind, name, "unspecified", action)
-            for name in given
-            if name not in known and (action := own.get(name, unspecified)) != "ignore"
-        ]
 
     def _fits(self, parameter: Mapping[str, Any], text: str) -> bool:
         schema = parameter.get("schema") or {}
@@ -129,7 +129,18 @@ def _typed(text: str, kind: Any) -> Any:
     return text
 
 
-def _violation(kind: str, name: str, what: str, action: str) -> Violation:
-    return Violation(
-        name, kind.capitalize(), "Parameter", f"Parameter {name} in {kind} is {what}.", action
-    )
+def _unknown(
+    kind: str, known: Mapping[str, Any], given: Mapping[str, str], actions: _Actions
+) -> list[Violation]:
+    general, own = actions
+    return [
+        _violation(
+            kind, name, "Unspecified", f"Unspecified {_WORDS[kind]} {name} is not allowed.", action
+        )
+        for name in given
+        if name not in known and (action := own.get(name, general)) != "ignore"
+    ]
+
+
+def _violation(kind: str, name: str, rule: str, details: str, action: str) -> Violation:
+    return Violation(name, _TYPES[kind], rule, details, action, "Parameter")

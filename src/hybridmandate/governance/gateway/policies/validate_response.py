@@ -22,8 +22,8 @@ class ValidateHeaders(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         self._section = reader.preparation.section
-        self._specified = reader.choice("specified-header-action", ACTIONS)
-        self._unspecified = reader.choice("unspecified-header-action", ACTIONS)
+        self._specified = reader.choice_value("specified-header-action", ACTIONS)
+        self._unspecified = reader.choice_value("unspecified-header-action", ACTIONS)
         self._variable = reader.optional_literal("errors-variable-name")
         self._named = {
             each.literal("name").lower(): each.choice("action", ACTIONS)
@@ -32,14 +32,20 @@ class ValidateHeaders(Policy):
 
     def act(self, exchange: Exchange) -> None:
         violations = []
+        unspecified = self._unspecified.get(exchange)
         for name in exchange.response.headers.names():
             key = name.lower()
-            action = self._named.get(key, self._unspecified)
+            action = self._named.get(key, unspecified)
             if key in _ALWAYS_ALLOWED or action == "ignore":
                 continue
             violations.append(
                 Violation(
-                    name, "Header", "UnspecifiedHeader", f"Unspecified header {name}.", action
+                    name,
+                    "ResponseHeader",
+                    "Unspecified",
+                    f"Unspecified header {name} is not allowed.",
+                    action,
+                    "UnspecifiedHeader",
                 )
             )
         settle(exchange, violations, self._variable, self._section)
@@ -51,7 +57,7 @@ class ValidateStatusCode(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         self._section = reader.preparation.section
-        self._unspecified = reader.choice("unspecified-status-code-action", ACTIONS)
+        self._unspecified = reader.choice_value("unspecified-status-code-action", ACTIONS)
         self._variable = reader.optional_literal("errors-variable-name")
         self._named = {
             each.integer("code", least=100, most=999): each.choice("action", ACTIONS)
@@ -63,14 +69,15 @@ class ValidateStatusCode(Policy):
         declared = exchange.operation.responses if exchange.operation is not None else {}
         if str(status) in declared or "default" in declared:
             return
-        action = self._named.get(status, self._unspecified)
+        action = self._named.get(status) or self._unspecified.get(exchange)
         if action == "ignore":
             return
         violation = Violation(
             str(status),
             "StatusCode",
-            "UnspecifiedStatusCode",
-            f"Unspecified status code {status}.",
+            "Unspecified",
+            f"Response status code {status} is not allowed.",
             action,
+            "UnspecifiedStatusCode",
         )
         settle(exchange, [violation], self._variable, self._section)

@@ -1,4 +1,7 @@
-"""What the validation policies share: actions, error lists, statuses (validation policies page).
+"""What the validation policies share: actions, error lists, statuses.
+
+Source: "Validation errors" of the validation policies' error reference (learn.microsoft.com,
+validation-policies).
 
 ``prevent`` refuses with 400 in inbound and 502 in outbound; the public text of a response error
 tells nothing of the content. ``detect`` only keeps the errors, ``ignore`` does nothing.
@@ -18,13 +21,18 @@ HIDDEN = "The request could not be processed due to an internal error. Contact t
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One error as it stands in the errors variable."""
+    """One error as it stands in the errors variable.
+
+    ``type`` and ``rule`` are words of the error reference; ``reason`` is LastError's (chosen: the
+    reference has one for all of a section, which would not tell them apart).
+    """
 
     name: str
     type: str
     rule: str
     details: str
     action: str
+    reason: str
 
     def as_value(self) -> dict[str, str]:
         """The members that expressions read."""
@@ -50,5 +58,5 @@ def settle(
         return
     first = prevented[0]
     if section is Section.INBOUND:
-        raise PolicyError(400, first.rule, first.details)
-    raise PolicyError(502, first.rule, HIDDEN)
+        raise PolicyError(400, first.reason, first.details)
+    raise PolicyError(502, first.reason, first.details, public=HIDDEN)

@@ -8,6 +8,7 @@ from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.registry import ElementReader, Policy, Section, policy
 from hybridmandate.governance.gateway.steps import Steps
 
+_UNTIL = {"all": asyncio.FIRST_EXCEPTION, "any": asyncio.FIRST_COMPLETED}
 _CHILDREN = ("send-request", "cache-lookup-value", "choose")
 
 
@@ -16,7 +17,7 @@ class Wait(Policy):
     """``for`` all waits for every child, any for the first; the others are then given up."""
 
     def __init__(self, reader: ElementReader) -> None:
-        self._all = reader.choice("for", ("all", "any"), "all") == "all"
+        self._for = reader.choice_value("for", ("all", "any"), "all")
         for child in reader.element.children:
             if child.name not in _CHILDREN:
                 reader.refuse(f"<{child.name}> is not allowed in <wait>")
@@ -30,7 +31,7 @@ class Wait(Policy):
         try:
             await asyncio.wait(
                 tasks,
-                return_when=asyncio.FIRST_EXCEPTION if self._all else asyncio.FIRST_COMPLETED,
+                return_when=_UNTIL[self._for.get(exchange)],
             )
         finally:
             unfinished = [each for each in tasks if not each.done()]
