@@ -17,6 +17,7 @@ from hybridmandate.durable import open_durable
 from hybridmandate.durable.database import open_engine
 from hybridmandate.orchestration.definition import Flow, load_flow
 from hybridmandate.orchestration.history import RunHistory
+from hybridmandate.orchestration.limits import Profile
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.dataverse_rows import (
@@ -38,8 +39,13 @@ class Starts:
         self.history = RunHistory(open_engine(f"sqlite:///{folder}/history.db"))
         self.runs: dict[str, Mapping[str, Any]] = {}
 
+    profile = Profile.MEDIUM
+
     def parameters(self, flow: Flow) -> Mapping[str, Any]:
         return {"least": 5}
+
+    def admits(self, flow: Flow) -> bool:
+        return True
 
     async def start(
         self, flow_name: str, outputs: Mapping[str, Any], *, run_id: str

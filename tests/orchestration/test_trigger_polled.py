@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -26,9 +27,16 @@ from trigger_kit import (
 from hybridmandate.durable.database import open_engine
 from hybridmandate.orchestration.connectors.connector import Connector
 from hybridmandate.orchestration.definition import Flow
+from hybridmandate.orchestration.engine.outcomes import ActionFault
+from hybridmandate.orchestration.limits import Profile
 from hybridmandate.orchestration.triggers import mail_arrives
 from hybridmandate.orchestration.triggers.polled import polled_trigger
-from hybridmandate.orchestration.triggers.polling import Polling, ReadingFailed
+from hybridmandate.orchestration.triggers.polling import (
+    Found,
+    Polling,
+    ReadingFailed,
+    batch_starts,
+)
 from hybridmandate.twin import office as graph
 from hybridmandate.twin import storage
 from hybridmandate.twin.office.files_surface import USER_DRIVE
@@ -169,10 +177,10 @@ async def test_new_mails_start_one_run_each_and_old_ones_none(
     assert await read(flow, connector, host) == 0
     post(store, "one", attachments=[FILE])
     post(store, "two")
-    host.killed = True
+    host.keeps = 0
     with pytest.raises(Killed):
         await read(flow, connector, host)
-    host.killed = False
+    host.keeps = math.inf
     assert await read(flow, connector, host) == 0, "the runs were started before the crash"
     post(store, "three")
     assert await read(flow, connector, host) == 1
@@ -245,14 +253,71 @@ async def test_list_items_start_runs_when_created_or_modified(
     assert await read(flow, connector, host) == 0
     store.lists.change(found, old, {"Title": "old, changed"}, {})
     new = store.lists.add(found, {"Title": "new"}, {}, request=None)["number"]
-    host.killed = True
+    host.keeps = 0
     with pytest.raises(Killed):
         await read(flow, connector, host)
-    host.killed = False
-    assert await read(flow, connector, host) == 0
+    host.keeps = math.inf
+    assert await read(flow, connector, host) > 0
     store.lists.change(found, new, {"Title": "new, changed"}, {})
     await read(flow, connector, host)
     assert [each["Title"] for each in host.bodies] == titles
+
+
+@pytest.mark.parametrize(
+    ("keeps", "starts"),
+    [(0, math.inf), (1, 0), (1, math.inf)],
+    ids=["before the batch is kept", "before its run is started", "before the place moves"],
+)
+async def test_without_split_on_each_item_is_in_one_run_wherever_the_process_dies(
+    host: Host, office: tuple[str, graph.OfficeStore], connect: Any, keeps: float, starts: float
+) -> None:
+    address, store = office
+    vendors = store.lists.add_list("ap", "Vendors")["id"]
+    flow = watching("GetOnUpdatedItems", LIST)
+    connector = connect("shared_sharepointonline", address)
+    await read(flow, connector, host)
+    store.lists.add(vendors, {"Title": "first"}, {}, request=None)
+    host.keeps, host.starts = keeps, starts
+    with pytest.raises(Killed):
+        await read(flow, connector, host)
+    store.lists.add(vendors, {"Title": "meanwhile"}, {}, request=None)
+    host.keeps = host.starts = math.inf
+    await read(flow, connector, host)
+    assert await read(flow, connector, host) == 0
+    batches = [[each["Title"] for each in body["value"]] for body in host.bodies]
+    assert sum(batches, []) == ["first", "meanwhile"]
+
+
+async def test_nothing_is_read_while_the_flow_admits_no_run() -> None:
+    admitted = [False, False, True]
+    reads: list[int] = []
+
+    async def once() -> int:
+        reads.append(len(admitted))
+        raise asyncio.CancelledError
+
+    polling = Polling(once, seconds=0, admits=lambda: admitted.pop(0))
+    with pytest.raises(asyncio.CancelledError):
+        await polling.run()
+    assert reads == [0], "the third turn is the first that reads"
+
+
+@pytest.mark.parametrize(("profile", "runs"), [(Profile.LOW, 0), (Profile.MEDIUM, 5_001)])
+async def test_split_on_is_held_to_the_profile_of_the_environment(
+    host: Host, profile: Profile, runs: int
+) -> None:
+    host.profile = profile
+    flow = watching("GetOnUpdatedItems", LIST, splitOn="@triggerBody()?['value']")
+    found = [Found(("1",), {"Title": "x"})]
+
+    def many(items: list[Any]) -> dict[str, Any]:
+        return {"value": items * 5_001}
+
+    if runs:
+        assert len(batch_starts(flow, host, found, many)) == runs  # type: ignore[arg-type]
+        return
+    with pytest.raises(ActionFault, match="5001 items are more than 5000"):
+        batch_starts(flow, host, found, many)  # type: ignore[arg-type]
 
 
 async def test_new_files_of_a_drive_start_runs(
@@ -339,7 +404,7 @@ async def test_a_reading_that_breaks_is_told_and_tried_again() -> None:
             raise answer
         return answer
 
-    polling = Polling(once, seconds=0)
+    polling = Polling(once, seconds=0, admits=lambda: True)
     with pytest.raises(asyncio.CancelledError):
         await polling.run()
     assert said[0] == "the trigger has not been read yet"

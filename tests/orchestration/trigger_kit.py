@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import socket
 import threading
 import time
@@ -21,6 +22,7 @@ from hybridmandate.orchestration.connectors.connector import Connector
 from hybridmandate.orchestration.connectors.host import CONNECTORS
 from hybridmandate.orchestration.connectors.session import ServiceSession
 from hybridmandate.orchestration.definition import Flow
+from hybridmandate.orchestration.limits import Profile
 from hybridmandate.twin import storage
 from hybridmandate.twin.office import Persona
 
@@ -30,12 +32,17 @@ class Killed(Exception):
 
 
 class Host:
-    """Keeps cursors and runs as the durable host does, and can be killed before a cursor moves."""
+    """Keeps cursors and runs as the durable host does.
+
+    It is killed when it would keep a cursor beyond ``keeps``, or start a run beyond ``starts``.
+    """
 
     def __init__(self) -> None:
         self.cursors: dict[str, dict[str, Any]] = {}
         self.runs: dict[str, Mapping[str, Any]] = {}
-        self.killed = False
+        self.keeps = math.inf
+        self.starts = math.inf
+        self.profile = Profile.MEDIUM
 
     @property
     def history(self) -> Host:
@@ -47,17 +54,24 @@ class Host:
     def parameters(self, flow: Flow) -> dict[str, Any]:
         return {}
 
+    def admits(self, flow: Flow) -> bool:
+        return True
+
     def cursor(self, name: str) -> dict[str, Any] | None:
         return self.cursors.get(name)
 
     def keep_cursor(self, name: str, cursor: dict[str, Any]) -> None:
-        if self.killed:
+        if not self.keeps:
             raise Killed
+        self.keeps -= 1
         self.cursors[name] = cursor
 
     async def start(
         self, flow: str, outputs: Mapping[str, Any], *, run_id: str
     ) -> tuple[str, bool]:
+        if not self.starts:
+            raise Killed
+        self.starts -= 1
         new = run_id not in self.runs
         self.runs.setdefault(run_id, outputs)
         return run_id, new

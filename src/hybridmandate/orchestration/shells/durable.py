@@ -105,6 +105,11 @@ class FlowHost:
         self._closing = False
         durable.register(WORKFLOW, self._run)
 
+    @property
+    def profile(self) -> Profile:
+        """The performance profile whose limits hold."""
+        return self._profile
+
     def now(self) -> float:
         """Epoch seconds of the host's clock."""
         return self._clock()
@@ -172,6 +177,10 @@ class FlowHost:
         :raises Refused: as throttled.
         """
         self._pace.must_admit(self.flows.current(flow_name))
+
+    def admits(self, flow: Flow) -> bool:
+        """Whether a polled trigger may bring one more run, or as many wait as may."""
+        return self._pace.admits(flow)
 
     async def resubmit(self, run_id: str) -> str:
         """Run the same trigger again under the same correlation id; returns the new run's id.

@@ -43,6 +43,7 @@ class Pace:
         self._budget = budget
         self._rooms: dict[str, asyncio.Semaphore] = {}
         self._waiting: Counter[str] = Counter()
+        self._held: set[str] = set()
 
     def announce(self, flow: Flow) -> None:
         """Say which limits the definition of a flow comes near."""
@@ -93,18 +94,35 @@ class Pace:
 
         :raises Refused: as throttled, with the time after which to ask again.
         """
-        degree = flow.trigger.concurrency
-        if degree is None or self._waiting[flow.name] < WAITING_RUNS + degree:
+        full = self._full(flow)
+        if full is None:
             return
-        waiting = self._waiting[flow.name]
-        usage = Usage("trigger.waiting", flow.trigger.name, waiting, WAITING_RUNS + degree)
-        self.near(flow.name, usage, None)
+        waiting = full.value
+        self.near(flow.name, full, None)
         raise Refused(
             FailureType.THROTTLED,
             f"{waiting} runs of flow '{flow.name}' wait for their turn; it takes no more now",
             reason="trigger.waiting_runs",
             retry_after_seconds=WAITING_RETRY_SECONDS,
         )
+
+    def admits(self, flow: Flow) -> bool:
+        """Whether one more run may wait; says it once in the evidence when none may any more."""
+        full = self._full(flow)
+        if full is None:
+            self._held.discard(flow.name)
+            return True
+        if flow.name not in self._held:
+            self._held.add(flow.name)
+            self.near(flow.name, full, None)
+        return False
+
+    def _full(self, flow: Flow) -> Usage | None:
+        """The runs that wait for a trigger, when there may not be one more."""
+        degree, waiting = flow.trigger.concurrency, self._waiting[flow.name]
+        if degree is None or waiting < WAITING_RUNS + degree:
+            return None
+        return Usage("trigger.waiting", flow.trigger.name, waiting, WAITING_RUNS + degree)
 
     @asynccontextmanager
     async def room(self, flow: Flow) -> AsyncIterator[None]:

@@ -68,7 +68,7 @@ class RowChanges:
             if events:
                 numbers = {"numbers": [event["number"] for event in events]}
                 await self._send("POST", f"{self._address}/mandate.acknowledge", body=numbers)
-            if len(events) < PAGE:
+            if len(events) < PAGE or not self._host.admits(self._flow):
                 return started
 
     async def _register(self) -> None:

@@ -18,7 +18,7 @@ from hybridmandate.orchestration.triggers.delta_feed import DeltaFeed
 from hybridmandate.orchestration.triggers.polling import (
     Found,
     ReadingFailed,
-    start_batch,
+    batch_starts,
     trigger_parameters,
 )
 
@@ -35,7 +35,7 @@ class ListItems:
         self._host = host
         self._of_changes = flow.trigger.operation_id == CHANGED
         dated = "lastModifiedDateTime" if self._of_changes else "createdDateTime"
-        self._feed = DeltaFeed(flow.name, connector.session, host, dated=dated)
+        self._feed = DeltaFeed(flow, connector.session, host, dated=dated)
 
     async def read(self) -> int:
         """Start runs for what is new; returns how many were new.
@@ -54,9 +54,8 @@ class ListItems:
             if "deleted" not in each and (self._of_changes or _created(each) >= reading.since)
         ]
         found = [self._found(each) for each in new]
-        started = await start_batch(self._flow, self._host, found, lambda each: {"value": each})
-        await self._feed.keep(reading)
-        return started
+        starts = batch_starts(self._flow, self._host, found, lambda each: {"value": each})
+        return await self._feed.move(reading, starts)
 
     def _found(self, item: Mapping[str, Any]) -> Found:
         number = str(item["id"])

@@ -19,7 +19,7 @@ from hybridmandate.orchestration.triggers.delta_feed import DeltaFeed
 from hybridmandate.orchestration.triggers.polling import (
     Found,
     ReadingFailed,
-    start_batch,
+    batch_starts,
     trigger_parameters,
 )
 
@@ -36,7 +36,7 @@ class NewFiles:
         self._flow = flow
         self._connector = connector
         self._host = host
-        self._feed = DeltaFeed(flow.name, connector.session, host, dated="createdDateTime")
+        self._feed = DeltaFeed(flow, connector.session, host, dated="createdDateTime")
 
     async def read(self) -> int:
         """Start a run for every new file; returns how many were new.
@@ -46,9 +46,8 @@ class NewFiles:
         reading = await self._feed.read(self._whole_feed())
         files = [each for each in reading.items if "file" in each and "deleted" not in each]
         found = [self._found(each) for each in files]
-        started = await start_batch(self._flow, self._host, found, lambda each: {"value": each})
-        await self._feed.keep(reading)
-        return started
+        starts = batch_starts(self._flow, self._host, found, lambda each: {"value": each})
+        return await self._feed.move(reading, starts)
 
     def _found(self, item: Mapping[str, Any]) -> Found:
         of_onedrive = self._flow.trigger.operation_id == ONEDRIVE_OPERATION

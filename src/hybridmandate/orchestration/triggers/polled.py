@@ -35,7 +35,9 @@ def polled_trigger(
     ``connector`` is the connection that the trigger names.
     """
     read = _read(flow, connector, host)
-    return None if read is None else Polling(read, seconds=seconds)
+    if read is None:
+        return None
+    return Polling(read, seconds=seconds, admits=lambda: host.admits(flow))
 
 
 def _read(flow: Flow, connector: Connector | None, host: FlowHost) -> Read | None:

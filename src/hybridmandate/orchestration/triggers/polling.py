@@ -1,7 +1,9 @@
-"""What polled triggers share: reading again and again, a feed's place, starting runs once.
+"""What polled triggers share: reading again and again, and starting runs once.
 
 A place (cursor) moves on after every run of a reading has been started, and a run's id is made of
-flow and item: a reading that is repeated after a crash starts nothing twice.
+flow and item: a reading that is repeated after a crash starts nothing twice. While as many runs
+wait for the trigger's concurrency control as may, nothing is read: what comes meanwhile waits at
+its service (limits page, waiting runs of a trigger).
 """
 
 from __future__ import annotations
@@ -29,11 +31,15 @@ class ReadingFailed(Exception):
 
 
 class Polling:
-    """Calls ``read`` for ever; a reading that fails is tried again at the next turn."""
+    """Calls ``read`` for ever while the flow ``admits`` runs.
 
-    def __init__(self, read: Read, *, seconds: float) -> None:
+    A reading that fails is tried again at the next turn.
+    """
+
+    def __init__(self, read: Read, *, seconds: float, admits: Callable[[], bool]) -> None:
         self._read = read
         self._seconds = seconds
+        self._admits = admits
         self.failure: str | None = "the trigger has not been read yet"
         """Why the last reading failed, None when it went well."""
 
@@ -41,7 +47,8 @@ class Polling:
         """Read until cancelled."""
         while True:
             try:
-                await self._read()
+                if self._admits():
+                    await self._read()
                 self.failure = None
             except (ReadingFailed, ActionFault) as error:
                 self.failure = str(error)
@@ -66,43 +73,62 @@ def trigger_parameters(flow: Flow, host: FlowHost) -> Mapping[str, Any]:
     return parameters
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run that a reading asks for."""
+
+    run_id: str
+    outputs: Mapping[str, Any]
+
+
 async def start_each(flow: Flow, host: FlowHost, found: Sequence[Found]) -> int:
     """Start a run for each item, as triggers do that give one item at a time."""
-    started = 0
+    starts = []
     parameters = host.parameters(flow)
     for each in found:
-        outputs = {"statusCode": 200, "headers": {}, "body": dict(each.shown)}
-        if not conditions_hold(flow, parameters, outputs):
-            continue
-        run_id = trigger_run_id(flow.name, *each.identity)
-        _, new = await host.start(flow.name, outputs, run_id=run_id)
-        started += new
-    return started
+        outputs = _outputs(dict(each.shown))
+        if conditions_hold(flow, parameters, outputs):
+            starts.append(Start(trigger_run_id(flow.name, *each.identity), outputs))
+    return await start_all(flow, host, starts)
 
 
 async def start_batch(
     flow: Flow, host: FlowHost, found: Sequence[Found], body: Callable[[list[Any]], Any]
 ) -> int:
-    """Start runs for a reading, as triggers do that give a list: one for each part of splitOn.
+    """Start the runs of a batch; see :func:`batch_starts`. Returns how many were new."""
+    return await start_all(flow, host, batch_starts(flow, host, found, body))
 
-    ``body`` makes the trigger's body of the items that are shown.
+
+def batch_starts(
+    flow: Flow, host: FlowHost, found: Sequence[Found], body: Callable[[list[Any]], Any]
+) -> list[Start]:
+    """The runs of a reading, for triggers that give a list: one for each part of splitOn.
+
+    ``body`` makes the trigger's body of the items that are shown. Without splitOn the one run's id
+    is made of all its items: who reads them again with others must have kept the batch.
     """
     if not found:
-        return 0
+        return []
     if flow.trigger.split_on is not None:
         parts = [(each.identity, [dict(each.shown)]) for each in found]
     else:
         text = "\n".join("\t".join(each.identity) for each in found)
         whole = hashlib.sha256(text.encode()).hexdigest()
         parts = [((whole,), [dict(each.shown) for each in found])]
-    started = 0
     parameters = host.parameters(flow)
-    for identity, items in parts:
-        outputs = {"statusCode": 200, "headers": {}, "body": body(items)}
-        for part in split(flow, parameters, outputs):
-            if not conditions_hold(flow, parameters, part):
-                continue
-            run_id = trigger_run_id(flow.name, *identity)
-            _, new = await host.start(flow.name, part, run_id=run_id)
-            started += new
-    return started
+    return [
+        Start(trigger_run_id(flow.name, *identity), part)
+        for identity, items in parts
+        for part in split(flow, parameters, _outputs(body(items)), host.profile)
+        if conditions_hold(flow, parameters, part)
+    ]
+
+
+async def start_all(flow: Flow, host: FlowHost, starts: Sequence[Start]) -> int:
+    """Start runs; those that are known already start nothing. Returns how many were new."""
+    new = [await host.start(flow.name, each.outputs, run_id=each.run_id) for each in starts]
+    return sum(fresh for _, fresh in new)
+
+
+def _outputs(body: Any) -> dict[str, Any]:
+    return {"statusCode": 200, "headers": {}, "body": body}

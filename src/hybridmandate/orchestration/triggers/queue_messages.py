@@ -51,7 +51,7 @@ class QueueMessages:
             messages = messages_in(taken)
             for each in messages:
                 started += await self._start(queue, each)
-            if len(messages) < TAKEN:
+            if len(messages) < TAKEN or not self._host.admits(self._flow):
                 return started
 
     async def _start(self, queue: str, message: dict[str, Any]) -> int:

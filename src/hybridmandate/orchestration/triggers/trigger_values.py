@@ -12,8 +12,6 @@ from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import Working
 from hybridmandate.orchestration.limits import Profile, limit
 
-MAX_SPLIT_ITEMS = limit("split.items").of(Profile.MEDIUM)
-
 
 class TriggerValues:
     """Evaluates what a trigger says, with the flow's parameters and the trigger's outputs."""
@@ -45,20 +43,22 @@ class TriggerValues:
 
 
 def split(
-    flow: Flow, parameters: Mapping[str, Any], outputs: Mapping[str, Any]
+    flow: Flow, parameters: Mapping[str, Any], outputs: Mapping[str, Any], profile: Profile
 ) -> list[dict[str, Any]]:
     """The outputs of each run: one per item of ``splitOn``, or the whole.
 
-    :raises ActionFault: when ``splitOn`` is not a list, or a longer one than the platform takes.
+    :raises ActionFault: when ``splitOn`` is not a list, or a longer one than the platform takes
+        from a flow of that performance profile.
     """
     if flow.trigger.split_on is None:
         return [dict(outputs)]
     items = TriggerValues(flow, parameters, outputs).evaluate(flow.trigger.split_on)
     if not isinstance(items, list):
         raise ActionFault("InvalidTemplate", "splitOn of the trigger does not give a list")
-    if len(items) > MAX_SPLIT_ITEMS:
+    highest = limit("split.items").of(profile)
+    if len(items) > highest:
         raise ActionFault(
-            "SplitOnItemsLimitExceeded", f"{len(items)} items are more than {MAX_SPLIT_ITEMS}"
+            "SplitOnItemsLimitExceeded", f"{len(items)} items are more than {highest}"
         )
     return [{**outputs, "body": item} for item in items]
 
