@@ -1,13 +1,24 @@
 """One spreadsheet through five verbs: the main job on real input, with every boundary real."""
 
+import asyncio
+import os
+import ssl
+import uuid
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from world import EXAMPLE, World
 
+from hybridmandate.evidence.store import by_correlation_id, open_reader
+from hybridmandate.identity.audiences import gateway_audience
+from hybridmandate.local.credentials import certificate_file
 from hybridmandate.local.demonstration import SUBMITTER
 from hybridmandate.local.refusals import Refusals
+from hybridmandate.local.run_plan import GATEWAY_TLS, HAS_SHARED_PORTS, gateway_count
+
+NORMALIZE = "/exec/operations/spreadsheets.normalize/v1"
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end-to-end")]
 
@@ -124,3 +135,61 @@ def test_replay_under_the_same_correlation_id_changes_nothing(world: World) -> N
     assert ended["correlationId"] == run["correlationId"]
     assert world.totals() == before
     assert world.tracking(run["correlationId"])["hm_state"] == "committed"
+
+
+def test_gateway_speaks_http2_over_tls_behind_the_same_boundaries(world: World) -> None:
+    plan = world.machine.plan
+    tls = ssl.create_default_context(cafile=str(plan.folder.tls / "ca.pem"))
+    tls.load_cert_chain(certificate_file(plan.folder, "flow-invoice-intake"))
+    audience = gateway_audience(world.machine.boot.folder.name, plan.environment)
+
+    async def answers() -> list[httpx.Response]:
+        token = await world.machine.workload("flow-invoice-intake").token(audience)
+        proof = {"authorization": f"Bearer {token}"}
+        traced = {"x-correlation-id": str(uuid.uuid4())}
+        async with httpx.AsyncClient(
+            base_url=plan.origin(GATEWAY_TLS), http2=True, verify=tls, trust_env=False
+        ) as client:
+            return [
+                await client.post(NORMALIZE, headers=headers, json={})
+                for headers in (traced, proof, proof | traced)
+            ]
+
+    found = world.do(answers())
+    assert {each.http_version for each in found} == {"HTTP/2"}
+    assert [(each.status_code, each.json()["failure"]["type"]) for each in found] == [
+        (401, "unauthorized"),
+        (400, "malformed_request"),
+        (422, "validation_error"),
+    ]
+
+
+@pytest.mark.skipif(not HAS_SHARED_PORTS, reason="a port belongs to one process here")
+def test_every_process_of_the_gateway_answers_and_leaves_evidence(world: World) -> None:
+    plan = world.machine.plan
+    assert plan.gateways == gateway_count(None, os.cpu_count() or 1)
+    sent = [str(uuid.uuid4()) for _ in range(40)]
+
+    async def ask(correlation_id: str) -> int:
+        async with httpx.AsyncClient(trust_env=False) as client:  # a connection of its own
+            answer = await client.post(
+                plan.origin("gateway") + NORMALIZE, headers={"x-correlation-id": correlation_id}
+            )
+        return answer.status_code
+
+    async def ask_all() -> list[int]:
+        return list(await asyncio.gather(*map(ask, sent)))
+
+    assert set(world.do(ask_all())) == {401}
+
+    def writers() -> set[str] | None:
+        store = open_reader(plan.folder.evidence_database)
+        try:
+            found = [by_correlation_id(store, each) for each in sent]
+        finally:
+            store.close()
+        return {one.chain for each in found for one in each} if all(found) else None
+
+    chains = world.until(writers, "a record of each call")
+    assert len(chains) == plan.gateways
+    assert world.verify().intact

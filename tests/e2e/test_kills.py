@@ -5,6 +5,8 @@ import time
 import pytest
 from world import EXAMPLE, World, invoices_csv
 
+from hybridmandate.local.run_plan import HAS_SHARED_PORTS
+
 pytestmark = [pytest.mark.slow, pytest.mark.kill, pytest.mark.xdist_group("kills")]
 
 
@@ -67,3 +69,20 @@ def test_execution_down_parks_the_file_and_a_resubmit_finishes_it(world: World) 
     assert ended["correlationId"] == run["correlationId"]
     assert world.tracking(run["correlationId"])["hm_state"] == "committed"
     assert len(world.invoices("KP-")) == 5
+
+
+@pytest.mark.skipif(not HAS_SHARED_PORTS, reason="a port belongs to one process here")
+def test_gateway_process_killed_leaves_the_others_to_serve(world: World) -> None:
+    run = world.drop("gateway.csv", invoices_csv("KG", 400))
+    for name in ("gateway", "gateway-2"):
+        world.reaches(run, "processing", "committing", "committed")
+        world.local.supervisor.kill(name)
+    world.ended(run["id"])
+    assert world.tracking(run["correlationId"])["hm_state"] == "committed"
+    assert len(world.invoices("KG-")) == 400
+    assert len(world.ledger(run["correlationId"])) == 400
+
+    def back() -> bool | None:
+        return all(world.do(world.machine.ready(each)) for each in ("gateway", "gateway-2")) or None
+
+    world.until(back, "both gateway processes")

@@ -106,8 +106,7 @@ class Http2Connection(asyncio.Protocol):
         self._stopping = False
         self._h2 = _framing(heads, limits)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
         self._around.connections.add(self)
         self._client = transport.get_extra_info("peername")

@@ -75,8 +75,7 @@ class TlsDoor(asyncio.Protocol):
         self._app_state = app_state
         self._loop = _loop
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         agreed: ssl.SSLObject = transport.get_extra_info("ssl_object")
         extensions = {"tls": _tls_extension(agreed)}
         chosen = self._http2(extensions)
