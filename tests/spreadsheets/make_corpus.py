@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import xlsxwriter
-from workbook_kit import MadeSheet, ods_book, replaced, xls_book, xlsb_book, zipped
+from workbook_kit import MadeSheet, MadeTable, ods_book, replaced, xls_book, xlsb_book, zipped
 
 FOLDER = Path(__file__).parent / "corpus"
 HEADER = ["Item code", "Item name", "Order date", "Amount"]
@@ -438,6 +438,14 @@ def _old_books() -> Iterator[Case]:
         yield Case(f"book-hidden-sheet.{kind}", content, codes(), rules=["sheet.hidden"])
         twice = [shown, MadeSheet("More", [HEADER, *rows])]
         yield Case(f"book-two-sheets.{kind}", write(twice), refused="sheet.ambiguous")
+        veiled = MadeSheet("Orders", [HEADER, *rows], hidden_columns=frozenset({1}))
+        yield Case(f"book-hidden-column.{kind}", write([veiled]), codes(), rules=["columns.hidden"])
+    for kind, write in (("xlsb", xlsb_book), ("ods", ods_book)):
+        above: list[list[Any]] = [["Orders of March"], []]
+        within = [[None, *each] for each in [HEADER, *rows, [], [], ["Checked by Ann"]]]
+        area = MadeTable("Orders", (2, 1, 6, 4))
+        defined = write([MadeSheet("March's", above + within, tables=[area])])
+        yield Case(f"book-defined-table.{kind}", defined, codes(4), rules=["table.defined"])
     for kind, write in (("xls", xls_book), ("xlsb", xlsb_book)):
         old = write([MadeSheet("Orders", [HEADER, *rows])], since_1904=True)
         yield Case(f"book-1904.{kind}", old, codes(), rules=["dates.1904"])

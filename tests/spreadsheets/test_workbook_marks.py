@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import xlsxwriter
 from workbook_kit import (
     MadeSheet,
+    MadeTable,
     ods_book,
     ole_container,
     replaced,
@@ -20,6 +22,7 @@ from workbook_kit import (
 
 from hybridmandate.execution.services.spreadsheets import Unreadable, inspect_file, read_file
 from hybridmandate.execution.services.spreadsheets import sheet_marks as marks_of_sheets
+from hybridmandate.execution.services.spreadsheets.profile import ReaderOptions
 from hybridmandate.execution.services.spreadsheets.table import HIDDEN, CellKind
 from hybridmandate.execution.services.spreadsheets.workbook_reader import Workbook
 
@@ -175,6 +178,60 @@ def test_sheet_of_remarks_is_no_candidate(kind: str) -> None:
     table = inspect_file(FORMATS[kind]([remarks, ORDERS]))
     assert table.source["sheet"] == "Orders"
     assert "sheet.chosen" in {d.rule for d in table.decisions}
+
+
+TWO_TABLES = MadeSheet(
+    "A 'b'",
+    [*ORDERS.rows, ["Sum", None, 40.5], [], ["sku", "stock"], ["X", 1.0], ["Y", 2.0]],
+    tables=[MadeTable("Orders", (0, 0, 4, 2), totals=1), MadeTable("Stock", (6, 0, 8, 1))],
+)
+
+
+@pytest.mark.parametrize("kind", ["xlsb", "ods"])
+def test_defined_tables_are_candidates_and_can_be_named(kind: str) -> None:
+    content = FORMATS[kind]([TWO_TABLES])
+    with pytest.raises(Unreadable) as refused:
+        inspect_file(content)
+    assert refused.value.reason == "sheet.ambiguous"
+    assert [each.partition(":")[0] for each in refused.value.candidates] == [
+        "table 'Orders' on sheet 'A 'b''",
+        "table 'Stock' on sheet 'A 'b''",
+    ]
+    table = inspect_file(content, reader=ReaderOptions(sheet="Stock"))
+    assert (table.header, table.lines) == (("sku", "stock"), (8, 9))
+    orders = inspect_file(content, reader=ReaderOptions(sheet="Orders"))
+    # A totals row is declared in xlsb; ods has no such thing, and the sum is not there to confirm.
+    totals = "rows.total" if kind == "xlsb" else "rows.total_unconfirmed"
+    assert {"table.defined", totals} <= {d.rule for d in orders.decisions}
+
+
+@pytest.mark.parametrize("kind", ["xlsb", "ods"])
+@pytest.mark.parametrize("area", [(3, 0, 2, 1), (0, 5, 4, 2), (0, 0, 1 << 21, 2)])
+def test_table_that_lies_on_no_sheet_is_no_table(
+    kind: str, area: tuple[int, int, int, int]
+) -> None:
+    sheet = MadeSheet("Orders", ORDERS.rows, tables=[MadeTable("Odd", area)])
+    table = inspect_file(FORMATS[kind]([sheet]))
+    assert table.lines == (2, 3, 4)
+    assert "table" not in table.source
+
+
+def test_xlsb_table_that_is_cut_off_is_a_typed_refusal() -> None:
+    sheet = MadeSheet("Orders", ORDERS.rows, tables=[MadeTable("Orders", (0, 0, 3, 2))])
+    part = {"xl/tables/table11.bin": b"\xd7\x02\x04\x00\x00\x00\x00"}
+    with pytest.raises(Unreadable) as refused:
+        inspect_file(replaced(xlsb_book([sheet]), part))
+    assert refused.value.reason == "file.broken_workbook"
+
+
+@pytest.mark.parametrize("address", ["A1:C4", "Orders.A1:Other.C4", "Orders.A1 Orders.C4", ""])
+def test_ods_range_over_no_one_sheet_is_no_table(address: str) -> None:
+    sheet = MadeSheet("Orders", ORDERS.rows, tables=[MadeTable("T", (0, 0, 3, 2))])
+    content = ods_book([sheet])
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        text = package.read("content.xml").replace(b"'Orders'.A1:'Orders'.C4", address.encode())
+    table = inspect_file(replaced(content, {"content.xml": text}))
+    assert "table" not in table.source
 
 
 def test_formula_without_a_stored_value_is_an_error_in_ods() -> None:

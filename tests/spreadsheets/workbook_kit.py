@@ -1,7 +1,7 @@
 """Writes small workbooks in the formats that no maintained library writes: xls, xlsb, ods.
 
 Only what the tests need, from the published formats ([MS-CFB], [MS-XLS], [MS-XLSB], OpenDocument):
-texts, numbers, dates, errors, hidden rows, columns and sheets, merges.
+texts, numbers, dates, errors, hidden rows, columns and sheets, merges, defined tables.
 """
 
 from __future__ import annotations
@@ -30,6 +30,16 @@ class MadeSheet:
     hidden_columns: frozenset[int] = frozenset()
     hidden: bool = False
     merged: Sequence[tuple[int, int, int, int]] = field(default_factory=tuple)
+    tables: Sequence[MadeTable] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class MadeTable:
+    """A defined table: top, left, bottom and right of its area, and how many totals rows it has."""
+
+    name: str
+    area: tuple[int, int, int, int]
+    totals: int = 0
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -223,7 +233,31 @@ def xlsb_book(sheets: Sequence[MadeSheet], *, since_1904: bool = False) -> bytes
     parts["xl/styles.bin"] = b"".join(style)
     for number, sheet in zip(numbers, sheets, strict=True):
         parts[f"xl/worksheets/sheet{number}.bin"] = _xlsb_sheet(sheet, since_1904=since_1904)
+        if sheet.tables:
+            parts |= _xlsb_tables(number, sheet.tables)
     return zipped(parts)
+
+
+def _xlsb_tables(sheet: int, tables: Sequence[MadeTable]) -> dict[str, bytes]:
+    """The parts of a sheet's tables and the relations that lead to them."""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    relations = "".join(
+        f'<Relationship Id="rId{n}" Type="{office}/table" Target="../tables/table{sheet}{n}.bin"/>'
+        for n in range(1, len(tables) + 1)
+    )
+    parts = {
+        f"xl/worksheets/_rels/sheet{sheet}.bin.rels": (
+            f'<Relationships xmlns="{package}/relationships">{relations}</Relationships>'
+        ).encode()
+    }
+    for number, table in enumerate(tables, start=1):
+        top, left, bottom, right = table.area
+        numbers = struct.pack("<8I", top, bottom, left, right, 0, number, 1, table.totals)
+        other = struct.pack("<I6IB3x", 0, *[0xFFFFFFFF] * 6, 0)
+        names = struct.pack("<I", 0xFFFFFFFF) + _wide(table.name)
+        parts[f"xl/tables/table{sheet}{number}.bin"] = _binary(343, numbers + other + names)
+    return parts
 
 
 def _xlsb_sheet(sheet: MadeSheet, *, since_1904: bool) -> bytes:
@@ -264,7 +298,7 @@ _ODS = "urn:oasis:names:tc:opendocument:xmlns:"
 
 def ods_book(sheets: Sequence[MadeSheet], *, body: str | None = None) -> bytes:
     """A whole ods file; ``body`` replaces the tables made from the sheets."""
-    tables = body if body is not None else "".join(map(_ods_table, sheets))
+    tables = body if body is not None else "".join(map(_ods_table, sheets)) + _ods_ranges(sheets)
     content = (
         f'<?xml version="1.0" encoding="UTF-8"?><office:document-content '
         f'xmlns:office="{_ODS}office:1.0" xmlns:table="{_ODS}table:1.0" '
@@ -282,6 +316,23 @@ def ods_book(sheets: Sequence[MadeSheet], *, body: str | None = None) -> bytes:
     )
     files = {"mimetype": kind, "content.xml": content, "META-INF/manifest.xml": manifest}
     return zipped({name: text.encode() for name, text in files.items()})
+
+
+def _ods_ranges(sheets: Sequence[MadeSheet]) -> str:
+    ranges = "".join(
+        f'<table:database-range table:name="{escape(table.name)}" '
+        f'table:target-range-address="{escape(_ods_address(sheet.name, table.area))}"/>'
+        for sheet in sheets
+        for table in sheet.tables
+    )
+    return f"<table:database-ranges>{ranges}</table:database-ranges>" if ranges else ""
+
+
+def _ods_address(sheet: str, area: tuple[int, int, int, int]) -> str:
+    top, left, bottom, right = area
+    called = "'" + sheet.replace("'", "''") + "'"
+    first, last = f"{chr(65 + left)}{top + 1}", f"{chr(65 + right)}{bottom + 1}"
+    return f"{called}.{first}:{called}.{last}"
 
 
 def _ods_table(sheet: MadeSheet) -> str:

@@ -9,16 +9,27 @@ from hybridmandate.execution.services.spreadsheets.bounded_xml import local, wal
 from hybridmandate.execution.services.spreadsheets.sheet_marks import (
     MAX_MARKS,
     MAX_ROWS,
+    Area,
     BookMarks,
+    DefinedTable,
     SheetMarks,
     check_cells,
     check_sheet_count,
 )
 from hybridmandate.execution.services.spreadsheets.table import Unreadable
 from hybridmandate.execution.services.spreadsheets.workbook_package import WorkbookPackage
+from hybridmandate.execution.services.spreadsheets.xlsx_marks import area_of
 
 _ERROR = re.compile(r"#[A-Z0-9/?!]{2,12}[!?]?|#N/A|Err:\d{3}")
 _SHOWN = 40
+_NAMELESS = "__Anonymous_Sheet_DB__"
+"""How LibreOffice calls the range of a filter that nobody named."""
+_SHEET = r"(?:\$?(?P<{0}>'(?:[^']|'')+'|[^'.:]+))?"
+_RANGE = re.compile(
+    _SHEET.format("sheet") + r"\.(?P<first>\$?[A-Z]{1,3}\$?\d{1,7})"
+    rf"(?::{_SHEET.format('other')}\.(?P<last>\$?[A-Z]{{1,3}}\$?\d{{1,7}}))?"
+)
+"""A range address (OpenDocument 1.3 part 3, 18.3.4): a sheet before each of two cells."""
 
 
 def read_ods_marks(package: WorkbookPackage) -> BookMarks:
@@ -82,6 +93,8 @@ class _Walker:
                 self._begin_table(given)
             case "table-source" | "cell-range-source":
                 self.external = True
+            case "database-range":
+                self._define(given)
             case "table-column":
                 self._take_column(given)
             case "table-row":
@@ -106,6 +119,16 @@ class _Walker:
         self.styles[called] = given.get("style-name", "")
         check_sheet_count(len(self.sheets))
         self._row = self._column = self._declared_columns = 0
+
+    def _define(self, given: dict[str, str]) -> None:
+        """A named database range with a header; nameless ones only carry a filter."""
+        called = given.get("name", "")
+        found = _range_of(given.get("target-range-address", ""))
+        if found is None or not called or called.startswith(_NAMELESS):
+            return
+        sheet, area = found
+        if sheet in self.sheets and given.get("contains-header", "true") == "true":
+            self.sheets[sheet].define(DefinedTable(called, area))
 
     def _take_column(self, given: dict[str, str]) -> None:
         count = _count(given, "number-columns-repeated")
@@ -166,6 +189,18 @@ class _Walker:
                     else:
                         marks.uncalculated.add((row, column))
         self._row += self._rows
+
+
+def _range_of(address: str) -> tuple[str, Area] | None:
+    """Sheet and area of a range address, None when it is none on one sheet."""
+    match = _RANGE.fullmatch(address)
+    if match is None or match["sheet"] is None:
+        return None
+    area = area_of(f"{match['first']}:{match['last'] or match['first']}")
+    if area is None or match["other"] not in (None, match["sheet"]):
+        return None
+    sheet = match["sheet"]
+    return sheet[1:-1].replace("''", "'") if sheet.startswith("'") else sheet, area
 
 
 def _count(given: dict[str, str], name: str) -> int:

@@ -19,6 +19,7 @@ MAX_MARKS = 2_000_000
 MAX_SERIALS = 20
 MAX_COLUMNS = 16_384
 MAX_MERGED = 10_000
+MAX_TABLES = 1_000
 
 Area = tuple[int, int, int, int]
 """First row, first column, last row, last column; 0-based, inclusive."""
@@ -85,6 +86,18 @@ class SheetMarks:
         """Note a merged area; those beyond the limit only hold data, not headings."""
         if len(self.merged) < MAX_MERGED:
             self.merged.append(area)
+
+    def define(self, table: DefinedTable) -> None:
+        """Note a defined table; one whose area lies on no sheet is no table.
+
+        :raises Unreadable: for more tables than a person puts on one sheet.
+        """
+        top, left, bottom, right = table.area
+        if not (top <= bottom < MAX_ROWS and left <= right < MAX_COLUMNS):
+            return
+        if len(self.tables) >= MAX_TABLES:
+            raise Unreadable("file.broken_workbook", f"a sheet defines over {MAX_TABLES} tables")
+        self.tables.append(table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from hybridmandate.execution.services.spreadsheets.sheet_marks import (
     MAX_CELLS,
     MAX_SERIALS,
     BookMarks,
+    DefinedTable,
     SheetMarks,
     check_sheet_count,
 )
@@ -18,7 +19,9 @@ from hybridmandate.execution.services.spreadsheets.workbook_package import Workb
 from hybridmandate.execution.services.spreadsheets.xlsx_marks import relations_of
 
 _ROW, _RK, _ERROR, _REAL, _FORMULA_ERROR, _LAST_CELL = 0, 2, 3, 5, 11, 11
-_COLUMNS, _DIMENSION, _WORKBOOK, _SHEET, _MERGED = 60, 148, 153, 156, 176
+_COLUMNS, _DIMENSION, _WORKBOOK, _SHEET, _MERGED, _TABLE = 60, 148, 153, 156, 176, 343
+_TABLE_NAMES = 64
+"""Where the two names stand in the record of a table, behind sixteen numbers."""
 _MAX_RECORD = 16 * 1024 * 1024
 _BOOK = "xl/workbook.bin"
 
@@ -51,7 +54,7 @@ def read_xlsb_marks(package: WorkbookPackage) -> BookMarks:
         uses_1904=uses_1904,
         macros=package.has("xl/vbaProject.bin"),
         external_links=any("/externallinks/" in f"/{name}" for name in package.names),
-        marks=lambda name: _sheet(package.pieces(paths[name])),
+        marks=lambda name: _sheet_with_tables(package, paths[name]),
     )
 
 
@@ -102,6 +105,28 @@ def _text(data: bytes, place: int) -> tuple[str, int]:
     if end > len(data):
         raise Unreadable("file.broken_workbook", "a text of the workbook is cut off")
     return data[place + 4 : end].decode("utf-16-le", "replace"), end
+
+
+def _sheet_with_tables(package: WorkbookPackage, path: str) -> SheetMarks:
+    marks = _sheet(package.pieces(path))
+    for kind, target in relations_of(package, path).values():
+        if kind.endswith("/table"):
+            for record, data in _records(package.pieces(target)):
+                if record == _TABLE:
+                    _define(marks, data)
+    return marks
+
+
+def _define(marks: SheetMarks, data: bytes) -> None:
+    """A defined table ([MS-XLSB], BrtBeginList): area, header rows, totals rows, names."""
+    try:
+        top, bottom, left, right, _, _, header, totals = struct.unpack_from("<8I", data)
+    except struct.error:
+        raise Unreadable("file.broken_workbook", "a table of the workbook is cut off") from None
+    name, place = _text(data, _TABLE_NAMES)
+    shown, _ = _text(data, place)
+    if header:
+        marks.define(DefinedTable(shown or name, (top, left, bottom, right), min(totals, 1)))
 
 
 def _sheet(pieces: Iterable[bytes]) -> SheetMarks:

@@ -227,7 +227,7 @@ def _add_table(package: WorkbookPackage, path: str, marks: SheetMarks) -> None:
         area = area_of(attributes.get("ref", "")) if local(name) == "table" else None
         if area is not None and attributes.get("headerRowCount", "1") != "0":
             called = attributes.get("displayName") or attributes.get("name", "")
-            marks.tables.append(DefinedTable(called, area, _number(attributes, "totalsRowCount")))
+            marks.define(DefinedTable(called, area, _number(attributes, "totalsRowCount")))
 
     if package.has(path):
         walk_xml(package.pieces(path), start)
