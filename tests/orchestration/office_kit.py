@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-from test_flow_connectors import send
+from test_flow_connectors import FLOW, asked
 from trigger_kit import AnyToken, free_listener, numbered, serving, settings
 
 from hybridmandate.durable.database import open_engine
 from hybridmandate.identity.principal import Principal, TokenRefused
+from hybridmandate.orchestration.connectors import ConnectorHost
 from hybridmandate.orchestration.engine import Answer
 from hybridmandate.twin.office import OfficeSettings, OfficeStore, Persona, Profile, create_app
 
@@ -62,7 +66,14 @@ class Office:
     async def call(
         self, connector: str, operation: str, parameters: Mapping[str, Any], **options: str
     ) -> Answer:
-        return await send(settings(connector, self.address, **options), operation, parameters)
+        """An action; the same one again is a repetition, under the same key."""
+        text = json.dumps([connector, operation, dict(parameters)], sort_keys=True, default=str)
+        key = hashlib.sha256(text.encode()).hexdigest()
+        host = ConnectorHost({"c": settings(connector, self.address, **options)})
+        try:
+            return await host.call(FLOW, replace(asked(operation, parameters), idempotency_key=key))
+        finally:
+            await host.close()
 
     def person(self, mail: str, method: str, path: str, **parts: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer person:{mail}"}

@@ -230,7 +230,8 @@ async def test_cards_messages_and_notifications_reach_teams(
     teams = settings("shared_teams", address)
     card = await send(teams, "PostCardToConversation", {**CHANNEL, "body/messageBody": CARD})
     assert card.status == 201
-    chat = {"location": "Group chat", "body/recipient": "19:chat", "body/messageBody": "hello"}
+    group = store.chats.add("group", ["ada@contoso.example"], None, request=None)["id"]
+    chat = {"location": "Group chat", "body/recipient": group, "body/messageBody": "hello"}
     assert (await send(teams, "PostMessageToConversation", chat)).status == 201
     notice = {
         "notificationDefinition/recipient/to": "ada@contoso.example",
@@ -239,7 +240,7 @@ async def test_cards_messages_and_notifications_reach_teams(
     assert (await send(teams, "PostUserNotification", notice)).status == 204
     (posted,) = store.messages.messages("t", "c")
     assert "adaptive" in posted["attachments"]
-    assert [each["body"] for each in store.messages.messages("", "19:chat")] == ["hello"]
+    assert [each["body"] for each in store.messages.messages("", group)] == ["hello"]
     assert [e["text"] for e in store.messages.notifications("ada@contoso.example")] == ["approved"]
 
 
@@ -248,7 +249,8 @@ async def test_cards_messages_and_notifications_reach_teams(
     [
         ({**CHANNEL, "body/messageBody": "no json"}, "no JSON"),
         ({**CHANNEL, "body/messageBody": "{}"}, "AdaptiveCard"),
-        ({"location": "Chat with Flow bot", "body/messageBody": CARD}, "not simulated"),
+        ({"location": "Chat with Flow bot", "body/messageBody": CARD}, "names nobody"),
+        ({"location": "Somewhere", "body/messageBody": CARD}, "not simulated"),
         ({"location": "Group chat", "body/messageBody": CARD}, "needs body/recipient"),
     ],
 )

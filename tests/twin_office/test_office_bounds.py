@@ -73,8 +73,8 @@ SURFACES = [
     ("POST", f"{ADA}/sendMail"), ("GET", f"{ADA}/messages"), ("GET", f"{ADA}/messages/1"),
     ("PATCH", f"{ADA}/messages/1"), ("POST", f"{ADA}/messages/1/move"),
     ("GET", f"{ADA}/messages/1/attachments"), ("GET", f"{ADA}/mailFolders/Inbox/messages"),
-    ("POST", f"{ADA}/teamwork/sendActivityNotification"), ("GET", "/v1.0/chats/c/messages"),
-    ("POST", "/v1.0/chats/c/messages"),
+    ("POST", f"{ADA}/teamwork/sendActivityNotification"), ("GET", "/v1.0/teams/t/channels/c/messages"),
+    ("POST", "/v1.0/teams/t/channels/c/messages"),
 ]  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def test_query_beyond_its_bounds_is_refused(graph: TestClient, option: str, text
     [
         (f"{ADA}/sendMail", {"message": {"toRecipients": 5}}),
         (f"{ADA}/sendMail", {"message": {"body": "text", "toRecipients": []}}),
-        ("/v1.0/chats/c/messages", {"body": {}, "attachments": 5}),
+        ("/v1.0/teams/t/channels/c/messages", {"body": {}, "attachments": 5}),
         ("/beta/solutions/approval/approvalItems", {"displayName": "t", "approvers": 5}),
     ],
 )
@@ -164,7 +164,7 @@ def test_body_of_another_shape_is_refused(graph: TestClient, path: str, body: An
 
 def test_message_that_is_too_large_is_refused(graph: TestClient) -> None:
     body = {"body": {"content": "x" * 28 * 1024}}
-    answer = ask(graph, "flow", "POST", "/v1.0/chats/c/messages", json=body)
+    answer = ask(graph, "flow", "POST", "/v1.0/teams/t/channels/c/messages", json=body)
     assert (answer.status_code, set(answer.json())) == (413, {"error"})
 
 

@@ -13,11 +13,13 @@ from starlette.routing import Route
 from hybridmandate.identity.principal import TokenVerifier
 from hybridmandate.twin.office.approvals_surface import ApprovalsSurface
 from hybridmandate.twin.office.caller import Callers, Persona, PersonVerifier
+from hybridmandate.twin.office.chats_surface import ChatsSurface
 from hybridmandate.twin.office.errors import GraphError, not_supported
 from hybridmandate.twin.office.files_surface import FilesSurface
 from hybridmandate.twin.office.lists_surface import ListsSurface
 from hybridmandate.twin.office.mail_surface import MailSurface
 from hybridmandate.twin.office.people_surface import PeopleSurface, Profile
+from hybridmandate.twin.office.questions_surface import QuestionsSurface
 from hybridmandate.twin.office.sharepoint_rest import SharePointRest
 from hybridmandate.twin.office.store import OfficeStore
 from hybridmandate.twin.office.teams_surface import TeamsSurface
@@ -70,6 +72,8 @@ def create_app(
         return JSONResponse({"status": "alive"})
 
     directory = PeopleSurface(settings.people)
+    chats = ChatsSurface(store.chats, store.messages, directory.mail_of)
+    questions = QuestionsSurface(store.questions)
     lists = ListsSurface(settings.origin, store.lists)
     workbooks = WorkbooksSurface(store.library)
     rest = SharePointRest(settings.origin, store.library, store.lists, new_request_id)
@@ -138,7 +142,27 @@ def create_app(
                 guarded(teams.notify),
                 methods=["POST"],
             ),
-            Route("/v1.0/chats/{chat}/messages", guarded(teams.chat), methods=["GET", "POST"]),
+            Route("/v1.0/chats", guarded(chats.chats), methods=["GET", "POST"]),
+            Route("/v1.0/chats/{chat}", guarded(chats.chat)),
+            Route("/v1.0/chats/{chat}/messages", guarded(chats.messages), methods=["GET", "POST"]),
+            Route("/v3/conversations", guarded(chats.conversation), methods=["POST"]),
+            Route(
+                "/v3/conversations/{chat}/activities",
+                guarded(chats.activities),
+                methods=["POST"],
+            ),
+            Route("/mandate/questions", guarded(questions.questions), methods=["GET", "POST"]),
+            Route("/mandate/questions/{question}", guarded(questions.question)),
+            Route(
+                "/mandate/questions/{question}/answer",
+                guarded(questions.answer),
+                methods=["POST"],
+            ),
+            Route(
+                "/v1.0/teams/{team}/channels/{channel}/messages/{message}/replies",
+                guarded(teams.replies),
+                methods=["GET", "POST"],
+            ),
             Route(
                 "/v1.0/teams/{team}/channels/{channel}/messages",
                 guarded(teams.channel),

@@ -92,9 +92,20 @@ class Messages(ItemStore):
         sender: Mapping[str, Any],
         *,
         attachments: Sequence[Mapping[str, Any]] = (),
+        request: str | None = None,
+        reply_to: str | None = None,
     ) -> Row:
-        """Post a message in a channel, or with an empty team in the chat ``channel``."""
+        """Post a message in a channel, or with an empty team in the chat ``channel``.
+
+        ``request`` names the request: one that is repeated gives the message that it posted.
+        ``reply_to`` is the message that this one answers.
+        """
         with self._lock, self._engine.begin() as db:
+            if request is not None:
+                own = (CHANNEL_MESSAGES.c.request == request, CHANNEL_MESSAGES.c.channel == channel)
+                known = db.execute(select(CHANNEL_MESSAGES).where(*own)).mappings().first()
+                if known is not None:
+                    return known
             message_id = self._new_id()
             db.execute(
                 insert(CHANNEL_MESSAGES).values(
@@ -107,6 +118,8 @@ class Messages(ItemStore):
                     sender=json.dumps(sender),
                     sent=self._clock(),
                     attachments=json.dumps(list(attachments)),
+                    request=request,
+                    reply_to=reply_to,
                 )
             )
             query = select(CHANNEL_MESSAGES).where(CHANNEL_MESSAGES.c.id == message_id)
@@ -131,11 +144,15 @@ class Messages(ItemStore):
         with self._engine.connect() as db:
             return list(db.execute(query.order_by(NOTIFICATIONS.c.number.desc())).mappings())
 
-    def messages(self, team: str, channel: str) -> list[Row]:
-        """The messages of a channel, newest first."""
+    def messages(self, team: str, channel: str, *, reply_to: str | None = None) -> list[Row]:
+        """The messages of a channel, or the replies to one of them, newest first."""
         query = (
             select(CHANNEL_MESSAGES)
-            .where(CHANNEL_MESSAGES.c.team == team, CHANNEL_MESSAGES.c.channel == channel)
+            .where(
+                CHANNEL_MESSAGES.c.team == team,
+                CHANNEL_MESSAGES.c.channel == channel,
+                CHANNEL_MESSAGES.c.reply_to == reply_to,
+            )
             .order_by(CHANNEL_MESSAGES.c.number.desc())
         )
         with self._engine.connect() as db:

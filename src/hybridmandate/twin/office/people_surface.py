@@ -97,11 +97,22 @@ class PeopleSurface:
         found = [each for each in self._people if (each.manager or "").lower() == mail]
         return JSONResponse({"value": [_shown(request, each) for each in found]})
 
+    def mail_of(self, name: str) -> str | None:
+        """The mail address of a person by object id or sign-in name, None for nobody."""
+        found = self._find(name)
+        return None if found is None else found.mail
+
     def _person(self, name: str) -> Profile:
-        for each in self._people:
-            if name.lower() in (each.object_id.lower(), each.mail.lower()):
-                return each
-        raise not_found(f"The user '{name}'")
+        found = self._find(name)
+        if found is None:
+            raise not_found(f"The user '{name}'")
+        return found
+
+    def _find(self, name: str) -> Profile | None:
+        wanted = name.lower()
+        return next(
+            (e for e in self._people if wanted in (e.object_id.lower(), e.mail.lower())), None
+        )
 
 
 def _shown(request: Request, person: Profile) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from threading import Lock
 from sqlalchemy import Engine
 
 from hybridmandate.twin.office.approvals import Approvals
+from hybridmandate.twin.office.chats import Chats
 from hybridmandate.twin.office.library import Library
 from hybridmandate.twin.office.lists import Lists
 from hybridmandate.twin.office.messages import Messages
+from hybridmandate.twin.office.questions import Questions
 from hybridmandate.twin.office.tables import METADATA
 from hybridmandate.twin.stored_tables import make_tables
 
@@ -30,4 +32,6 @@ class OfficeStore:
         self.library = Library(engine, lock, clock=clock, new_id=new_id)
         self.lists = Lists(engine, lock, clock=clock, new_id=new_id)
         self.messages = Messages(engine, lock, clock=clock, new_id=new_id)
+        self.chats = Chats(engine, lock, clock=clock, new_id=new_id)
+        self.questions = Questions(engine, lock, clock=clock, new_id=new_id)
         self.approvals = Approvals(engine, lock, clock=clock, new_id=new_id)

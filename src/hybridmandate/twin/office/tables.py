@@ -106,6 +106,34 @@ CHANNEL_MESSAGES = Table(
     Column("sender", Text, nullable=False),
     Column("sent", Float, nullable=False),
     Column("attachments", Text, nullable=False),
+    Column("request", String(64)),
+    Column("reply_to", String(64)),
+)
+CHATS = Table(
+    "chats",
+    METADATA,
+    Column("id", String(200), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("topic", Text),
+    Column("members", Text, nullable=False),
+    Column("request", String(64), unique=True),
+    Column("created", Float, nullable=False),
+)
+QUESTIONS = Table(
+    "questions",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("request", String(64), unique=True),
+    Column("title", Text, nullable=False),
+    Column("people", Text),
+    Column("options", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("asked", Float, nullable=False),
+    Column("answered", Float),
+    Column("person", Text),
+    Column("answer", Text),
 )
 NOTIFICATIONS = Table(
     "notifications",

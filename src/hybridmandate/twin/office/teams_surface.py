@@ -1,4 +1,4 @@
-"""Graph's Teams: messages of channels and chats, notifications to people."""
+"""Graph's Teams: messages of channels, notifications to people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_MESSAGE_BYTES = 28 * 1024
 
 
 class TeamsSurface:
-    """Endpoints of channels, chats and notifications."""
+    """Endpoints of channels and notifications."""
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
@@ -30,18 +30,19 @@ class TeamsSurface:
         team, channel = request.path_params["team"], request.path_params["channel"]
         if request.method == "POST":
             require(caller, "ChannelMessage.Send")
-            return await self._post(request, caller, team, channel)
+            return await posted(self._messages, request, caller, team, channel)
         require(caller, "ChannelMessage.Read.All")
         return await self._list(team, channel)
 
-    async def chat(self, request: Request, caller: Persona) -> Response:
-        """The messages of a chat; POST adds one."""
-        chat = request.path_params["chat"]
+    async def replies(self, request: Request, caller: Persona) -> Response:
+        """The replies to a message of a channel; POST adds one."""
+        team, channel = request.path_params["team"], request.path_params["channel"]
+        message = request.path_params["message"]
         if request.method == "POST":
-            require(caller, "ChatMessage.Send")
-            return await self._post(request, caller, "", chat)
-        require(caller, "Chat.Read.All")
-        return await self._list("", chat)
+            require(caller, "ChannelMessage.Send")
+            return await posted(self._messages, request, caller, team, channel, reply_to=message)
+        require(caller, "ChannelMessage.Read.All")
+        return await self._list(team, channel, reply_to=message)
 
     async def notify(self, request: Request, caller: Persona) -> Response:
         """Send a person a notification."""
@@ -54,26 +55,41 @@ class TeamsSurface:
         await run_in_threadpool(self._messages.notify, request.path_params["user"], text)
         return Response(status_code=204)
 
-    async def _post(self, request: Request, caller: Persona, team: str, channel: str) -> Response:
-        given = await json_body(request, MAX_MESSAGE_BYTES)
-        body = part(given, "body")
-        posted = await run_in_threadpool(
-            self._messages.post_message,
-            team,
-            channel,
-            str(body.get("content", "")),
-            str(body.get("contentType", "text")).lower(),
-            caller.to_graph(),
-            attachments=listed(given, "attachments"),
+    async def _list(self, team: str, channel: str, *, reply_to: str | None = None) -> Response:
+        messages = await run_in_threadpool(
+            self._messages.messages, team, channel, reply_to=reply_to
         )
-        return JSONResponse(_message(posted), status_code=201)
-
-    async def _list(self, team: str, channel: str) -> Response:
-        messages = await run_in_threadpool(self._messages.messages, team, channel)
-        return JSONResponse({"value": [_message(each) for each in messages]})
+        return JSONResponse({"value": [message_of(each) for each in messages]})
 
 
-def _message(row: Row) -> dict[str, Any]:
+async def posted(
+    messages: Messages,
+    request: Request,
+    caller: Persona,
+    team: str,
+    channel: str,
+    *,
+    reply_to: str | None = None,
+) -> Response:
+    """Post the message of a request, once; an empty team means the chat ``channel``."""
+    given = await json_body(request, MAX_MESSAGE_BYTES)
+    body = part(given, "body")
+    added = await run_in_threadpool(
+        messages.post_message,
+        team,
+        channel,
+        str(body.get("content", "")),
+        str(body.get("contentType", "text")).lower(),
+        caller.to_graph(),
+        attachments=listed(given, "attachments"),
+        request=request.headers.get("client-request-id"),
+        reply_to=reply_to,
+    )
+    return JSONResponse(message_of(added), status_code=201)
+
+
+def message_of(row: Row) -> dict[str, Any]:
+    """A message as Graph shows it."""
     place: dict[str, Any] = (
         {"channelIdentity": {"teamId": row["team"], "channelId": row["channel"]}}
         if row["team"]
@@ -83,6 +99,7 @@ def _message(row: Row) -> dict[str, Any]:
         "id": row["id"],
         "body": {"contentType": row["body_type"], "content": row["body"]},
         "from": json.loads(row["sender"]),
+        "replyToId": row["reply_to"],
         **place,
         "attachments": json.loads(row["attachments"]),
         "createdDateTime": graph_time(row["sent"]),
