@@ -1,4 +1,8 @@
-"""Every expression of a definition is parsed when it is loaded; faults come with their path."""
+"""Every expression of a definition is parsed when it is loaded; faults come with their path.
+
+A function that the language has not is one of them, though a run meets it only where it is reached:
+the platform refuses to save such a flow.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,14 @@ def check_expressions(value: Any, path: str, errors: list[DefinitionError]) -> N
         if "@" not in value:
             return
         try:
-            parse_template(value)
+            unknown = parse_template(value).unknown_functions()
         except ExpressionError as error:
             errors.append(DefinitionError(path, str(error)))
+            return
+        errors.extend(
+            DefinitionError(path, f"the template function '{name}' is not defined or not valid")
+            for name in unknown
+        )
     elif isinstance(value, dict):
         for key, each in value.items():
             if key not in _PLAIN:

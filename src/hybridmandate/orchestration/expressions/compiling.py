@@ -25,8 +25,10 @@ _NEVER_LARGE = frozenset((bool, int, NoneType, dict, list))
 def compile_node(node: Node, source: str) -> Evaluate:
     """A closure that evaluates the node.
 
-    :raises ExpressionSyntaxError: for an unknown function or a wrong number of arguments, which
-        the platform refuses when a flow is saved.
+    A function that is unknown fails where it is reached, as the platform's runtime does it:
+    ``if(true, 1, nothing())`` is 1. :meth:`Template.unknown_functions` names it before.
+
+    :raises ExpressionSyntaxError: for a wrong number of arguments.
     """
     if isinstance(node, Literal):
         value = node.value
@@ -48,11 +50,7 @@ def _compile_access(node: Access, source: str) -> Evaluate:
 def _compile_call(node: Call, source: str) -> Evaluate:
     function = find(node.name)
     if function is None:
-        raise ExpressionSyntaxError(
-            f"the template function '{node.name}' is not defined or not valid",
-            source,
-            node.position,
-        )
+        return _compile_unknown(node, source)
     wrong = function.check_count(len(node.arguments))
     if wrong is not None:
         raise ExpressionSyntaxError(wrong, source, node.position)
@@ -76,6 +74,17 @@ def _compile_call(node: Call, source: str) -> Evaluate:
         except FunctionFault as fault:
             raise _explained(function, fault) from fault
         return result if type(result) in _NEVER_LARGE else _admitted(function, frame, result)
+
+    return run
+
+
+def _compile_unknown(node: Call, source: str) -> Evaluate:
+    def run(frame: Frame) -> Any:
+        raise ExpressionSyntaxError(
+            f"the template function '{node.name}' is not defined or not valid",
+            source,
+            node.position,
+        )
 
     return run
 
@@ -149,11 +158,9 @@ def call_function(frame: Frame, name: str, values: list[Any]) -> Any:
 
 
 def _admitted(function: Function, frame: Frame, result: Any) -> Any:
-    """The result, unless it is a text over the bound or no finite number."""
+    """The result, unless it is a text over the bound."""
     if type(result) is str and len(result) > 1_000:
         frame.admit_text(len(result))
-    elif type(result) is float and result - result != 0:
-        raise _explained(function, FunctionFault("The result is no finite number"))
     return result
 
 

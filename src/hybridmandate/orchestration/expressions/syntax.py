@@ -2,7 +2,7 @@
 
 Grammar (the "Workflow Definition Language schema" page, section Expressions)::
 
-    text       = "@@" rest | "@" expression | ( literal | "@{" expression "}" | "@@{" )*
+    text       = "@" | "@@" rest | "@" expression | ( literal | "@{" expression "}" | "@@{" )*
     expression = primary accessor*
     primary    = string | number | "true" | "false" | "null" | name "(" [expression ("," …)*] ")"
     accessor   = ["?"] "." name | ["?"] "[" expression "]"
@@ -75,6 +75,8 @@ def parse(text: str, bounds: Bounds) -> str | Whole | Interpolated:
 
     :raises ExpressionSyntaxError: when what stands after ``@`` is no expression.
     """
+    if text == "@":
+        return text
     if text.startswith("@") and not text.startswith(("@@", "@{")):
         parser = _Parser(text, 1, bounds)
         node = parser.expression(0)

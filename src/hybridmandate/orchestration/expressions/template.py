@@ -18,6 +18,7 @@ from hybridmandate.orchestration.expressions.errors import (
     ExpressionEvaluationError,
     FunctionFault,
 )
+from hybridmandate.orchestration.expressions.registry import find
 from hybridmandate.orchestration.expressions.scope import Scope
 from hybridmandate.orchestration.expressions.syntax import (
     Access,
@@ -50,11 +51,14 @@ _REFERRING = {
     "iterationindexes": "iterationIndexes",
 }
 
+# Functions that may give numbers that JSON has not: decimals, and doubles that are not finite.
+_MAKE_NUMBERS = frozenset({"add", "decimal", "div", "float", "mul", "sub"})
+
 
 class Template:
     """A parsed text. ``text`` is its source; ``is_literal`` says that no expression is in it."""
 
-    __slots__ = ("_bounds", "_builds", "_decimals", "_run", "is_literal", "nodes", "text")
+    __slots__ = ("_bounds", "_builds", "_not_json", "_run", "is_literal", "nodes", "text")
 
     def __init__(self, text: str, bounds: Bounds) -> None:
         parsed = parse(text, bounds)
@@ -72,7 +76,7 @@ class Template:
             self.nodes = tuple(part for part in parsed.parts if not isinstance(part, str))
             self._run = _join(parsed, text)
         names = {node.name.lower() for node in self._walk() if isinstance(node, Call)}
-        self._decimals = "decimal" in names
+        self._not_json = not names.isdisjoint(_MAKE_NUMBERS)
         self._builds = bool(names - _REFERRING.keys())
 
     def evaluate(self, scope: Scope) -> Any:
@@ -86,7 +90,7 @@ class Template:
             value = self._run(frame)
             if self._builds and type(value) in (list, dict):
                 weigh(frame, value)
-            return as_json(value) if self._decimals else value
+            return as_json(value) if self._not_json else value
         except ExpressionError:
             raise
         except Exception as problem:
@@ -103,6 +107,11 @@ class Template:
             and isinstance(node.arguments[0], Literal)
             and isinstance(node.arguments[0].value, str)
         )
+
+    def unknown_functions(self) -> list[str]:
+        """The functions that the text calls and the language has not, in order."""
+        names = dict.fromkeys(node.name for node in self._walk() if isinstance(node, Call))
+        return [name for name in names if find(name) is None]
 
     def function_names(self) -> frozenset[str]:
         """The functions that the text calls, as it writes them."""

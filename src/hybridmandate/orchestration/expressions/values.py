@@ -17,6 +17,7 @@ from hybridmandate.orchestration.expressions.bounds import Frame
 from hybridmandate.orchestration.expressions.errors import ExpressionEvaluationError, FunctionFault
 
 INT_LOWEST, INT_HIGHEST = -(2**63), 2**63 - 1
+DECIMAL_HIGHEST = Decimal(2**96 - 1)
 
 TYPE_NAMES: dict[type, str] = {
     type(None): "Null",
@@ -53,6 +54,29 @@ def checked(value: int) -> int:
     if INT_LOWEST <= value <= INT_HIGHEST:
         return value
     raise FunctionFault("The arithmetic operation resulted in an overflow of a 64-bit integer")
+
+
+def bounded(value: Decimal) -> Decimal:
+    """A decimal of .NET: 96 bits, at most 28 places behind the point.
+
+    :raises FunctionFault: when it is larger than the largest one.
+    """
+    if not -DECIMAL_HIGHEST <= value <= DECIMAL_HIGHEST:
+        raise FunctionFault("Value was either too large or too small for a Decimal")
+    places = value.as_tuple().exponent
+    return round(value, 28) if isinstance(places, int) and places < -28 else value
+
+
+def as_decimal(value: int | float | Decimal) -> Decimal:
+    """The decimal of a number; a double with a whole value has no places.
+
+    :raises FunctionFault: when it is too large for one, or not finite.
+    """
+    if not isinstance(value, float):
+        return bounded(Decimal(value))
+    if value - value != 0:
+        raise FunctionFault("A decimal is a finite number", value=number_text(value))
+    return bounded(Decimal(repr(value).removesuffix(".0")))
 
 
 def same(frame: Frame, left: Any, right: Any) -> bool:
@@ -154,9 +178,11 @@ def _json_parts(value: Any, depth: int, deepest: int) -> Iterator[str]:
         yield "null"
     elif kind is bool:
         yield "true" if value else "false"
-    elif kind is float:
+    elif kind is float or kind is Decimal:
         text = number_text(value)
-        yield text if "." in text or "E" in text or not text[-1].isdigit() else f"{text}.0"
+        if not text[-1].isdigit():
+            text = f'"{text}"'
+        yield text if "." in text or "E" in text or text[0] == '"' else f"{text}.0"
     elif kind in NUMBER:
         yield number_text(value)
     elif depth > deepest:
@@ -195,9 +221,11 @@ def weigh(frame: Frame, value: Any) -> None:
 
 
 def as_json(value: Any) -> Any:
-    """The value with decimals as the nearest double, for a reader that knows only JSON numbers."""
+    """The value in JSON's numbers: decimals as the nearest double, what is not finite as text."""
     if type(value) is Decimal:
         return float(value)
+    if type(value) is float and value - value != 0:
+        return number_text(value)
     if type(value) is list:
         return [as_json(each) for each in value]
     if type(value) is dict:

@@ -1,24 +1,54 @@
-"""Text as numbers: ``NumberStyles.Integer`` for integers, ``Number`` with exponent for floats."""
+"""Text as numbers, as .NET's ``NumberStyles`` read it: which signs, separators and exponents stand.
+
+What the platform's functions take was seen on its runtime by the authors of IllogicApps: ``int``
+reads a whole number written in any way (``1,000``, ``1.0``, ``1e3``), ``isInt`` one that has no
+point, ``float`` also ``NaN``, ``decimal`` no exponent.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 
 from hybridmandate.orchestration.expressions.dotnet.cultures import culture
 from hybridmandate.orchestration.expressions.values import INT_HIGHEST, INT_LOWEST
 
-_INTEGER = re.compile(r"\s*([+-]?[0-9]+)\s*")
+_WHOLE = re.compile(r"\s*([+-]?)([0-9][0-9,]*)(?:[eE]\+?([0-9]{1,3}))?\s*", re.ASCII)
+_NUMBER = re.compile(
+    r"\s*([+-]?)([0-9][0-9,]*)?(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?\s*", re.ASCII
+)
 _LONGEST = 400
+_INTEGER_DIGITS = 20
+INVARIANT = ""
+"""The name of the culture that knows ``Infinity``; others write it as a sign."""
 
 
-def parse_integer(text: str) -> int | None:
-    """The 64-bit integer of a text, or None."""
-    found = _INTEGER.fullmatch(text) if len(text) <= _LONGEST else None
-    if found is None:
+def is_whole(text: str) -> bool:
+    """Whether a text is a 64-bit integer without a decimal point."""
+    return len(text) <= _LONGEST and bool(_WHOLE.fullmatch(text)) and parse_whole(text) is not None
+
+
+def parse_whole(text: str) -> int | None:
+    """The 64-bit integer of a text, None when it is none or has a fraction."""
+    found = _NUMBER.fullmatch(text) if len(text) <= _LONGEST else None
+    if found is None or not (found[2] or found[3]):
         return None
-    value = int(found.group(1))
-    return value if INT_LOWEST <= value <= INT_HIGHEST else None
+    whole = (found[2] or "0").replace(",", "")
+    value = Decimal(f"{found[1]}{whole}.{found[3] or '0'}E{found[4] or '0'}")
+    if value.adjusted() > _INTEGER_DIGITS or value != value.to_integral_value():
+        return None
+    return int(value) if INT_LOWEST <= value <= INT_HIGHEST else None
+
+
+def parse_not_finite(text: str, locale: str) -> float | None:
+    """``NaN``, in the invariant culture also ``Infinity``, in any case; None for other texts."""
+    plain = text.strip().lower()
+    if plain == "nan":
+        return math.nan
+    if locale == INVARIANT and plain.lstrip("+-") == "infinity" and len(plain) < 10:
+        return -math.inf if plain[0] == "-" else math.inf
+    return None
 
 
 def parse_decimal(text: str, locale: str, argument: int = 2) -> Decimal | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from hybridmandate.orchestration.expressions.bounds import Frame
-from hybridmandate.orchestration.expressions.errors import FunctionFault
+from hybridmandate.orchestration.expressions.data_uris import open_data_uri
 from hybridmandate.orchestration.expressions.registry import Family, required
 from hybridmandate.orchestration.expressions.values import (
     ANY,
@@ -24,7 +23,7 @@ from hybridmandate.orchestration.expressions.values import (
 conversion = Family("Conversion")
 GIVEN = ANY - NULL
 _OCTETS = "application/octet-stream"
-_DATA_URI = re.compile(r"data:(?P<type>[^,;]*)(?P<rest>(?:;[^,;]*)*?)(?P<b64>;base64)?,", re.I)
+_PLAIN = "text/plain"
 
 
 def bytes_of(frame: Frame, value: Any) -> bytes:
@@ -57,8 +56,9 @@ def base64_(frame: Frame, value: Any) -> str:
     gives={"$content-type": _OCTETS, "$content": "aGVsbG8="},
 )
 def base64_to_binary(frame: Frame, value: str) -> dict[str, Any]:
-    """The content object of bytes in base64."""
-    return content(_OCTETS, base64_bytes(value))
+    """The content object of bytes in base64, which stays as it is written."""
+    base64_bytes(value)
+    return {"$content-type": _OCTETS, "$content": value}
 
 
 @conversion.function(
@@ -95,8 +95,11 @@ def binary(frame: Frame, value: Any) -> dict[str, Any]:
     gives="data:text/plain;charset=utf-8;base64,aGVsbG8=",
 )
 def data_uri(frame: Frame, value: Any) -> str:
-    """The data URI of a text or of a content object, which keeps its media type."""
-    kind = str(value["$content-type"]) if is_content(value) else "text/plain;charset=utf-8"
+    """The data URI of a text, of a content object with its media type, or of any other as JSON."""
+    if is_content(value):
+        kind = str(value["$content-type"])
+    else:
+        kind = f"{'text/plain' if isinstance(value, str) else 'application/json'};charset=utf-8"
     return f"data:{kind};base64,{encoded(frame, bytes_of(frame, value))}"
 
 
@@ -107,9 +110,10 @@ def data_uri(frame: Frame, value: Any) -> str:
     gives={"$content-type": "text/plain;charset=utf-8", "$content": "aGVsbG8="},
 )
 def data_uri_to_binary(frame: Frame, value: str) -> dict[str, Any]:
-    """The content object of a data URI."""
-    kind, data = _opened(value)
-    return content(kind, data)
+    """The content object of a data URI; base64 stays as it is written."""
+    opened = open_data_uri(value)
+    opened.check_media_type()
+    return {"$content-type": opened.media_type or _PLAIN, "$content": opened.base64}
 
 
 @conversion.function(
@@ -130,19 +134,10 @@ def decode_data_uri(frame: Frame, value: str) -> dict[str, Any]:
     gives="hello",
 )
 def data_uri_to_string(frame: Frame, value: str) -> str:
-    """The text of a data URI."""
-    return _opened(value)[1].decode("utf-8", errors="replace")
-
-
-def _opened(value: str) -> tuple[str, bytes]:
-    found = _DATA_URI.match(value)
-    if found is None:
-        raise FunctionFault(
-            "The value is not a data URI", argument=1, expected="a data URI", value=value
-        )
-    kind = f"{found['type'] or 'text/plain'}{found['rest'] or ''}"
-    rest = value[found.end() :]
-    return kind, base64_bytes(rest) if found["b64"] else unquote_to_bytes(rest)
+    """The text of a data URI in UTF-8."""
+    opened = open_data_uri(value)
+    opened.check_text()
+    return base64_bytes(opened.base64).decode("utf-8", errors="replace")
 
 
 @conversion.function(

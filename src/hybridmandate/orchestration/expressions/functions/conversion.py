@@ -9,7 +9,8 @@ from typing import Any
 from hybridmandate.orchestration.expressions.bounds import Frame
 from hybridmandate.orchestration.expressions.dotnet.number_parse import (
     parse_decimal,
-    parse_integer,
+    parse_not_finite,
+    parse_whole,
 )
 from hybridmandate.orchestration.expressions.errors import FunctionFault
 from hybridmandate.orchestration.expressions.functions.xml_documents import (
@@ -22,6 +23,8 @@ from hybridmandate.orchestration.expressions.values import (
     BOOLEAN,
     NUMBER,
     TEXT,
+    as_decimal,
+    bounded,
     checked,
     content_text,
     is_content,
@@ -52,28 +55,27 @@ def create_array(frame: Frame, *values: Any) -> list[Any]:
     "bool", required("value", TEXT | NUMBER | BOOLEAN), example="bool(1)", gives=True
 )
 def bool_(frame: Frame, value: Any) -> bool:
-    """The boolean of true, false, a number (0 is false) or the text of either."""
+    """The boolean of true, false, their text in any case, or a number (0 is false)."""
     if not isinstance(value, str):
         return bool(value)
     text = value.strip().lower()
-    if text in ("true", "false"):
-        return text == "true"
-    number = parse_integer(text)
-    if number is None:
+    if text not in ("true", "false"):
         raise _not_converted(value, "a boolean")
-    return number != 0
+    return text == "true"
 
 
 @conversion.function(
     "int", required("value", TEXT | NUMBER | BOOLEAN), example="int('10')", gives=10
 )
 def int_(frame: Frame, value: Any) -> int:
-    """The integer of a text; of a number its whole part."""
+    """The integer of a number, or of its text; one with a fraction has none."""
     if isinstance(value, str):
-        found = parse_integer(value)
+        found = parse_whole(value)
         if found is None:
             raise _not_converted(value, "an integer")
         return found
+    if not isinstance(value, int) and value % 1 != 0:
+        raise _not_converted(value, "a whole number")
     return checked(int(value))
 
 
@@ -89,9 +91,10 @@ def float_(frame: Frame, value: Any, locale: str = "en-US") -> float:
     if not isinstance(value, str):
         return float(value)
     found = parse_decimal(value, locale)
-    if found is None:
+    number = parse_not_finite(value, locale) if found is None else float(found)
+    if number is None:
         raise _not_converted(value, "a float")
-    return float(found)
+    return number
 
 
 @conversion.function(
@@ -102,17 +105,12 @@ def float_(frame: Frame, value: Any, locale: str = "en-US") -> float:
 )
 def decimal(frame: Frame, value: Any) -> Decimal:
     """The decimal of a text, to 28 digits; it leaves an expression as the nearest double."""
-    if isinstance(value, float):
-        return Decimal(repr(value))
     if not isinstance(value, str):
-        return Decimal(value)
-    found = parse_decimal(value, "en-US")
-    if found is None or found.adjusted() > 28:
+        return as_decimal(value)
+    found = None if "e" in value.lower() else parse_decimal(value, "en-US")
+    if found is None:
         raise _not_converted(value, "a decimal")
-    places = found.as_tuple().exponent
-    if isinstance(places, int) and places < -28:
-        return round(found, 28)
-    return found
+    return bounded(found)
 
 
 def _not_converted(value: Any, kind: str) -> FunctionFault:

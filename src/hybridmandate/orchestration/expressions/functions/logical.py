@@ -7,8 +7,10 @@ from typing import Any
 
 from hybridmandate.orchestration.expressions.bounds import Frame
 from hybridmandate.orchestration.expressions.dotnet.number_parse import (
+    INVARIANT,
+    is_whole,
     parse_decimal,
-    parse_integer,
+    parse_not_finite,
 )
 from hybridmandate.orchestration.expressions.errors import FunctionFault
 from hybridmandate.orchestration.expressions.registry import (
@@ -160,7 +162,7 @@ def order(one: Any, other: Any) -> int:
 )
 def is_int(frame: Frame, text: str) -> bool:
     """Whether a text is an integer of 64 bits."""
-    return parse_integer(text) is not None
+    return is_whole(text)
 
 
 @logical.function(
@@ -170,9 +172,9 @@ def is_int(frame: Frame, text: str) -> bool:
     example="isFloat('10.000,00', 'de-DE')",
     gives=True,
 )
-def is_float(frame: Frame, text: str, locale: str = "en-US") -> bool:
-    """Whether a text is a number in a culture, en-US when none is given."""
-    return parse_decimal(text, locale) is not None
+def is_float(frame: Frame, text: str, locale: str = INVARIANT) -> bool:
+    """Whether a text is a number in a culture, the invariant one when none is given."""
+    return parse_decimal(text, locale) is not None or parse_not_finite(text, locale) is not None
 
 
 @logical.lazy(

@@ -15,13 +15,15 @@ from hybridmandate.orchestration.expressions.values import (
     ARRAY,
     INTEGER,
     NUMBER,
+    as_decimal,
+    bounded,
     checked,
     is_number,
 )
 
 math = Family("Math")
 Number = int | float | Decimal
-_DECIMAL_DIGITS = 28
+_DECIMAL_DIGITS = 29
 _RANGE_COUNT = 100_000
 _RANGE_END = 2_147_483_647
 
@@ -102,19 +104,15 @@ def _calculated(one: Number, other: Number, apply: Callable[[Any, Any], Any]) ->
     if isinstance(one, Decimal) or isinstance(other, Decimal):
         with localcontext() as context:
             context.prec = _DECIMAL_DIGITS
-            return Decimal(apply(_decimal(one), _decimal(other)))
+            return bounded(Decimal(apply(as_decimal(one), as_decimal(other))))
     return float(apply(float(one), float(other)))
-
-
-def _decimal(value: Number) -> Decimal:
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
 @math.function("max", repeated("numbers", NUMBER | ARRAY), example="max(1, 2, 3)", gives=3)
 def max_(frame: Frame, *numbers: Any) -> Number:
     """The highest of numbers, or of one array of numbers."""
-    highest: Number = max(_flat(frame, numbers))
-    return highest
+    found = _flat(frame, numbers)
+    return _alike(max(found), found)
 
 
 @math.function(
@@ -122,8 +120,13 @@ def max_(frame: Frame, *numbers: Any) -> Number:
 )
 def min_(frame: Frame, *numbers: Any) -> Number:
     """The lowest of numbers, or of one array of numbers."""
-    lowest: Number = min(_flat(frame, numbers))
-    return lowest
+    found = _flat(frame, numbers)
+    return _alike(min(found), found)
+
+
+def _alike(chosen: Number, numbers: list[Any]) -> Number:
+    """One of some numbers; a decimal among them makes it a decimal."""
+    return as_decimal(chosen) if any(type(each) is Decimal for each in numbers) else chosen
 
 
 def _flat(frame: Frame, numbers: tuple[Any, ...]) -> list[Any]:

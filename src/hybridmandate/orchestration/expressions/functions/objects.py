@@ -36,8 +36,9 @@ def add_property(frame: Frame, value: dict[str, Any], name: str, new: Any) -> di
     gives={"a": 2},
 )
 def set_property(frame: Frame, value: dict[str, Any], name: str, new: Any) -> dict[str, Any]:
-    """The object with a property set; one that exists keeps its spelling and place."""
-    return {**value, (_known(value, name) or name): new}
+    """The object with a property set as its last; one that exists keeps its spelling."""
+    known = _known(value, name) or name
+    return {**{key: each for key, each in value.items() if key != known}, known: new}
 
 
 @manipulation.function(

@@ -206,7 +206,12 @@ def to_lower(frame: Frame, text: str | None) -> str:
 )
 def to_upper(frame: Frame, text: str | None) -> str:
     """The text in upper case, character by character (invariant culture)."""
-    return _each(text or "", str.upper)
+    return _each(text or "", _upper)
+
+
+def _upper(character: str) -> str:
+    """The invariant culture leaves the dotless i, which is I in Turkish only."""
+    return character if character == "\u0131" else character.upper()
 
 
 @string.function(
