@@ -17,6 +17,7 @@ from hybridmandate.governance.gateway.file_watch import WatchedGateway
 from hybridmandate.governance.gateway.layout import load_layout
 from hybridmandate.governance.gateway.server import create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
+from hybridmandate.governance.gateway.while_serving import WhileServing
 
 
 class Watched:
@@ -57,7 +58,7 @@ async def _watched(tmp_path: Path) -> AsyncIterator[Watched]:
         watched = Watched(folder, client)
         app = create_app(GatewaySettings(), load(), lambda _: NoIdentity(), watched.evidence)
         following = WatchedGateway(app, [folder.path], load, watched.said.append)
-        async with Served(following) as gateway:
+        async with Served(WhileServing(app, [following.watch])) as gateway:
             client.base_url = httpx.URL(gateway.url)
             await asyncio.sleep(0.3)
             yield watched

@@ -46,15 +46,15 @@ def up(
 
 def prepared(solution: Path, environment: str, state: Path) -> LocalRun:
     """A prepared run, or the end of the command with what is wrong."""
-    from hybridmandate.local.machine import AlreadyRunning, LocalRun
+    from hybridmandate.local.machine import AlreadyRunning, LocalRun, VariableUnset
     from hybridmandate.manifest import SolutionRefused
 
     try:
         return LocalRun.prepare(solution, environment, state)
     except SolutionRefused as refused:
         fail(f"the solution does not load:\n{refused}")
-    except AlreadyRunning as running:
-        fail(str(running))
+    except (AlreadyRunning, VariableUnset) as refused:
+        fail(str(refused))
 
 
 async def _serve(run: LocalRun, *, as_json: bool) -> None:

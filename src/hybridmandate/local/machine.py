@@ -44,6 +44,10 @@ class AlreadyRunning(Exception):
     """Another supervisor runs with this state folder."""
 
 
+class VariableUnset(Exception):
+    """An environment names an environment variable that this process does not have."""
+
+
 @dataclass
 class Machine:
     """Clients of a run: what a person or an operator on this machine can do with it."""
@@ -132,13 +136,15 @@ class LocalRun:
         """Load the solution, choose addresses, make credentials; nothing is started yet.
 
         :raises SolutionRefused: when the solution does not load.
+        :raises VariableUnset: when the environment names a variable that is not set.
         :raises AlreadyRunning: when another supervisor runs with this state folder.
         """
         folder = load_solution(solution)
-        workers = folder.environment(environment).gateway.workers
+        gateway = folder.environment(environment).gateway
+        _refuse_unset(gateway.counters_url_variable)
         _refuse_second(state)
         StateFolder(state).prepare()
-        count = gateway_count(workers, os.cpu_count() or 1)
+        count = gateway_count(gateway.workers, os.cpu_count() or 1)
         plan = make_plan(solution, environment, state, gateways=count)
         credentials = prepare_credentials(plan.folder, directory_of(plan, folder))
         plan.write()
@@ -173,14 +179,31 @@ def process_environment(name: str, plan: RunPlan, credentials: Credentials) -> M
         variables[IDENTITY_HEADER] = credentials.identity_headers[role]
     if name == "entra":
         variables[IDENTITY_HEADERS] = json.dumps(dict(credentials.identity_headers))
+    if role == "gateway":
+        variables |= _counters_variable(plan)
     if name == "flows":
         variables[OPERATOR_TOKEN] = credentials.operator_token
     return variables
 
 
+def _counters_variable(plan: RunPlan) -> Mapping[str, str]:
+    """Where gateways of several machines count together, if the environment says so."""
+    environment = load_solution(Path(plan.solution)).environment(plan.environment)
+    name = environment.gateway.counters_url_variable
+    return {name: os.environ[name]} if name is not None else {}
+
+
 def pid_file(state: StateFolder) -> Path:
     """Holds the supervisor's process id while it runs."""
     return state.root / "supervisor.pid"
+
+
+def _refuse_unset(variable: str | None) -> None:
+    if variable is not None and not os.environ.get(variable):
+        raise VariableUnset(
+            f"the environment's [gateway] counters_url_variable names {variable}, which is not "
+            "set: set it to a database URL such as postgresql+psycopg://user@host/name"
+        )
 
 
 def _refuse_second(state: Path) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from hybridmandate.manifest.solution import Declared, LogicalName, Slug
 
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=100)]
 TenantId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 
 
@@ -82,14 +83,18 @@ class FlowEntitlement(Declared):
     licence: Literal["standard", "premium", "process"] | None = None
 
 
-class GatewayWorkers(Declared):
-    """How many processes the gateway has on one machine; without a number, one per core (up to 4).
+class GatewayProcesses(Declared):
+    """The gateway's processes on one machine.
 
-    They share the port and the counters; each has its own response cache, circuit breakers and
-    concurrency limits, as the units of a bought gateway have.
+    ``workers`` is how many; without a number, one per core (up to 4). They share the port and the
+    counters; each has its own response cache, circuit breakers and concurrency limits, as the units
+    of a bought gateway have. Several machines share their counts through a database when
+    ``counters_url_variable`` names the environment variable that holds its URL: the URL may hold a
+    password, so it stands in no file. Within a database, all gateways count together.
     """
 
     workers: Annotated[int, Field(ge=1, le=64)] | None = None
+    counters_url_variable: VariableName | None = None
 
 
 class Environment(Declared):
@@ -102,4 +107,4 @@ class Environment(Declared):
     libraries: dict[Slug, Library] = Field(default_factory=dict)
     storage: StorageAccount = StorageAccount()
     flows: FlowEntitlement = FlowEntitlement()
-    gateway: GatewayWorkers = GatewayWorkers()
+    gateway: GatewayProcesses = GatewayProcesses()

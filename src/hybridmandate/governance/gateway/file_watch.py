@@ -18,7 +18,7 @@ from hybridmandate.governance.gateway.configuration import Configuration
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
 
 if TYPE_CHECKING:
-    from hybridmandate.governance.gateway.server import GatewayApp, Message, Receive, Scope, Send
+    from hybridmandate.governance.gateway.server import GatewayApp
 
 QUIET_MS = 200
 """How long it must be quiet before a change is looked at, in milliseconds."""
@@ -27,7 +27,7 @@ LONGEST_MS = 1600
 
 
 class WatchedGateway:
-    """A gateway's ASGI application whose policies follow ``folders`` while it serves.
+    """A gateway whose policies follow ``folders`` while :meth:`watch` runs.
 
     ``load`` reads the whole set and raises :class:`PolicyDocumentError`; ``say`` takes one line for
     people about each change. The evidence of a change is the application's own.
@@ -44,23 +44,6 @@ class WatchedGateway:
         self._folders = [each for each in folders if each.is_dir()]
         self._load = load
         self._say = say
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await self.app(scope, receive, send)
-            return
-        watching: list[asyncio.Task[None]] = []
-
-        async def started(message: Message) -> None:
-            if message["type"] == "lifespan.startup.complete":
-                watching.append(asyncio.create_task(self.watch()))
-            await send(message)
-
-        try:
-            await self.app(scope, receive, started)
-        finally:
-            for task in watching:
-                task.cancel()
 
     async def watch(self) -> None:
         """Follow the folders until cancelled."""

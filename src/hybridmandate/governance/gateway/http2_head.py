@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -62,7 +62,7 @@ class Http2Head:
             return Refused(400, "TargetInvalid", "The target of a request is a path.")
         return None
 
-    def scope(self) -> MutableMapping[str, Any]:
+    def scope(self) -> dict[str, Any]:
         """What an ASGI scope says of the request."""
         raw, _, query = self.target.partition(b"?")
         return {

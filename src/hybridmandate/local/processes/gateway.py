@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import sys
-import time
 from pathlib import Path
 
 from hybridmandate.contracts.quantities import parse_size
@@ -16,12 +15,13 @@ from hybridmandate.governance.gateway.layout import baseline_folder
 from hybridmandate.governance.gateway.server import create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
 from hybridmandate.governance.gateway.tls_door import server_context, tls_door_protocol
-from hybridmandate.governance.gateway.worker_counters import WorkerCounters
+from hybridmandate.governance.gateway.while_serving import WhileServing
 from hybridmandate.identity.principal import TokenSource
 from hybridmandate.local.boot import Boot
 from hybridmandate.local.credentials import clients_file
 from hybridmandate.local.policies import PolicyPlaces, load_policies
 from hybridmandate.local.processes.certificate import certificate
+from hybridmandate.local.processes.gateway_counters import gateway_counters
 from hybridmandate.local.run_plan import GATEWAY_TLS
 from hybridmandate.local.serving import Serving
 
@@ -41,8 +41,7 @@ def serve_gateway(boot: Boot) -> list[Serving]:
     def load() -> Configuration:
         return load_policies(boot.folder, boot.plan.environment, places(boot))
 
-    own = boot.state.of("gateway")
-    own.mkdir(parents=True, exist_ok=True)
+    counters, work = gateway_counters(boot)
     app = create_app(
         GatewaySettings(
             body_limits={"exec/files-store-v1": parse_size(boot.folder.solution.files.max_size)},
@@ -52,13 +51,13 @@ def serve_gateway(boot: Boot) -> list[Serving]:
         identity,
         boot.evidence,
         tls=ssl.create_default_context(cafile=boot.ca_file),
-        counters=WorkerCounters(own / "counters", time.time),
+        counters=counters,
     )
     watched = WatchedGateway(app, [boot.folder.policies, baseline_folder()], load, _say)
-    return _doors(boot, watched)
+    return _doors(boot, WhileServing(app, [watched.watch, *work]))
 
 
-def _doors(boot: Boot, gateway: WatchedGateway) -> list[Serving]:
+def _doors(boot: Boot, gateway: WhileServing) -> list[Serving]:
     """Plain HTTP on loopback, TLS beside it, and a socket of this very process.
 
     Where the gateway has several processes they share both ports, and the supervisor asks each at
