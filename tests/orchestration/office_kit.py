@@ -18,7 +18,7 @@ from trigger_kit import AnyToken, free_listener, numbered, serving, settings
 from hybridmandate.durable.database import open_engine
 from hybridmandate.identity.principal import Principal, TokenRefused
 from hybridmandate.orchestration.connectors import ConnectorHost
-from hybridmandate.orchestration.engine import Answer
+from hybridmandate.orchestration.engine import Answer, Watch
 from hybridmandate.twin.office import OfficeSettings, OfficeStore, Persona, Profile, create_app
 
 SITE = "https://contoso.sharepoint.com/sites/ap"
@@ -78,6 +78,26 @@ class Office:
     def person(self, mail: str, method: str, path: str, **parts: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer person:{mail}"}
         return httpx.request(method, f"{self.address}{path}", headers=headers, **parts)
+
+
+class Waiting:
+    """A call that waits for a person: ``read`` looks once more."""
+
+    def __init__(self, office: Office, connector: str, **options: str) -> None:
+        self._host = ConnectorHost({"c": settings(connector, office.address, **options)})
+
+    async def start(self, operation: str, parameters: Mapping[str, Any]) -> Answer:
+        call = asked(operation, parameters, type="OpenApiConnectionWebhook")
+        started = await self._host.call(FLOW, call)
+        location = started.headers.get("location", "")
+        self._watch = Watch("t", "A", call.type, call.request, location, 0, "c")
+        return started
+
+    async def read(self) -> Answer:
+        return await self._host.read(FLOW, self._watch)
+
+    async def close(self) -> None:
+        await self._host.close()
 
 
 @contextmanager

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_kit import flow_of
-from office_kit import Office
+from office_kit import Office, Waiting
 from office_kit import office as served
-from test_flow_connectors import asked
-from trigger_kit import settings
-
-from hybridmandate.orchestration.connectors import ConnectorHost
-from hybridmandate.orchestration.engine import Answer, Watch
 
 ADA, BOB, CHRIS = "ada@contoso.example", "bob@contoso.example", "chris@contoso.example"
 CARD = '{"type": "AdaptiveCard", "version": "1.4", "body": [], "actions": []}'
@@ -93,27 +87,6 @@ async def test_replies_stand_under_their_message(office: Office) -> None:
     assert [each["body"]["content"] for each in shown] == ["one"]
     replies = office.person(ADA, "GET", f"{path}/{first.body['id']}/replies").json()["value"]
     assert [each["body"]["content"] for each in replies] == ["two"]
-
-
-class Waiting:
-    """A call that waits for a person: ``read`` looks once more."""
-
-    def __init__(self, office: Office, connector: str, **options: str) -> None:
-        self._host = ConnectorHost({"c": settings(connector, office.address, **options)})
-        self._flow = flow_of({})
-
-    async def start(self, operation: str, parameters: Mapping[str, Any]) -> Answer:
-        call = asked(operation, parameters, type="OpenApiConnectionWebhook")
-        started = await self._host.call(self._flow, call)
-        location = started.headers.get("location", "")
-        self._watch = Watch("t", "A", call.type, call.request, location, 0, "c")
-        return started
-
-    async def read(self) -> Answer:
-        return await self._host.read(self._flow, self._watch)
-
-    async def close(self) -> None:
-        await self._host.close()
 
 
 CARDS = [

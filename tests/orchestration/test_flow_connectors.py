@@ -276,7 +276,7 @@ async def test_a_channel_message_is_posted(service: Service) -> None:
     answer = await send(teams, "PostMessageToConversation", parameters)
     assert answer.status == 201
     assert service.requests[0]["json"]["body"]["content"] == "<p>parked</p>"
-    elsewhere = {**parameters, "location": "Chat with Flow bot"}
+    elsewhere = {**parameters, "location": "Somewhere else"}
     chat = await send(teams, "PostMessageToConversation", elsewhere)
     assert "is not simulated" in str(chat.message)
 

@@ -16,7 +16,14 @@ from hybridmandate.orchestration.engine import Answer
 ITEMS = "/beta/solutions/approval/approvalItems"
 READ_SECONDS = "2"
 """How often an approval is looked at, unless the option ``read_seconds`` says otherwise."""
-_KINDS = {"basic": "basic", "basicawaitall": "basicAwaitAll"}
+_KINDS = {
+    "basic": "basic",
+    "basicawaitall": "basicAwaitAll",
+    "customresponse": "custom",
+    "customresponseawaitall": "customAwaitAll",
+}
+_INPUTS = ("WebhookApprovalCreationInput", "ApprovalCreationInput")
+"""Where the parameters of an approval stand: when waited for, and when only created."""
 
 
 class ApprovalsConnector(Connector):
@@ -25,7 +32,7 @@ class ApprovalsConnector(Connector):
     api_name = "shared_approvals"
 
     async def start(self, call: OperationCall) -> Answer:
-        """StartAndWaitForAnApproval: kinds Basic (first to respond) and BasicAwaitAll."""
+        """StartAndWaitForAnApproval: first to respond or everybody, own responses or not."""
         answer = await self._ask(call)
         if answer.fault is not None or answer.status >= 300:
             return answer
@@ -50,13 +57,15 @@ class ApprovalsConnector(Connector):
         kind = _KINDS.get(str(call.required("approvalType")).lower())
         if kind is None:
             raise ValueError(f"approval type '{call.parameters['approvalType']}' is not simulated")
-        asked = call.nested("WebhookApprovalCreationInput")
+        asked = next((found for name in _INPUTS if (found := call.nested(name))), {})
         people = [each.strip() for each in str(asked.get("assignedTo") or "").split(";")]
+        options = asked.get("responseOptions") if kind.startswith("custom") else None
         body = {
             "displayName": asked.get("title"),
             "description": asked.get("details") or "",
             "approvalType": kind,
             "approvers": [{"user": {"userPrincipalName": each}} for each in people if each],
+            **({"responsePrompts": options} if options else {}),
         }
         return await self.session.send("POST", ITEMS, call=call, json_body=body)
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.connector import Connector, Handler
+from hybridmandate.orchestration.connectors.graph_http import graph_request
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.engine import Answer
 
@@ -50,6 +51,15 @@ class UsersConnector(Connector):
             "GET", "/v1.0/users", call=call, query=query, headers=headers
         )
 
+    async def photo(self, call: OperationCall) -> Answer:
+        """UserPhoto_V2: the photo of a person, as ``$content``; 404 when they have none."""
+        address = f"/v1.0/users/{quote(str(call.required('id')), safe='@')}/photo/$value"
+        return await self.session.send("GET", address, call=call)
+
+    async def http_request(self, call: OperationCall) -> Answer:
+        """HttpRequest: any request to Graph."""
+        return await graph_request(self.session, call)
+
     async def _get(self, call: OperationCall, rest: str) -> Answer:
         address = f"/v1.0/users/{quote(str(call.required('id')), safe='@')}{rest}"
         return await self.session.send("GET", address, call=call, query=_selected(call))
@@ -60,6 +70,8 @@ class UsersConnector(Connector):
         "MyProfile_V2": my_profile,
         "DirectReports_V2": reports,
         "SearchUserV2": search,
+        "UserPhoto_V2": photo,
+        "HttpRequest": http_request,
     }
 
 

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from hybridmandate.identity.principal import TokenVerifier
 from hybridmandate.twin.office.approvals_surface import ApprovalsSurface
+from hybridmandate.twin.office.calendar_surface import CalendarSurface
 from hybridmandate.twin.office.caller import Callers, Persona, PersonVerifier
 from hybridmandate.twin.office.chats_surface import ChatsSurface
 from hybridmandate.twin.office.errors import GraphError, not_supported
@@ -52,6 +53,7 @@ def create_app(
     callers = Callers(workloads, people)
     files = FilesSurface(settings.origin, store.library)
     mail = MailSurface(store.messages)
+    calendar = CalendarSurface(store.events)
     teams = TeamsSurface(store.messages)
     approvals = ApprovalsSurface(store.approvals)
 
@@ -80,6 +82,7 @@ def create_app(
     of_tables = "/v1.0/sites/{site}/drive/items/{item}/workbook/tables/{table}"
     of_lists = "/v1.0/sites/{site}/lists"
     mailbox = "/v1.0/users/{user}"
+    of_events = mailbox + "/calendars/{calendar}/events"
     items = "/beta/solutions/approval/approvalItems"
     return Starlette(
         routes=[
@@ -137,6 +140,23 @@ def create_app(
             ),
             Route(mailbox + "/messages/{message}/move", guarded(mail.move), methods=["POST"]),
             Route(mailbox + "/messages/{message}/attachments", guarded(mail.attachments)),
+            Route(
+                mailbox + "/messages/{message}/attachments/{attachment}", guarded(mail.attachment)
+            ),
+            Route(mailbox + "/messages/{message}/$value", guarded(mail.mime)),
+            Route(mailbox + "/messages/{message}/reply", guarded(mail.reply), methods=["POST"]),
+            Route(mailbox + "/messages/{message}/replyAll", guarded(mail.reply), methods=["POST"]),
+            Route(mailbox + "/messages/{message}/forward", guarded(mail.forward), methods=["POST"]),
+            Route(mailbox + "/calendars", guarded(calendar.calendars)),
+            Route(of_events, guarded(calendar.events), methods=["GET", "POST"]),
+            Route(
+                of_events + "/{event}",
+                guarded(calendar.event),
+                methods=["GET", "PATCH", "DELETE"],
+            ),
+            Route(mailbox + "/calendars/{calendar}/calendarView", guarded(calendar.view)),
+            Route(mailbox + "/photo", guarded(directory.photo)),
+            Route(mailbox + "/photo/$value", guarded(directory.photo)),
             Route(
                 mailbox + "/teamwork/sendActivityNotification",
                 guarded(teams.notify),

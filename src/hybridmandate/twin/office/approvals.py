@@ -12,6 +12,10 @@ from sqlalchemy import Connection, insert, select, update
 from hybridmandate.twin.item_store import ItemStore
 from hybridmandate.twin.office.tables import APPROVALS, RESPONSES, Row, next_number
 
+OPTIONS = ("Approve", "Reject")
+"""The answers to an approval without responses of its own."""
+AWAIT_ALL = ("basicAwaitAll", "customAwaitAll")
+
 
 class AnsweredAlready(Exception):
     """The approval is closed, or this person has answered it."""
@@ -38,9 +42,10 @@ class Approvals(ItemStore):
         approvers: Sequence[str],
         owner: Mapping[str, Any],
         *,
+        options: Sequence[str] = OPTIONS,
         request: str | None,
     ) -> Row:
-        """Ask people for a decision; ``approvers`` are mail addresses.
+        """Ask people for a decision; ``approvers`` are mail addresses, ``options`` the answers.
 
         ``request`` names the request: one that is repeated gives the approval that it made.
         """
@@ -61,6 +66,7 @@ class Approvals(ItemStore):
                     kind=kind,
                     approvers=json.dumps([each.lower() for each in approvers]),
                     owner=json.dumps(owner),
+                    options=json.dumps(list(options)),
                     state="pending",
                     created=self._clock(),
                 )
@@ -129,12 +135,16 @@ class Approvals(ItemStore):
 def decided(kind: str, approvers: int, answers: Sequence[str]) -> str | None:
     """The result of an approval, or None while it waits.
 
-    ``basic`` is decided by the first answer; ``basicAwaitAll`` by everybody, or by one rejection.
+    ``basic`` and ``custom`` are decided by the first answer, ``basicAwaitAll`` by everybody or by
+    one rejection, ``customAwaitAll`` by everybody: its result is all answers in their order.
     """
     if not answers:
         return None
-    if kind != "basicAwaitAll":
+    if kind not in AWAIT_ALL:
         return answers[-1]
-    if any(answer.lower() == "reject" for answer in answers):
-        return next(answer for answer in answers if answer.lower() == "reject")
-    return answers[-1] if len(answers) >= approvers else None
+    rejected = [answer for answer in answers if answer.lower() == "reject"]
+    if rejected and kind == "basicAwaitAll":
+        return rejected[0]
+    if len(answers) < approvers:
+        return None
+    return answers[-1] if kind == "basicAwaitAll" else ", ".join(answers)

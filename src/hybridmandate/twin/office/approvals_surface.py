@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hybridmandate.twin.office.approvals import Answer, AnsweredAlready, Approvals
+from hybridmandate.twin.office.approvals import OPTIONS, Answer, AnsweredAlready, Approvals
 from hybridmandate.twin.office.body import graph_time, json_body, listed, part
 from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError, not_found, not_supported
@@ -17,7 +17,7 @@ from hybridmandate.twin.office.tables import Row
 
 PERMISSIONS = ("ApprovalSolution.ReadWrite.All",)
 
-_KINDS = {"basic", "basicAwaitAll"}
+_KINDS = {"basic", "basicAwaitAll", "custom", "customAwaitAll"}
 
 
 class ApprovalsSurface:
@@ -50,6 +50,7 @@ class ApprovalsSurface:
             kind,
             approvers,
             caller.to_graph(),
+            options=_options(asked, kind),
             request=request.headers.get("client-request-id"),
         )
         return JSONResponse(_approval(added), status_code=201)
@@ -71,6 +72,9 @@ class ApprovalsSurface:
         given = await json_body(request)
         if not isinstance(given.get("response"), str) or not given["response"]:
             raise GraphError(400, "BadRequest", "response is required.")
+        allowed = json.loads(approval["options"] or json.dumps(OPTIONS))
+        if given["response"] not in allowed:
+            raise GraphError(400, "BadRequest", f"response must be one of {', '.join(allowed)}.")
         answer = Answer(
             person=caller.to_graph(),
             mail=caller.mail.lower(),
@@ -89,6 +93,16 @@ class ApprovalsSurface:
         if found is None or not _concerns(found, caller):
             raise not_found(f"The approval '{approval_id}'")
         return found
+
+
+def _options(asked: dict[str, Any], kind: str) -> list[str]:
+    """The answers to choose among. :raises GraphError: when a custom approval names none."""
+    if not kind.startswith("custom"):
+        return list(OPTIONS)
+    options = [str(each) for each in listed(asked, "responsePrompts")]
+    if not options or len(set(options)) != len(options):
+        raise GraphError(400, "BadRequest", "responsePrompts needs different answers.")
+    return options
 
 
 def _concerns(approval: Row, caller: Persona) -> bool:
@@ -111,6 +125,7 @@ def _approval(row: Row) -> dict[str, Any]:
         "approvalType": row["kind"],
         "approvers": [{"user": {"userPrincipalName": a}} for a in json.loads(row["approvers"])],
         "owner": json.loads(row["owner"]),
+        "responsePrompts": json.loads(row["options"] or json.dumps(OPTIONS)),
         "state": row["state"],
         "result": row["result"],
         "createdDateTime": graph_time(row["created"]),

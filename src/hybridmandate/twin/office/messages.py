@@ -34,12 +34,17 @@ class Messages(ItemStore):
         shown: Sequence[str],
         importance: str = "normal",
         attachments: Sequence[Mapping[str, Any]] = (),
+        request: str | None = None,
     ) -> None:
         """Deliver a mail to each recipient's inbox; ``attachments`` as Graph's file attachments.
 
-        ``shown`` are the recipients that everybody sees: not those of a blind copy.
+        ``shown`` are the recipients that everybody sees: not those of a blind copy. A repeated
+        ``request`` delivers nothing again.
         """
         with self._lock, self._engine.begin() as db:
+            same = select(MAILS.c.id).where(MAILS.c.request == request)
+            if request is not None and db.execute(same).first() is not None:
+                return
             for recipient in recipients:
                 db.execute(
                     insert(MAILS).values(
@@ -56,6 +61,7 @@ class Messages(ItemStore):
                         folder=INBOX,
                         read=False,
                         attachments=json.dumps(list(attachments)),
+                        request=request,
                     )
                 )
 
@@ -66,7 +72,7 @@ class Messages(ItemStore):
             return db.execute(query).mappings().first()
 
     def change_mail(self, mail_id: str, **values: Any) -> None:
-        """Set ``read`` or ``folder`` of a mail."""
+        """Set ``read``, ``flag`` or ``folder`` of a mail."""
         with self._lock, self._engine.begin() as db:
             db.execute(update(MAILS).where(MAILS.c.id == mail_id).values(values))
 

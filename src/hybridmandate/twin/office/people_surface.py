@@ -97,6 +97,12 @@ class PeopleSurface:
         found = [each for each in self._people if (each.manager or "").lower() == mail]
         return JSONResponse({"value": [_shown(request, each) for each in found]})
 
+    async def photo(self, request: Request, caller: Persona) -> Response:
+        """The photo of a person: nobody has one here."""
+        require(caller, *PERMISSIONS)
+        self._person(request.path_params["user"])
+        raise GraphError(404, "ImageNotFound", "The photo wasn't found.")
+
     def mail_of(self, name: str) -> str | None:
         """The mail address of a person by object id or sign-in name, None for nobody."""
         found = self._find(name)

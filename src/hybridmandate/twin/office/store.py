@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from hybridmandate.twin.office.approvals import Approvals
 from hybridmandate.twin.office.chats import Chats
+from hybridmandate.twin.office.events import Events
 from hybridmandate.twin.office.library import Library
 from hybridmandate.twin.office.lists import Lists
 from hybridmandate.twin.office.messages import Messages
@@ -33,5 +34,6 @@ class OfficeStore:
         self.lists = Lists(engine, lock, clock=clock, new_id=new_id)
         self.messages = Messages(engine, lock, clock=clock, new_id=new_id)
         self.chats = Chats(engine, lock, clock=clock, new_id=new_id)
+        self.events = Events(engine, lock, clock=clock, new_id=new_id)
         self.questions = Questions(engine, lock, clock=clock, new_id=new_id)
         self.approvals = Approvals(engine, lock, clock=clock, new_id=new_id)

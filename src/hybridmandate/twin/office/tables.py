@@ -64,6 +64,21 @@ MAILS = Table(
     Column("folder", String(100), nullable=False),
     Column("read", Boolean, nullable=False),
     Column("attachments", Text, nullable=False),
+    Column("flag", String(20)),
+    Column("request", String(64)),
+)
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("request", String(64), unique=True),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("start", Float, nullable=False),
+    Column("end", Float, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("modified", Float, nullable=False),
 )
 LISTS = Table(
     "lists",
@@ -156,9 +171,10 @@ APPROVALS = Table(
     Column("approvers", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("state", String(20), nullable=False),
-    Column("result", String(100)),
+    Column("result", Text),
     Column("created", Float, nullable=False),
     Column("completed", Float),
+    Column("options", Text),
 )
 RESPONSES = Table(
     "approval_responses",
