@@ -19,6 +19,13 @@ VARIABLES: list[tuple[str, Any, dict[str, Any], Any]] = [
         {"type": "AppendToStringVariable", "inputs": {"name": "v", "value": "b"}},
         "ab",
     ),
+    (
+        "string",
+        "n=",
+        {"type": "AppendToStringVariable", "inputs": {"name": "v", "value": "@float('1e20')"}},
+        "n=1E+20",
+    ),
+    ("string", "", {"type": "SetVariable", "inputs": {"name": "v", "value": 2.0}}, "2"),
     ("array", [1], {"type": "AppendToArrayVariable", "inputs": {"name": "v", "value": 2}}, [1, 2]),
     ("integer", 1, {"type": "IncrementVariable", "inputs": {"name": "v", "value": 4}}, 5),
     ("integer", 1, {"type": "IncrementVariable", "inputs": {"name": "v"}}, 2),
@@ -64,6 +71,14 @@ DATA: list[tuple[dict[str, Any], Any]] = [
     ({"type": "Query", "inputs": {"from": ROWS, "where": "@greater(item()['n'], 1)"}}, [ROWS[1]]),
     ({"type": "Join", "inputs": {"from": [1, 2], "joinWith": "; "}}, "1; 2"),
     (
+        {
+            "type": "Expression",
+            "kind": "Substring",
+            "inputs": {"text": "hello world", "startPosition": 6, "length": 5},
+        },
+        "world",
+    ),
+    (
         {"type": "ParseJson", "inputs": {"content": '{"a": 1}', "schema": {"type": "object"}}},
         {"a": 1},
     ),
@@ -104,8 +119,14 @@ def test_data_operations(action: dict[str, Any], expected: Any) -> None:
             "ValidationFailed",
         ),
         ({"type": "ParseJson", "inputs": {"content": 1, "schema": {"type": 7}}}, "InvalidTemplate"),
+        ({"type": "ParseJson", "inputs": {"content": None, "schema": {}}}, "InvalidTemplate"),
     ],
 )
 def test_data_operations_fail_with_a_code(action: dict[str, Any], code: str) -> None:
     ended = run({"D": {**action, "runAfter": {}}})
     assert (ended.action("D")["status"], ended.action("D")["code"]) == ("Failed", code)
+
+
+def test_a_wrong_input_is_named_by_the_type_that_the_platform_gives_it() -> None:
+    ended = run({"D": {"type": "Select", "inputs": {"from": "@null", "select": 1}, "runAfter": {}}})
+    assert "is of type 'Null'" in ended.action("D")["error"]["message"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_kit import REQUEST, compose, document, flow_of, foreach, scope
+from flow_kit import REQUEST, compose, document, flow_of, foreach, scope, variable
 
 from hybridmandate.orchestration.definition import (
     DefinitionInvalid,
@@ -142,6 +142,22 @@ BAD_ACTIONS: list[tuple[dict[str, Any], str]] = [
         },
         "$.actions.S.actions.V: a variable can only be initialised at the top",
     ),
+    (_act(type="Compose", inputs="@if(true, 1, nothing())"), "$.actions.A.inputs: the template"),
+    (
+        {"L": foreach("@createArray(1)", _act(type="Response", inputs={}))},
+        "$.actions.L.actions.A: a Response cannot stand in a loop; 'L' is around it",
+    ),
+    (
+        {
+            "V": variable("v", "integer", 1),
+            "A": {
+                "type": "SetVariable",
+                "inputs": {"name": "v", "value": "@add(variables('V'), 1)"},
+                "runAfter": {"V": ["Succeeded"]},
+            },
+        },
+        "$.actions.A.inputs.value: the value of variable 'v' cannot be made of the variable itself",
+    ),
 ]
 
 
@@ -150,6 +166,14 @@ def test_a_wrong_action_is_named_with_its_path(actions: dict[str, Any], said: st
     with pytest.raises(DefinitionInvalid) as refused:
         flow_of(actions)
     assert said in str(refused.value)
+
+
+def test_a_response_needs_a_request_trigger() -> None:
+    recurrence = {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 1}}
+    response = _act(type="Response", kind="Http", inputs={})
+    with pytest.raises(DefinitionInvalid, match="needs a Request trigger"):
+        flow_of(response, trigger={"Daily": recurrence})
+    assert flow_of(response).trigger.type == "Request"
 
 
 def test_all_faults_are_listed_not_the_first() -> None:

@@ -114,6 +114,7 @@ EXPRESSION_KINDS = {
     ),
     "FormatNumber": ("formatNumber", ("number", "format", "locale")),
     "IndexOf": ("indexOf", ("text", "searchText")),
+    "Substring": ("substring", ("text", "startPosition", "length")),
 }
 """Kinds of the Expression action: the function each stands for and the order of its inputs."""
 

@@ -23,6 +23,7 @@ from hybridmandate.orchestration.definition.model import (
     Parameter,
     Trigger,
 )
+from hybridmandate.orchestration.definition.placement_checks import check_placement
 from hybridmandate.orchestration.definition.races import racy_variables
 from hybridmandate.orchestration.definition.secrecy import secured_parts
 
@@ -64,6 +65,8 @@ class _Loader:
         graph = self._graph(actions, f"{path}.actions", owner=None, branch=None, loops=())
         check_expressions(definition, path, self._errors)
         self._connection_keys(connections)
+        if not self._errors and trigger is not None:
+            self._errors.extend(check_placement(trigger, self._actions.values()))
         if self._errors or trigger is None:
             raise DefinitionInvalid(self._document.name, self._errors)
         return Flow(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from hybridmandate.orchestration.engine.outcomes import ActionFault
+from hybridmandate.orchestration.expressions import type_name
 
 COMPARISONS = frozenset(
     {
@@ -51,7 +52,7 @@ def holds(condition: Any, reader: Evaluates) -> bool:
     if not isinstance(value, bool):
         raise ActionFault(
             "InvalidTemplate",
-            f"a condition must be true or false; it is of type '{type(value).__name__}'",
+            f"a condition must be true or false; it is of type '{type_name(value)}'",
         )
     return value
 

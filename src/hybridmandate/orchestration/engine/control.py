@@ -29,22 +29,49 @@ def start_terminate(work: Working, control: FlowControl, action: Action, at: At)
 
 
 def run_response(work: Working, action: Action, at: At) -> Ended:
-    """Answer the caller of a Request trigger, once a run."""
+    """Answer the caller of a Request trigger, once a run and while the caller waits.
+
+    Source: Azure Logic Apps, 'Workflow actions and triggers: Response action'. A caller that has
+    its answer, or has been told 504 after 120 s, cannot be answered: the action fails. A parent
+    flow waits for its child as long as it takes.
+    """
     inputs = Reader(work, action, at).evaluate(action.inputs)
     work.begin(action, at, inputs=inputs)
     if work.run["responded"]:
         raise ActionFault("ActionResponseSkipped", "The caller has been answered already.")
+    if _caller_waits(work) and _seconds(work) > work.highest("call.duration"):
+        raise ActionFault(
+            "ActionResponseTimedOut",
+            f"The caller waits {work.highest('call.duration')} s for a response and has been "
+            "answered 504 by now.",
+        )
     status = inputs.get("statusCode", 200)
     try:
         status = int(status)
     except (TypeError, ValueError):
         raise ActionFault("InvalidTemplate", f"'{status}' is not an HTTP status.") from None
-    if not 200 <= status <= 599:
-        raise ActionFault("InvalidTemplate", f"{status} is not an HTTP status for an answer.")
+    if not (200 <= status <= 299 or 400 <= status <= 599):
+        raise ActionFault(
+            "InvalidTemplate", f"{status} is not an HTTP status for an answer: 2xx, 4xx or 5xx."
+        )
     headers = {str(k): str(v) for k, v in (inputs.get("headers") or {}).items()}
     work.run["responded"] = True
     work.commands.append(Respond(status, headers, inputs.get("body")))
     return Ended.succeeded({"statusCode": status, "headers": headers, "body": inputs.get("body")})
+
+
+def _caller_waits(work: Working) -> bool:
+    """Whether a caller over HTTP keeps its connection open: no Response says Asynchronous."""
+    flow = work.flow
+    over_http = flow.trigger.type == "Request" and str(flow.trigger.kind).lower() == "http"
+    return over_http and not any(
+        each.type == "Response" and "Asynchronous" in each.options for each in flow.actions.values()
+    )
+
+
+def _seconds(work: Working) -> float:
+    """How long the run has been under way."""
+    return work.time - epoch_seconds(work.run["startTime"])
 
 
 def start_wait(work: Working, action: Action, at: At) -> None:

@@ -19,6 +19,7 @@ from hybridmandate.orchestration.engine.correlation import given_id
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
+from hybridmandate.orchestration.expressions import type_name
 
 
 def _compose(work: Working, action: Action, at: At) -> Ended:
@@ -31,6 +32,8 @@ def _parse_json(work: Working, action: Action, at: At) -> Ended:
     reader = Reader(work, action, at)
     content, schema = reader.evaluate(action.inputs["content"]), action.inputs["schema"]
     work.begin(action, at, inputs={"content": content, "schema": schema})
+    if content is None:
+        raise ActionFault("InvalidTemplate", "'content' needs a value, it is null")
     if isinstance(content, str):
         try:
             content = json.loads(content)
@@ -71,7 +74,7 @@ def _list_from(work: Working, action: Action, at: At) -> tuple[Reader, list[Any]
         raise ActionFault(
             "InvalidTemplate",
             f"The 'from' property value in the '{action.type.lower()}' action inputs is of type "
-            f"'{type(items).__name__}'. The value must be an array.",
+            f"'{type_name(items)}'. The value must be an array.",
         )
     work.begin(action, at, inputs={"from": items})
     return reader, items

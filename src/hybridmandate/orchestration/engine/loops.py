@@ -21,6 +21,7 @@ from hybridmandate.orchestration.engine.flow_control import FlowControl
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
+from hybridmandate.orchestration.expressions import type_name
 
 
 def start_foreach(work: Working, control: FlowControl, action: Action, at: At) -> None:
@@ -30,7 +31,7 @@ def start_foreach(work: Working, control: FlowControl, action: Action, at: At) -
         raise ActionFault(
             "ExpressionEvaluationFailed",
             f"The result of the evaluation of 'foreach' expression '{action.foreach}' is of type "
-            f"'{type(items).__name__}'. The result must be a valid array.",
+            f"'{type_name(items)}'. The result must be a valid array.",
         )
     if not work.measure("foreach.items", action, len(items)):
         raise ActionFault(

@@ -8,6 +8,7 @@ from hybridmandate.orchestration.definition.model import Action
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
+from hybridmandate.orchestration.expressions import number_text, type_name
 
 _EMPTY: dict[str, Any] = {
     "string": None,
@@ -105,7 +106,7 @@ def _typed(name: str, kind: str, value: Any) -> Any:
         return converted
     raise ActionFault(
         "InvalidTemplate",
-        f"The variable '{name}' is of type '{kind}'; a value of type '{type(value).__name__}' "
+        f"The variable '{name}' is of type '{kind}'; a value of type '{type_name(value)}' "
         "cannot be put into it.",
     )
 
@@ -113,7 +114,7 @@ def _typed(name: str, kind: str, value: Any) -> Any:
 def _converted(kind: str, value: Any) -> Any:
     """Text of a number or truth value, and numbers as text, as the designer's fields give them."""
     if kind == "string" and isinstance(value, int | float):
-        return str(value)
+        return number_text(value)
     if not isinstance(value, str):
         return None
     text = value.strip()
@@ -130,6 +131,8 @@ def _converted(kind: str, value: Any) -> Any:
 def _text(name: str, value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, bool | int | float | str):
-        return str(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return number_text(value)
     raise ActionFault("InvalidTemplate", f"Only text can be appended to the variable '{name}'.")

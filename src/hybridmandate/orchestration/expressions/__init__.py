@@ -20,6 +20,7 @@ from hybridmandate.orchestration.expressions.template import (
     parse_template,
     references,
 )
+from hybridmandate.orchestration.expressions.values import number_text, type_name
 
 __all__ = [
     "Bounds",
@@ -31,6 +32,8 @@ __all__ = [
     "Template",
     "evaluate_function",
     "evaluate_json",
+    "number_text",
     "parse_template",
     "references",
+    "type_name",
 ]
