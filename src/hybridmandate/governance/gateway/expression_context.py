@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from hybridmandate.governance.gateway import csharp
 from hybridmandate.governance.gateway.messages import Body, HeaderMap, Response, Url
@@ -52,62 +53,129 @@ class LiveBody:
         self.body.replace(b"")
 
 
-def new_context(exchange: Exchange) -> csharp.PolicyContext:
-    """The context of a call; :func:`refresh` brings it up to date before each evaluation."""
-    services, api, operation = exchange.services, exchange.api, exchange.operation
-    request = exchange.request
-    subscription, product = exchange.subscription, exchange.product
-    return csharp.PolicyContext(
-        request=csharp.Request(
-            method=request.method,
-            url=_url(request.url),
-            original_url=_url(request.original_url),
-            headers=request.headers,
-            body=None,
-            ip_address=request.client_ip,
-            matched_parameters=request.matched_parameters,
-            certificate=request.client_certificate,
-            id=exchange.id,
-        ),
-        clock=services.clock,
-        random=services.random,
-        variables=exchange.variables,
-        api=csharp.Api(
-            api.id,
-            api.name,
-            api.path,
-            api.revision,
-            api.version,
-            service_url=_service_url(exchange.backend),
-        ),
-        operation=None
-        if operation is None
-        else csharp.Operation(
-            operation.id, operation.method, operation.name, operation.url_template
-        ),
-        product=None if product is None else csharp.Product(product.id, product.name),
-        subscription=None
-        if subscription is None
-        else csharp.Subscription(subscription.id, subscription.name, subscription.keys[0]),
-        deployment=csharp.Deployment(
-            region=services.region,
-            service_id=services.service_name,
-            service_name=services.service_name,
-        ),
-        request_id=exchange.id,
-        started=exchange.started,
-        trace=lambda message: services.telemetry("policy.trace", "context", {"message": message}),
+class LiveRequest(csharp.Request):
+    """The request of a call; its URLs are made when an expression looks at one."""
+
+    __slots__ = ("_request", "url_made")
+
+    def __init__(self, exchange: Exchange) -> None:
+        request = exchange.request
+        self._request = request
+        self.url_made = False
+        self.method = request.method
+        self.headers = request.headers
+        self.body = None
+        self.ip_address = request.client_ip
+        self.matched_parameters = request.matched_parameters
+        self.certificate = request.client_certificate
+        self.id = exchange.id
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "url":
+            self.url = _url(self._request.url)
+            self.url_made = True
+            return self.url
+        if name == "original_url":
+            self.original_url = _url(self._request.original_url)
+            return self.original_url
+        raise AttributeError(name)
+
+
+class CallContext(csharp.PolicyContext):
+    """The context of a call; what few expressions look at is made when one does."""
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: Exchange) -> None:
+        services = exchange.services
+        self._exchange = exchange
+        self.request = LiveRequest(exchange)
+        self.response = None
+        self.clock = services.clock
+        self.random = services.random
+        self.variables = exchange.variables
+        self.request_id = exchange.id
+        self.started = exchange.started
+        self.last_error = None
+        self.user = None
+        self.workspace = None
+        self.tracing = False
+        self.new_guid = uuid.uuid4
+
+    def __getattr__(self, name: str) -> Any:
+        make = _PARTS.get(name)
+        if make is None:
+            raise AttributeError(name)
+        part = make(self._exchange)
+        setattr(self, name, part)
+        return part
+
+
+def _api(exchange: Exchange) -> csharp.Api:
+    api = exchange.api
+    return csharp.Api(
+        api.id,
+        api.name,
+        api.path,
+        api.revision,
+        api.version,
+        service_url=_service_url(exchange.backend),
     )
+
+
+def _operation(exchange: Exchange) -> csharp.Operation | None:
+    found = exchange.operation
+    if found is None:
+        return None
+    return csharp.Operation(found.id, found.method, found.name, found.url_template)
+
+
+def _product(exchange: Exchange) -> csharp.Product | None:
+    found = exchange.product
+    return None if found is None else csharp.Product(found.id, found.name)
+
+
+def _subscription(exchange: Exchange) -> csharp.Subscription | None:
+    found = exchange.subscription
+    return None if found is None else csharp.Subscription(found.id, found.name, found.keys[0])
+
+
+def _deployment(exchange: Exchange) -> csharp.Deployment:
+    services = exchange.services
+    return csharp.Deployment(
+        region=services.region,
+        service_id=services.service_name,
+        service_name=services.service_name,
+    )
+
+
+def _trace(exchange: Exchange) -> Callable[[str], None]:
+    tell = exchange.services.telemetry
+    return lambda message: tell("policy.trace", "context", {"message": message})
+
+
+_PARTS: Final[Mapping[str, Callable[[Exchange], Any]]] = {
+    "api": _api,
+    "deployment": _deployment,
+    "operation": _operation,
+    "product": _product,
+    "subscription": _subscription,
+    "trace": _trace,
+}
+
+
+def new_context(exchange: Exchange) -> CallContext:
+    """The context of a call; :func:`refresh` brings it up to date before each evaluation."""
+    return CallContext(exchange)
 
 
 def refresh(context: csharp.PolicyContext, exchange: Exchange) -> None:
     """Bring what policies may have changed into the context."""
     request, seen = exchange.request, context.request
-    url, shown = request.url, seen.url
     seen.method = request.method
-    if shown.path is not url.path:
+    if not isinstance(seen, LiveRequest) or seen.url_made:
+        url, shown = request.url, seen.url
         shown.path = url.path
-    if url.raw_query or shown.query_string:
         shown.query_string = f"?{url.raw_query}" if url.raw_query else ""
     body = request.body
     if seen.body is None or not (body.content or body.stream):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from hybridmandate.governance.gateway.errors import PolicyError, ResponseReady
@@ -55,6 +56,13 @@ class Step:
         self.reads_response_body = reads_response_body
         self.reads_body = reads_request_body or reads_response_body
 
+    def has_bodies(self, exchange: Exchange) -> bool:
+        """Whether the bodies that its expressions look at need not be read first."""
+        request, response = exchange.request.body, exchange.response.body
+        return (not self.reads_request_body or request.content is not None or request.taken) and (
+            not self.reads_response_body or response.content is not None or response.taken
+        )
+
     def locate(self, error: PolicyError) -> None:
         """Give an error its place, unless a step further in has done so."""
         if error.section:
@@ -79,17 +87,40 @@ class Steps:
 
         :raises PolicyError: with its place filled in. :raises ResponseReady: when one answers.
         """
+        waiting = self.act(exchange)
+        if waiting is not None:
+            await waiting
+
+    def act(self, exchange: Exchange) -> Awaitable[None] | None:
+        """The same in a plain loop, as far as no policy waits; the rest is what it gives back."""
         trace = exchange.services.trace
         if trace is not None:
-            await self._run_noted(exchange, trace)
-            return
-        for step in self.steps:
-            if step.reads_body:
-                await exchange.have_bodies(step)
+            return self._run_noted(exchange, trace)
+        for number, step in enumerate(self.steps):
+            if step.reads_body and not step.has_bodies(exchange):
+                return self._run_rest(exchange, number, None)
             try:
                 waiting = step.act(exchange)
+            except PolicyError as error:
+                step.locate(error)
+                raise
+            if waiting is not None:
+                return self._run_rest(exchange, number, waiting)
+        return None
+
+    async def _run_rest(
+        self, exchange: Exchange, number: int, waiting: Awaitable[None] | None
+    ) -> None:
+        """Act the policies from the one of that number on, which may have begun to wait."""
+        for step in self.steps[number:]:
+            if waiting is None and step.reads_body:
+                await exchange.have_bodies(step)
+            try:
+                if waiting is None:
+                    waiting = step.act(exchange)
                 if waiting is not None:
                     await waiting
+                    waiting = None
             except PolicyError as error:
                 step.locate(error)
                 raise

@@ -32,10 +32,6 @@ class Value(Protocol):
     def reads_response_body(self) -> bool:
         """Whether evaluating it reads the response's body."""
 
-    @property
-    def settled(self) -> bool:
-        """Whether it is the same in every call."""
-
     def get(self, exchange: Exchange) -> Any:
         """The value for this call. :raises PolicyError: when the expression fails."""
 
@@ -46,7 +42,6 @@ class Constant:
     __slots__ = ("value",)
     reads_request_body = False
     reads_response_body = False
-    settled = True
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -64,22 +59,28 @@ def _compiled(text: str, line: int, column: int) -> Expression:
     return compile_expression(text, line=line, column=column)
 
 
+class Settled:
+    """An expression that gives the same value in every call: it was looked at once, at load."""
+
+    __slots__ = ("value",)
+    reads_request_body = False
+    reads_response_body = False
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def get(self, exchange: Exchange) -> Any:
+        return self.value
+
+
 class Evaluated:
-    """An expression; a failure in it becomes ``ExpressionValueEvaluationFailure``.
+    """An expression; a failure in it becomes ``ExpressionValueEvaluationFailure``."""
 
-    ``settled`` tells that it gives the same value in every call, for which one look is enough.
-    """
+    __slots__ = ("_evaluate", "_steady", "reads_request_body", "reads_response_body")
 
-    __slots__ = ("_evaluate", "_steady", "reads_request_body", "reads_response_body", "settled")
-
-    def __init__(self, text: Text, file: str) -> None:
-        try:
-            expression = _compiled(text.value, text.line, text.column)
-        except ExpressionSyntaxError as error:
-            raise PolicyDocumentError(file, error.line, error.column, error.reason) from error
+    def __init__(self, expression: Expression) -> None:
         self._evaluate = expression.evaluate
         self._steady = expression.steady
-        self.settled = expression.settled
         self.reads_request_body = expression.reads_request_body
         self.reads_response_body = expression.reads_response_body
 
@@ -97,7 +98,6 @@ class Converted:
     """A value whose result is turned into what the policy needs, or refused by ``convert``."""
 
     __slots__ = ("_convert", "_inner", "reads_request_body", "reads_response_body")
-    settled = False
 
     def __init__(self, inner: Value, convert: Callable[[Any], Any]) -> None:
         self._inner = inner
@@ -183,4 +183,11 @@ def compile_value(text: Text, file: str) -> Value:
 
     :raises PolicyDocumentError: when its expression cannot be compiled.
     """
-    return Evaluated(text, file) if starts_expression(text.value) else Constant(text.value)
+    if not starts_expression(text.value):
+        return Constant(text.value)
+    try:
+        expression = _compiled(text.value, text.line, text.column)
+    except ExpressionSyntaxError as error:
+        raise PolicyDocumentError(file, error.line, error.column, error.reason) from error
+    settled = expression.settled
+    return Evaluated(expression) if settled is None else Settled(settled[0])

@@ -20,8 +20,16 @@ CONTEXT: Final = "context"
 REQUEST: Final = "context.Request"
 VARIABLES: Final = "context.Variables"
 REQUEST_HEADERS: Final = "context.Request.Headers"
-STEADY: Final = frozenset({VARIABLES, REQUEST_HEADERS})
-"""Parts that are the same objects throughout a call, so that they need no bringing up to date."""
+STEADY: Final = frozenset({
+    VARIABLES,
+    REQUEST_HEADERS,
+    *(f"{CONTEXT}.{name}" for name in (
+        "Api", "Deployment", "Elapsed", "Operation", "Product", "RequestId", "Subscription",
+        "Timestamp",
+    )),
+    *(f"{REQUEST}.{name}" for name in ("Id", "IpAddress", "MatchedParameters", "OriginalUrl")),
+})  # fmt: skip
+"""Parts that are the same throughout a call, so that they need no bringing up to date."""
 
 _PARTS: Final[dict[str, str]] = {
     REQUEST: "context.request",

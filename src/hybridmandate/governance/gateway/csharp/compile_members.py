@@ -109,9 +109,9 @@ def property_of(c: Compiler, node: Node, receiver: Code, name: str) -> Code:
         template = "k(V, run) if (V := A) is not None else null()"
         return c.write_on(receiver, template, type_name, k=_late_getter(name))
     type_name = _property_type(receiver.type, found)
+    c.live_uses -= f"{receiver.place}.{name}" in STEADY
     part = part_of(c, receiver.place, name, type_name)
     if part is not None:
-        c.live_uses -= part.place in STEADY
         return part
     call = "k(run, V)" if found.wants_run else "k(V)"
     template = f"{call} if (V := A) is not None else null()"

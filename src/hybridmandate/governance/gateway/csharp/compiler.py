@@ -74,9 +74,9 @@ class Code:
         return self._run
 
     @property
-    def settled(self) -> bool:
-        """Whether it is a text, number or boolean that stands in the source."""
-        return False
+    def settled(self) -> tuple[Any] | None:
+        """Its value when that stands in the source: a text, number, boolean or null."""
+        return None
 
 
 class Written(Code):
@@ -108,9 +108,9 @@ class Written(Code):
         return self._tree
 
     @property
-    def settled(self) -> bool:
-        """Whether it is a text, number or boolean that stands in the source."""
-        return isinstance(self._tree, ast.Constant)
+    def settled(self) -> tuple[Any] | None:
+        """Its value when that stands in the source: a text, number, boolean or null."""
+        return (self._tree.value,) if isinstance(self._tree, ast.Constant) else None
 
     @property
     def run(self) -> Evaluate:

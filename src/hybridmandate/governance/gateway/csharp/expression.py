@@ -40,8 +40,8 @@ class Expression:
     """A compiled expression. Evaluating it changes nothing in it: one serves all calls.
 
     ``reads_request_body`` and ``reads_response_body`` tell whether it can touch the body of the
-    request or of a response; the gateway has to have read that body before. ``settled`` tells that
-    its value is the same in every call, whatever the context; ``steady`` that
+    request or of a response; the gateway has to have read that body before. ``settled`` holds
+    the value when it is the same in every call, whatever the context. ``steady`` tells that
     it looks at variables and request headers only, which are the same objects throughout a call.
     """
 

@@ -4,8 +4,7 @@ A template is a Python expression. Its upper-case names are holes for trees, ``V
 fresh variables, and the names in lower case are either those that every function has (those of
 :data:`KNOWN`; ``run``, ``context``, ``budget``; ``f`` for the frame) or objects that are bound for
 this use. Generated code reaches nothing else: there are no builtins, and no text of an expression
-becomes
-code, only literals.
+becomes code, only literals.
 """
 
 from __future__ import annotations
@@ -119,7 +118,8 @@ class PythonCode:
 
     def function(self, tree: ast.expr) -> Callable[[Frame], Any]:
         """A function of the frame that gives the tree's value."""
-        return self._defined(tree, ("f",), _IN_FRAME)
+        made: Callable[[Frame], Any] = self._defined(tree, ("f",), _IN_FRAME)
+        return made
 
     def entry(self, tree: ast.expr, slots: int) -> Callable[[Any, Budget], Any]:
         """A function of context and budget that evaluates a whole expression.
@@ -127,7 +127,9 @@ class PythonCode:
         It makes only what its code uses: many expressions need neither frame nor budget.
         """
         frame = f"[run{', None' * (slots - 1)}]"
-        return self._defined(tree, ("context", "budget"), {**_AT_START, "f": (frame, ("run",))})
+        prologue = {**_AT_START, "f": (frame, ("run",))}
+        made: Callable[[Any, Budget], Any] = self._defined(tree, ("context", "budget"), prologue)
+        return made
 
     def _defined(
         self, tree: ast.expr, parameters: tuple[str, ...], prologue: Mapping[str, _Source]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.registry import ElementReader, Policy, policy
 from hybridmandate.governance.gateway.steps import Steps
-from hybridmandate.governance.gateway.values import Value, boolean_of
+from hybridmandate.governance.gateway.values import Settled, Value, boolean_of
 
 
 @policy("choose")
@@ -16,10 +16,14 @@ class Choose(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         self._branches: list[tuple[Value, Steps]] = []
-        for number, each in enumerate(reader.children("when"), start=1):
+        branches = reader.children("when")
+        for number, each in enumerate(branches, start=1):
             condition = each.value("condition")
-            self._branches.append((condition, each.steps(label=f"{reader.path}/when[{number}]")))
-        if not self._branches:
+            steps = each.steps(label=f"{reader.path}/when[{number}]")
+            never = isinstance(condition, Settled) and condition.value is False
+            if not never:
+                self._branches.append((condition, steps))
+        if not branches:
             reader.refuse("<choose> needs at least one <when>")
         otherwise = reader.child("otherwise")
         self._otherwise = (

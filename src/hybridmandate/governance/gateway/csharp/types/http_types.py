@@ -36,6 +36,7 @@ from hybridmandate.governance.gateway.csharp.jwt import (
 from hybridmandate.governance.gateway.csharp.text import as_text
 from hybridmandate.governance.gateway.csharp.types import linq
 from hybridmandate.governance.gateway.csharp.types.containers import DICTIONARY
+from hybridmandate.governance.gateway.csharp.types.converting import try_parse_guid
 from hybridmandate.governance.gateway.csharp.types.crypto import Certificate
 from hybridmandate.governance.gateway.csharp.types.json_types import (
     parsed,
@@ -443,8 +444,6 @@ CONTEXT.method("Trace", lambda c, message, *more: c.trace(as_text(message)), "")
 
 
 def _request_id(context: parts.PolicyContext) -> Any:
-    from hybridmandate.governance.gateway.csharp.types.converting import try_parse_guid
-
     return try_parse_guid(context.request_id)[1]
 
 
