@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from hybridmandate.cli.app import app
@@ -72,9 +73,68 @@ def test_the_command_prints_and_gives_json(tmp_path: Path) -> None:
     printed = CliRunner().invoke(app, ["policy", "coverage", str(tmp_path)])
     assert printed.exit_code == 0
     assert (
-        "2 documents (0 repetitions left out): 1 load; 2 expressions: 2 evaluate" in printed.output
+        "2 documents (0 repetitions left out): 1 load, 1 API Management would refuse too; "
+        "2 expressions: 2 evaluate" in printed.output
     )
-    assert "does not load: bad.xml" in printed.output
+    assert "refused by rule: bad.xml" in printed.output
     as_json = CliRunner().invoke(app, ["policy", "coverage", str(tmp_path), "--json"])
     assert json.loads(as_json.output)["load"] == 1
     assert CliRunner().invoke(app, ["policy", "coverage", "nowhere"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("inbound", "template"),
+    [
+        ("<cors><allowed-origins>${origins}</allowed-origins></cors>", True),
+        ("<choose>{product-limits}</choose>", True),
+        ("${host_policy}<set-method>GET</set-method>", True),
+        (
+            '<retry count="RETRY_COUNT" condition="@(RETRY_COUNT > 1)" interval="0">'
+            "<set-method>GET</set-method></retry>",
+            True,
+        ),
+        ('<set-variable name="n" value="@($"https://a/{group-id}/b")"/>', True),
+        ('<rewrite-uri template="/a/{item-id}"/>', False),
+        ('<set-variable name="n" value="@(1 &lt;= {{limit}})"/>', False),
+        ('<set-variable name="n" value="@(Convert.ToBoolean("{{on}}"))"/>', False),
+        ('<authentication-certificate certificate-id="c"/>', False),
+        (
+            '<set-variable name="n" value="@(((JObject)context.Variables["b"])["x"]["y"][0]["z"]'
+            '.Value<int>())"/>',
+            False,
+        ),
+        (
+            '<set-variable name="n" value="@(Encoding.UTF8.GetString(Convert.FromBase64String('
+            '(string)context.Variables["data"]).Decrypt("Aes", Convert.FromBase64String("{{key}}"),'
+            ' Guid.Parse((string)context.Variables["vector"]).ToByteArray())))"/>',
+            False,
+        ),
+        (
+            '<set-variable name="n" value="@(context.Request.Body.AsFormUrlEncodedContent()'
+            '["code"].Single())"/>',
+            False,
+        ),
+    ],
+)
+def test_marks_and_stand_ins_fit_their_places(inbound: str, template: bool) -> None:
+    result = cover_document(document(inbound), "it.xml")
+    assert (result.reason, result.template, result.failed) == (None, template, [])
+
+
+@pytest.mark.parametrize(
+    ("inbound", "refused"),
+    [
+        ("<no-such/>", True),
+        ('<set-method id="a" kind="b">GET</set-method>', True),
+        ('<set-variable name="n" value="@(XmlReader.Create(1))"/>', True),
+        ("<set-method>GET</set-methods>", True),
+        ('<set-backend-service base-url="wss://a.example"/>', False),
+        ("<validate-graphql-request/>", False),
+    ],
+)
+def test_only_what_a_rule_of_api_management_forbids_is_counted_as_refused(
+    inbound: str, refused: bool
+) -> None:
+    result = cover_document(document(inbound), "it.xml")
+    assert not result.loads
+    assert (result.refused_by is not None) == refused

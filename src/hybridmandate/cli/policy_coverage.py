@@ -28,12 +28,19 @@ def coverage(
         print_json(told)
         return
     for each in found.documents:
-        if not each.loads:
+        rule = each.refused_by
+        if rule is not None:
+            typer.echo(f"refused by rule: {each.path}: {each.reason} ({rule.statement})")
+        elif not each.loads:
             typer.echo(f"does not load: {each.path}: {each.reason}")
         for line, reason in each.failed:
             typer.echo(f"does not evaluate: {each.path}:{line}: {reason}")
     typer.echo(
         f"\n{told['documents']} documents ({told['repeated']} repetitions left out): "
-        f"{told['load']} load; {told['expressions']} expressions: {told['evaluate']} evaluate\n"
-        f"{told['templates']} templates, filled in: {told['templatesThatLoad']} load"
+        f"{told['load']} load, {told['refusedByRule']} API Management would refuse too; "
+        f"{told['expressions']} expressions: {told['evaluate']} evaluate\n"
+        f"{told['templates']} templates, filled in: {told['templatesThatLoad']} load, "
+        f"{told['templatesRefusedByRule']} refused by rule; "
+        f"{told['templateExpressions']} expressions: "
+        f"{told['templateExpressionsThatEvaluate']} evaluate"
     )

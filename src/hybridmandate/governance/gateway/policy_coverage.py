@@ -1,8 +1,8 @@
 """How many policy documents of a folder load here, and how many of their expressions evaluate.
 
 Documents of other people come without their service: what they refer to (fragments, named values,
-back ends, schemas) is stood in for. A document with the marks of a template (Terraform's ``${…}``,
-``{0}`` as a value, ``$(name)``) is no policy until it is filled in; it is counted apart.
+back ends, schemas, certificates) is stood in for. A template is no policy until it is filled in; it
+is counted apart. So is a document that API Management itself would refuse, with the rule for it.
 """
 
 from __future__ import annotations
@@ -11,28 +11,38 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
 import hybridmandate.governance.gateway.policies as _policies
+from hybridmandate.governance.gateway.certificate_store import PREFIX
 from hybridmandate.governance.gateway.configuration import BackendEntry, Configuration, Document
 from hybridmandate.governance.gateway.csharp import ExpressionSyntaxError, compile_expression
 from hybridmandate.governance.gateway.csharp_text import starts_expression
 from hybridmandate.governance.gateway.document import Element, Text, parse_document
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
-from hybridmandate.governance.gateway.expression_fixtures import why_not_evaluated
+from hybridmandate.governance.gateway.expression_fixtures import (
+    GUID,
+    KEY,
+    why_not_evaluated,
+)
 from hybridmandate.governance.gateway.preparation import NAMED_VALUE, prepare_document
+from hybridmandate.governance.gateway.refusal_rules import RefusalRule, rule_for
 from hybridmandate.governance.gateway.registry import POLICIES, Section
+from hybridmandate.governance.gateway.template_marks import fill_in
 
 assert _policies.__all__, "importing the policies registers them"
 
 _ROOT = re.compile(r"<(policies|fragment)[\s>/]")
-_TEMPLATE = re.compile(
-    r"\$\{[^}\"\n]{1,80}\}|(?:(?<==\")|(?<=>))\{\w+\}(?=[\"<])|\$\([A-Za-z_]\w*\)|#\{\w+\}#"
-)
-_DIRECTIVE = re.compile(r"%\{[^}\n]*\}")
-_FILES = ("*.xml", "*.xml.tpl", "*.xml.tftpl", "*.cshtml")
 _FRAGMENT = Document("<fragment><set-method>GET</set-method></fragment>", "stand-in fragment")
+_FILES = ("*.xml", "*.xml.tpl", "*.xml.tftpl", "*.cshtml")
 _NUMBERS = frozenset(
     {
         "bandwidth",
@@ -53,8 +63,18 @@ _NUMBERS = frozenset(
         "tokens-per-minute",
     }
 )
-_PARSED = re.compile(r'(JArray|JObject)\.Parse\(\s*[@$]?"\{\{')
+_READ_AS = (
+    (re.compile(r'JArray\.Parse\(\s*[@$]?"\s*\{\{'), "[]"),
+    (re.compile(r'JObject\.Parse\(\s*[@$]?"\s*\{\{'), "{}"),
+    (re.compile(r'(?:bool(?:ean)?\.Parse|ToBoolean)\(\s*"\{\{', re.IGNORECASE), "true"),
+    (re.compile(r'Guid\.Parse\(\s*"\{\{'), GUID),
+    (re.compile(r'FromBase64String\(\s*"\{\{'), KEY),
+    (re.compile(r'@"\^\\\{\{'), "/api/v1"),
+)
+"""What a named value must look like where an expression reads it so."""
 _ANYTHING = "10"
+_BARE = ("30", "true", '"text"')
+"""What may stand for a named value outside a string of an expression; the first that compiles."""
 _FLAGS = frozenset({"condition", "ignore-error", "allow-credentials", "ignore-case"})
 _PLACES = frozenset({"base-url", "url"})
 _PLACE_ELEMENTS = frozenset({"set-url", "openid-config", "origin"})
@@ -75,6 +95,11 @@ class DocumentResult:
         """Whether the whole document loads."""
         return self.reason is None
 
+    @property
+    def refused_by(self) -> RefusalRule | None:
+        """The rule of API Management that the document breaks, None for a gap of this gateway."""
+        return None if self.reason is None else rule_for(self.reason)
+
 
 @dataclass(slots=True)
 class FolderResult:
@@ -86,16 +111,29 @@ class FolderResult:
     def to_json(self) -> dict[str, Any]:
         """The result for machines."""
         plain = [each for each in self.documents if not each.template]
+        filled = [each for each in self.documents if each.template]
         return {
             "documents": len(plain),
             "load": sum(each.loads for each in plain),
+            "refusedByRule": sum(each.refused_by is not None for each in plain),
             "expressions": sum(each.expressions for each in plain),
             "evaluate": sum(each.expressions - len(each.failed) for each in plain),
-            "templates": len(self.documents) - len(plain),
-            "templatesThatLoad": sum(each.loads for each in self.documents if each.template),
+            "templates": len(filled),
+            "templatesThatLoad": sum(each.loads for each in filled),
+            "templatesRefusedByRule": sum(each.refused_by is not None for each in filled),
+            "templateExpressions": sum(each.expressions for each in filled),
+            "templateExpressionsThatEvaluate": sum(
+                each.expressions - len(each.failed) for each in filled
+            ),
             "repeated": self.repeated,
             "notLoading": [
-                {"document": each.path, "reason": each.reason}
+                {
+                    "document": each.path,
+                    "reason": each.reason,
+                    "template": each.template,
+                    "rule": None if each.refused_by is None else each.refused_by.statement,
+                    "source": None if each.refused_by is None else each.refused_by.source,
+                }
                 for each in self.documents
                 if not each.loads
             ],
@@ -124,7 +162,7 @@ def cover_policies(folder: Path) -> FolderResult:
 
 def cover_document(text: str, name: str) -> DocumentResult:
     """Load one document; with a template's marks, after they were filled in."""
-    filled = _TEMPLATE.sub(_named, _DIRECTIVE.sub("", text))
+    filled = fill_in(text)
     result = DocumentResult(name, template=filled != text)
     try:
         root = parse_document(filled, name)
@@ -137,11 +175,6 @@ def cover_document(text: str, name: str) -> DocumentResult:
     result.expressions = len(expressions)
     result.failed = list(_failures(expressions))
     return result
-
-
-def _named(mark: re.Match[str]) -> str:
-    """A mark of a template as a named value, so that it gets one fit for its place."""
-    return "{{" + re.sub(r"[^A-Za-z0-9]+", "-", f"template{mark[0]}") + "}}"
 
 
 def _documents(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -192,16 +225,23 @@ def _stand_ins(root: Element) -> dict[str, str]:
         if element.text is not None:
             texts.append(("", element.text))
         for attribute, text in texts:
-            for name in NAMED_VALUE.findall(text.value):
-                if values.get(name) in (None, _ANYTHING):
-                    values[name] = _fit(element, attribute, text)
+            for found in NAMED_VALUE.finditer(text.value):
+                if values.get(found[1]) in (None, _ANYTHING):
+                    values[found[1]] = _fit(element, attribute, text, found)
+        certificate = element.attributes.get("certificate-id")
+        if certificate is not None:
+            values[f"{PREFIX}{certificate.value}"] = _stand_in_certificate()
     return values
 
 
-def _fit(element: Element, attribute: str, text: Text) -> str:
-    parsed = _PARSED.search(text.value)
-    if parsed is not None:
-        return "[]" if parsed[1] == "JArray" else "{}"
+def _fit(element: Element, attribute: str, text: Text, found: re.Match[str]) -> str:
+    around = text.value[max(found.start() - 40, 0) : found.end()]
+    read_as = next((value for pattern, value in _READ_AS if pattern.search(around)), None)
+    if read_as is not None:
+        return read_as
+    if starts_expression(text.value):
+        before = text.value[: found.start()].replace('\\"', "")
+        return _ANYTHING if before.count('"') % 2 else _bare(text, found[0])
     if attribute in _NUMBERS:
         return "30"
     if attribute in _FLAGS:
@@ -214,6 +254,42 @@ def _fit(element: Element, attribute: str, text: Text) -> str:
     if element.name == "key":
         return "c3RhbmQtaW4gZm9yIGEgc2lnbmluZyBrZXksIDMyIGJ5dGVz"
     return _ANYTHING
+
+
+def _bare(text: Text, mark: str) -> str:
+    """A value that stands in code: the first with which the expression is C#."""
+    for value in _BARE:
+        try:
+            compile_expression(
+                NAMED_VALUE.sub("1", text.value.replace(mark, value)), line=1, column=1
+            )
+        except ExpressionSyntaxError:
+            continue
+        return value
+    return _BARE[0]
+
+
+@cache
+def _stand_in_certificate() -> str:
+    """A certificate with its key, as the store of certificates reads one."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return (made.public_bytes(serialization.Encoding.PEM) + private).decode()
 
 
 def _expressions(root: Element, values: Mapping[str, str]) -> Iterator[tuple[Element, str, Text]]:

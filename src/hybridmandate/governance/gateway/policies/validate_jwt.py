@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.json_web_token import CompactToken, TokenInvalid, TokenRules
 from hybridmandate.governance.gateway.policies.token_check import (
     RequiredClaims,
+    all_fixed,
     bearer,
     decrypted,
     decryption_key,
@@ -13,12 +16,13 @@ from hybridmandate.governance.gateway.policies.token_check import (
     object_id,
     optional_text,
     present,
+    remember,
     signing_key,
     texts,
     verified_token,
 )
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
-from hybridmandate.governance.gateway.values import Constant, integer_of, status_of, text_of
+from hybridmandate.governance.gateway.values import integer_of, status_of, text_of
 
 
 @policy("validate-jwt", sections=INBOUND)
@@ -36,7 +40,6 @@ class ValidateJwt(Policy):
         self._status = reader.number_value("failed-validation-httpcode", 401, least=200, most=599)
         self._message = reader.optional_value("failed-validation-error-message")
         self._signed = reader.flag_value("require-signed-tokens", True)
-        must_be_signed = isinstance(self._signed, Constant) and self._signed.value
         self._expires = reader.flag_value("require-expiration-time", True)
         self._scheme = reader.optional_value("require-scheme")
         self._skew = reader.number_value("clock-skew", 0)
@@ -50,32 +53,58 @@ class ValidateJwt(Policy):
         self._decryption = tuple(
             decryption_key(each) for each in reader.listed("decryption-keys", "key")
         )
-        if must_be_signed and not self._urls and not self._keys:
+        if not self._urls and not self._keys and not self._decryption:
             reader.refuse("<validate-jwt> needs <openid-config> or <issuer-signing-keys>")
         self._audiences = texts(reader.listed("audiences", "audience"))
         self._issuers = texts(reader.listed("issuers", "issuer"))
         self._claims = RequiredClaims(reader)
 
-    async def act(self, exchange: Exchange) -> None:
+        self._demands = object() if self._is_fixed() else None
+        """Stands for what is asked of a token while that is the same in every call."""
+
+    def _is_fixed(self) -> bool:
+        """Whether the header's text alone decides, apart from time and the issuers' keys."""
+        values = (self._header, self._scheme, self._signed, self._expires, self._skew)
+        lists = (*self._urls, *self._audiences, *self._issuers)
+        return (
+            self._header is not None
+            and not self._decryption
+            and all_fixed((*values, *lists))
+            and self._claims.fixed
+        )
+
+    def act(self, exchange: Exchange) -> Awaitable[None] | None:
+        if self._demands is None or self._header is None:
+            return self._judged(exchange, None)
+        text = exchange.request.headers.get(text_of(self._header.get(exchange)))
+        services = exchange.services
+        found = None if text is None else services.verified.accepted(self._demands, text)
+        if found is None or not found.holds(services.clock(), services.keys):
+            return self._judged(exchange, text)
+        self._let_pass(exchange, found.token)
+        return None
+
+    async def _judged(self, exchange: Exchange, text: str | None) -> None:
+        """Check the token; with the header's ``text`` remember that it passed."""
         try:
-            token = await self._check(exchange)
+            token = await self._check(exchange, text)
         except TokenInvalid as error:
             error.status = status_of(self._status.get(exchange))
             if self._message is not None:
                 error.message = text_of(self._message.get(exchange))
             raise
+        self._let_pass(exchange, token)
+
+    def _let_pass(self, exchange: Exchange, token: CompactToken) -> None:
         exchange.principal = object_id(token)
         if self._output is not None:
             exchange.variables[self._output] = exchange.jwt(token)
 
-    async def _check(self, exchange: Exchange) -> CompactToken:
+    async def _check(self, exchange: Exchange, text: str | None) -> CompactToken:
         raw = decrypted(self._raw(exchange), self._decryption)
+        urls = [text_of(each.get(exchange)).strip() for each in self._urls]
         token, named = await verified_token(
-            exchange,
-            raw,
-            self._keys,
-            [text_of(each.get(exchange)).strip() for each in self._urls],
-            signed=self._signed.get(exchange),
+            exchange, raw, self._keys, urls, signed=self._signed.get(exchange)
         )
         issuers = present(self._issuers, exchange) or named
         rules = TokenRules(
@@ -86,6 +115,16 @@ class ValidateJwt(Policy):
             require_expiration=self._expires.get(exchange),
         )
         judge(token, rules, exchange)
+        if text is not None:
+            remember(
+                exchange,
+                self._demands,
+                text,
+                token,
+                urls=urls,
+                static=self._keys,
+                skew=rules.clock_skew,
+            )
         return token
 
     def _raw(self, exchange: Exchange) -> str:
