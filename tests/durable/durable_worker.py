@@ -1,15 +1,16 @@
 """A worker process to be killed: ``durable_worker.py URL EXECUTOR LOG RUNS MODE``.
 
 It starts the same runs every time and says ``ready``. Each step writes a line to LOG when it
-begins. MODE ``hold`` leaves the runs parked at their message, ``finish`` sends it and waits for the
-end, ``race`` says which starts were new and leaves, ``watch`` starts nothing and waits for the end
-of the runs of others.
+begins. MODE ``hold`` leaves the runs parked at their gate, ``finish`` opens it and waits for the
+end, ``race`` says which starts were new and leaves, ``watch`` starts nothing, opens the gate and
+waits for the end of the runs of others. The gate is a file beside LOG.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hybridmandate.durable import DurableContext, open_durable
 
 
 async def main(url: str, executor: str, log: Path, runs: int, mode: str) -> None:
+    gate = log.with_suffix(".gate")
     durable = open_durable(
         name="kill-test",
         url=url,
@@ -41,9 +43,10 @@ async def main(url: str, executor: str, log: Path, runs: int, mode: str) -> None
         first = await step("first", 0.05)
         # Branches that interleave differently each time: steps are known by name.
         both = await asyncio.gather(branch("left", 0.04), branch("right", 0.03))
-        await run.sleep_until(await run.now() + 0.3)
-        message = await run.receive("go", 60.0)
-        return [first, both, message, await step("last", 0.05), payload]
+        until = await run.now() + 0.3
+        while not gate.exists() or time.time() < until:
+            await asyncio.sleep(0.02)
+        return [first, both, await step("last", 0.05), payload]
 
     durable.register("work", workflow)
     await durable.launch()
@@ -57,8 +60,7 @@ async def main(url: str, executor: str, log: Path, runs: int, mode: str) -> None
         return
     if mode == "hold":
         await asyncio.Event().wait()
-    for id in ids:
-        await durable.send(id, "go", "message for " + id, key="go")
+    gate.touch()
     for id in ids:
         run = await durable.result(id, timeout_seconds=90)
         print("end", run.id, run.state.value, run.result == expected(id), flush=True)
@@ -67,7 +69,7 @@ async def main(url: str, executor: str, log: Path, runs: int, mode: str) -> None
 
 def expected(id: str) -> list[Any]:
     sides = [[f"{side}-{part}" for part in range(3)] for side in ("left", "right")]
-    return ["first", sides, "message for " + id, "last", {"id": id}]
+    return ["first", sides, "last", {"id": id}]
 
 
 if __name__ == "__main__":

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from hybridmandate.durable.database import open_engine
-from hybridmandate.durable.journal import StepJournal
-from hybridmandate.durable.runs import Runs
+from hybridmandate.durable.step_table import StepTable
 
 WORKER = Path(__file__).with_name("durable_worker.py")
 RUNS = 4
@@ -24,6 +23,7 @@ class Worker:
     """A child process and what it has said."""
 
     def __init__(self, url: str, executor: str, log: Path, mode: str, runs: int = RUNS) -> None:
+        self._log = log
         arguments = [url, executor, str(log), str(runs), mode]
         self._process = subprocess.Popen(
             [sys.executable, str(WORKER), *arguments],
@@ -38,6 +38,13 @@ class Worker:
             if line.strip() == "ready":
                 return
         raise AssertionError(f"the worker ended: {self._process.communicate()[1]}")
+
+    def until_begun(self, steps: int) -> None:
+        """Wait until so many steps have begun, in all lives together."""
+        until = time.monotonic() + 60
+        while _begun(self._log).total() < steps:
+            assert time.monotonic() < until, f"{steps} steps never began"
+            time.sleep(0.005)
 
     def kill(self) -> None:
         self._process.kill()
@@ -57,13 +64,12 @@ def _begun(log: Path) -> Counter[str]:
 def _finished(url: str) -> set[str]:
     engine = open_engine(url)
     try:
-        runs = Runs(engine, "kill-test")
-        journal = StepJournal(engine)
+        steps = StepTable(engine)
         return {
-            f"{run.id} {name.removesuffix('#1')}"
-            for run in runs.list(workflow=None, states=None, limit=100)
-            for name in journal.read(run.id)
-            if not name.startswith(("now", "receive"))
+            f"run-{number} {name.removesuffix('#1')}"
+            for number in range(RUNS)
+            for name in steps.read(f"run-{number}")
+            if not name.startswith("now")
         }
     finally:
         engine.dispose()
@@ -76,10 +82,11 @@ def test_killed_anywhere_each_finished_step_has_run_once(database_url: str, tmp_
     moments = random.Random(7)
     log = tmp_path / "steps.log"
     final: dict[str, int] = {}
-    for moment in (0.02, 0.15, moments.uniform(0.2, 0.7), moments.uniform(0.0, 1.0)):
+    for at_least in (1, 6, 14, 20):
         worker = Worker(database_url, "only", log, "hold")
         worker.until_ready()
-        time.sleep(moment)
+        worker.until_begun(at_least)
+        time.sleep(moments.uniform(0.0, 0.2))
         worker.kill()
         begun = _begun(log)
         for step in _finished(database_url):
@@ -100,7 +107,7 @@ def test_a_living_executor_finishes_what_a_killed_one_left(
     dying.until_ready()
     living = Worker(database_url, "living", log, "watch")
     living.until_ready()
-    time.sleep(0.2)
+    dying.until_begun(6)
     dying.kill()
     begun, finished = _begun(log), _finished(database_url)
     said = living.finish()

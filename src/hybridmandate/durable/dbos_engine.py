@@ -1,11 +1,11 @@
 """Durable work on DBOS 3.4: the engine behind :class:`hybridmandate.durable.port.Durable`.
 
-What DBOS does: keep runs and messages in the database, say which execution owns a run, refuse what
-an execution that no longer owns it writes, and recover the runs of an executor. What is added
-here, and why, is in design.md section 8: payloads are compared when an id is started again, steps
-are known by name (:mod:`.steps`) and committed for many runs together (:mod:`.journal`), waiting is
-one query for all (:mod:`.watch`), and a heartbeat hands a dead worker's work on
-(:mod:`.heartbeat`).
+What DBOS does: keep runs in the database, say which execution owns a run, refuse what an execution
+that no longer owns it writes, and recover the runs of an executor. What is added here, and why, is
+in design.md section 8: payloads are compared when an id is started again, steps are known by name
+(:mod:`.steps`), committed for many runs together (:mod:`.journal`) and removed after the end of
+their run (:mod:`.step_retention`), waiting is one query for all (:mod:`.watch`), and a heartbeat
+hands a dead worker's work on (:mod:`.heartbeat`).
 
 Everything is stored as JSON, never pickled: who can write the database must not be able to run
 code in the process.
@@ -38,16 +38,16 @@ from dbos._context import current_owner_xid
 
 from hybridmandate.durable.database import open_engine
 from hybridmandate.durable.heartbeat import Heartbeat
-from hybridmandate.durable.journal import StepJournal
+from hybridmandate.durable.journal import StepJournal, Told
 from hybridmandate.durable.port import (
     Json,
     PayloadConflict,
     Run,
-    RunState,
-    UnknownRun,
     Workflow,
 )
 from hybridmandate.durable.runs import Runs
+from hybridmandate.durable.step_retention import StepRetention
+from hybridmandate.durable.step_table import StepTable
 from hybridmandate.durable.steps import StepContext
 from hybridmandate.durable.watch import Watch
 
@@ -85,10 +85,15 @@ class DbosDurable:
         application_version: str,
         poll_seconds: float,
         lost_after_seconds: float,
+        keep_steps_seconds: float,
+        patience_seconds: float,
     ) -> None:
         self._engine = open_engine(url)
-        self._runs = Runs(self._engine, name)
-        self._journal = StepJournal(self._engine)
+        self._runs = Runs(self._engine)
+        steps = StepTable(self._engine)
+        self._journal = StepJournal(steps, patience_seconds=patience_seconds, told=self._tell)
+        self._retention = StepRetention(self._engine, keep_seconds=keep_steps_seconds)
+        self._told: Told | None = None
         self._config = _config(name, self._engine, executor_id, application_version)
         self._watch = Watch(self._engine, poll_seconds)
         self._heartbeat = Heartbeat(
@@ -98,7 +103,7 @@ class DbosDurable:
             executor_id=executor_id,
             lost_after_seconds=lost_after_seconds,
             recover=_recover,
-            prepare=self._journal.prepare,
+            prepare=steps.prepare,
         )
         self._workflows: dict[str, Workflow] = {}
         self._functions: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {}
@@ -114,6 +119,9 @@ class DbosDurable:
         if name in self._workflows:
             raise ValueError(f"a workflow '{name}' is registered already")
         self._workflows[name] = workflow
+
+    def listen(self, told: Told) -> None:
+        self._told = told
 
     async def launch(self) -> None:
         """As the port says; blocks the event loop while the database is made ready (~0.2 s).
@@ -140,6 +148,7 @@ class DbosDurable:
             DBOS.destroy(destroy_registry=True)
             raise
         self._watch.start()
+        self._retention.start()
         self._heartbeat.start()
 
     async def close(self, *, grace_seconds: float) -> None:
@@ -152,6 +161,7 @@ class DbosDurable:
                 await self._idle.wait()
         await _cancel_executions()
         await self._watch.stop()
+        await self._retention.stop()
         await self._journal.stop()
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1, "durable-close") as closer:
@@ -183,36 +193,14 @@ class DbosDurable:
             raise PayloadConflict(f"run '{run_id}' was started before with another payload")
         return False
 
-    async def send(self, run_id: str, topic: str, message: Json, *, key: str | None) -> None:
-        self._must_be_open()
-        try:
-            await _outside(DBOS.send_async(run_id, message, topic, idempotency_key=key))
-        except dbos_error.DBOSNonExistentWorkflowError as error:
-            raise UnknownRun(f"there is no run '{run_id}'") from error
-        self._watch.kick()
-
     async def find(self, run_id: str) -> Run | None:
         return await asyncio.to_thread(self._runs.find, run_id)
 
-    async def runs(
-        self, *, workflow: str | None, states: frozenset[RunState] | None, limit: int
-    ) -> list[Run]:
-        def read() -> list[Run]:
-            return self._runs.list(workflow=workflow, states=states, limit=limit)
-
-        return await asyncio.to_thread(read)
-
     async def result(self, run_id: str, *, timeout_seconds: float | None) -> Run:
-        """As the port says. :raises UnknownRun: when there is no such run by then."""
-        try:
-            await self._watch.end(run_id, timeout_seconds=timeout_seconds)
-        except TimeoutError:
-            if await self.find(run_id) is None:
-                raise UnknownRun(f"there is no run '{run_id}'") from None
-            raise
+        await self._watch.end(run_id, timeout_seconds=timeout_seconds)
         run = await self.find(run_id)
         if run is None:
-            raise UnknownRun(f"run '{run_id}' was deleted")
+            raise RuntimeError(f"run '{run_id}' has ended and is not there")
         return run
 
     async def cancel(self, run_id: str) -> None:
@@ -243,14 +231,7 @@ class DbosDurable:
             if not _started_here.get():
                 recorded = await asyncio.to_thread(self._journal.read, run_id)
             context = StepContext(
-                run_id,
-                owner,
-                recorded,
-                self._journal,
-                self._watch,
-                _instance()._sys_db.recv_consume,
-                self._runs.received,
-                lambda: self._work(run_id),
+                run_id, owner, recorded, self._journal, lambda: self._work(run_id)
             )
             return await workflow(context, payload)
         finally:
@@ -275,6 +256,10 @@ class DbosDurable:
                 del self._steps_in[run_id]
             if not self._steps_in:
                 self._idle.set()
+
+    def _tell(self, trouble: str | None) -> None:
+        if self._told is not None:
+            self._told(trouble)
 
     def _must_be_open(self) -> None:
         if DbosDurable._launched is not self or self._closing:

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+"""The states in which DBOS never runs a workflow again."""
+
 
 @dataclass(frozen=True, slots=True)
 class DbosTables:
-    """Runs with their owners, what went in and came out, their messages, and what they received."""
+    """Runs with their owners, and what went in and came out."""
 
     runs: sa.TableClause
     inputs: sa.TableClause
     outputs: sa.TableClause
-    messages: sa.TableClause
-    received: sa.TableClause
 
 
 def dbos_tables(engine: sa.Engine) -> DbosTables:
@@ -41,6 +42,4 @@ def dbos_tables(engine: sa.Engine) -> DbosTables:
         ),
         inputs=table("workflow_input", "workflow_uuid", "inputs"),
         outputs=table("workflow_output", "workflow_uuid", "output", "error"),
-        messages=table("notifications", "destination_uuid", "topic", "consumed"),
-        received=table("operation_outputs", "workflow_uuid", "function_id"),
     )

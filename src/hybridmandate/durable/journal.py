@@ -3,53 +3,33 @@
 DBOS commits each step by itself: 2 to 4 milliseconds of CPU a step, and on SQLite every commit
 waits for the one before. Here whoever comes while a transaction is under way is in the next one
 (group commit), and nobody is told that a step is remembered before its transaction is committed.
-The fence is DBOS's own: a step is written only while the execution that ran it owns its run, which
-a cancellation, a takeover and the end of the run take away.
+
+A database that does not take steps is never waited for in silence: ``told`` hears why, and hears
+None when it does again. What does not heal by waiting (:mod:`.database_errors`) is waited for
+``patience_seconds``; then the executions that need it are stopped where they are. Their runs are
+as the database knows them, and go on from there in the next process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from hybridmandate.durable.dbos_tables import dbos_tables
+from hybridmandate.durable.database_errors import Prospect, prospect
+from hybridmandate.durable.step_table import FinishedStep, StepTable
 
 MAX_STEPS = 256
 """How many steps one transaction holds at most."""
 RETRY_SECONDS = 0.05
 MAX_RETRY_SECONDS = 5.0
 
-_METADATA = sa.MetaData()
-STEPS = sa.Table(
-    "mandate_step",
-    _METADATA,
-    sa.Column("run_id", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("outcome", sa.Text, nullable=False),
-)
-"""A finished step of a run; ``outcome`` is JSON."""
-
-_INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedStep:
-    """A step to be remembered. ``owner`` is the token of the execution that ran it."""
-
-    run_id: str
-    owner: str
-    name: str
-    outcome: str
+Told = Callable[[str | None], None]
+"""Hears why steps cannot be remembered, None when they can again."""
 
 
 class OwnerLost(Exception):
@@ -60,31 +40,33 @@ class OwnerLost(Exception):
         self.run_id = run_id
 
 
-class StepJournal:
-    """The remembered steps of the runs in one database."""
+class JournalBroken(Exception):
+    """The database takes no steps any more until somebody has mended it."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-        self._runs = dbos_tables(engine).runs
-        self._insert = _INSERTS[engine.dialect.name](STEPS).on_conflict_do_nothing()
+
+class StepJournal:
+    """Remembers the steps of the runs in one database."""
+
+    def __init__(self, steps: StepTable, *, patience_seconds: float, told: Told) -> None:
+        self._steps = steps
+        self._patience_seconds = patience_seconds
+        self._told = told
         self._waiting: list[tuple[FinishedStep, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
-
-    def prepare(self, connection: sa.Connection) -> None:
-        """Make the table if there is none."""
-        connection.execute(sa.schema.CreateTable(STEPS, if_not_exists=True))
+        self._broken_since: float | None = None
+        self._said: str | None = None
+        self._stopped_runs = False
 
     def read(self, run_id: str) -> dict[str, Any]:
         """What the finished steps of a run gave, by their names."""
-        query = sa.select(STEPS.c.name, STEPS.c.outcome).where(STEPS.c.run_id == run_id)
-        with self._engine.connect() as connection:
-            return {row.name: json.loads(row.outcome) for row in connection.execute(query)}
+        return self._steps.read(run_id)
 
     async def remember(self, step: FinishedStep) -> None:
         """Write a step; returns when it is committed. Waits while the database does not answer.
 
         :raises OwnerLost: when the run is not this execution's any more; nothing is written.
-        :raises Exception: what the database raises when it will not take the step.
+        :raises JournalBroken: when the database will not heal by waiting.
+        :raises Exception: what the database raises when it will not take this step.
         """
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((step, written))
@@ -106,12 +88,15 @@ class StepJournal:
             batch, self._waiting = self._waiting[:MAX_STEPS], self._waiting[MAX_STEPS:]
             try:
                 lost = await self._patiently([step for step, _ in batch])
+            except JournalBroken as broken:
+                for _, written in batch:
+                    _settle(written, broken)
             except Exception as error:
                 # Whatever it is: who is not told waits for ever.
                 await self._one_by_one(batch, error)
-                continue
-            for step, written in batch:
-                _settle(written, OwnerLost(step.run_id) if step in lost else None)
+            else:
+                for step, written in batch:
+                    _settle(written, OwnerLost(step.run_id) if step in lost else None)
 
     async def _one_by_one(
         self, batch: list[tuple[FinishedStep, asyncio.Future[None]]], error: Exception
@@ -133,42 +118,45 @@ class StepJournal:
         wait = RETRY_SECONDS
         while True:
             try:
-                return await asyncio.to_thread(self._write, steps)
-            except (sa.exc.OperationalError, sa.exc.TimeoutError):
-                # The second: every connection of the pool is taken.
+                lost = await asyncio.to_thread(self._steps.write, steps)
+            except sa.exc.SQLAlchemyError as error:
+                self._look_at(error)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, MAX_RETRY_SECONDS)
+            else:
+                self._well()
+                return lost
 
-    def _write(self, steps: Sequence[FinishedStep]) -> set[FinishedStep]:
-        """Write what its owner may still write, in one transaction; gives the rest."""
-        lost: set[FinishedStep] = set()
-        while len(lost) < len(steps):
-            left = [each for each in steps if each not in lost]
-            with self._engine.connect() as connection:
-                # The write comes first: on SQLite it is what begins the transaction.
-                connection.execute(self._insert, [_row(each) for each in left])
-                owners = self._owners(connection, sorted({each.run_id for each in left}))
-                now_lost = {each for each in left if owners.get(each.run_id) != each.owner}
-                if not now_lost:
-                    connection.commit()
-                    return lost
-            lost |= now_lost
-        return lost
+    def _look_at(self, error: sa.exc.SQLAlchemyError) -> None:
+        """Tell what is wrong. :raises JournalBroken: when it has been broken for long enough."""
+        expected = prospect(error)
+        if expected is Prospect.REFUSED:
+            raise error
+        reason = str(getattr(error, "orig", None) or error)
+        self._say(f"steps cannot be remembered: {reason}")
+        if expected is Prospect.HEALS:
+            return
+        now = time.monotonic()
+        if self._broken_since is None:
+            self._broken_since = now
+        if now - self._broken_since < self._patience_seconds:
+            return
+        self._stopped_runs = True
+        message = f"the database takes no steps: {reason}; its runs go on after a restart"
+        self._say(message)
+        raise JournalBroken(message) from error
 
-    def _owners(self, connection: sa.Connection, run_ids: Sequence[str]) -> dict[str, str | None]:
-        """Who owns the runs; no hand-off can come between this and the commit."""
-        runs = self._runs.c
-        query = (
-            sa.select(runs.workflow_uuid, runs.owner_xid)
-            .where(runs.workflow_uuid.in_(run_ids))
-            .order_by(runs.workflow_uuid)
-            .with_for_update(key_share=True)
-        )
-        return {row.workflow_uuid: row.owner_xid for row in connection.execute(query)}
+    def _well(self) -> None:
+        self._broken_since = None
+        # Runs that were stopped wait for a new process: until then this one is not well.
+        if self._said is not None and not self._stopped_runs:
+            self._said = None
+            self._told(None)
 
-
-def _row(step: FinishedStep) -> dict[str, str]:
-    return {"run_id": step.run_id, "name": step.name, "outcome": step.outcome}
+    def _say(self, reason: str) -> None:
+        if reason != self._said:
+            self._said = reason
+            self._told(reason)
 
 
 def _settle(written: asyncio.Future[None], error: Exception | None) -> None:

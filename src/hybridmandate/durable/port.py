@@ -2,7 +2,7 @@
 
 A *workflow* is an async function of (DurableContext, payload) whose steps are remembered: after a
 crash it runs again from the top, and every step that had finished returns its remembered result
-without running. Payloads, step results and messages are JSON values.
+without running. Payloads and step results are JSON values.
 """
 
 from __future__ import annotations
@@ -43,10 +43,6 @@ class PayloadConflict(Exception):
     """The same workflow id was started before with another payload."""
 
 
-class UnknownRun(LookupError):
-    """There is no workflow of that id to send to."""
-
-
 class StepFailed(Exception):
     """A step's action raised; remembered, so a replay raises the same without running it again.
 
@@ -62,6 +58,14 @@ class StepFailed(Exception):
         self.message = message
 
 
+class StepUnwritable(Exception):
+    """The database is well and will not take what a step gave; it would not after a restart."""
+
+    def __init__(self, step: str, message: str) -> None:
+        super().__init__(f"step {step} cannot be remembered: {message}")
+        self.step = step
+
+
 class DurableContext(Protocol):
     """What a running workflow may do that is remembered."""
 
@@ -75,16 +79,11 @@ class DurableContext(Protocol):
         A step is known by its name and how often that name came before, so branches that run side
         by side in one workflow must use different names (an action's name, not 'call').
         :raises StepFailed: when the action raised, now or before a restart.
+        :raises StepUnwritable: when the database will not take its result.
         """
 
     async def now(self) -> float:
         """Epoch seconds, remembered."""
-
-    async def sleep_until(self, epoch_seconds: float) -> None:
-        """Wait, across restarts, until a point in time."""
-
-    async def receive(self, topic: str, timeout_seconds: float) -> Json | None:
-        """The next message on a topic of this workflow, or None when the time runs out."""
 
 
 Workflow = Callable[[DurableContext, Json], Awaitable[Json]]
@@ -95,6 +94,12 @@ class Durable(Protocol):
 
     def register(self, name: str, workflow: Workflow) -> None:
         """Make a workflow known under a name; before :meth:`launch`."""
+
+    def listen(self, told: Callable[[str | None], None]) -> None:
+        """Hear, in the event loop, why steps cannot be remembered; None when they can again.
+
+        Before :meth:`launch`; one listener.
+        """
 
     async def launch(self) -> None:
         """Start; workflows that an earlier process of this executor left behind go on."""
@@ -108,24 +113,14 @@ class Durable(Protocol):
         :raises PayloadConflict: when the id exists with another payload.
         """
 
-    async def send(self, run_id: str, topic: str, message: Json, *, key: str | None) -> None:
-        """Deliver a message to a workflow; the same key is delivered once.
-
-        It is kept until the workflow receives it; messages of one topic arrive in order of their
-        millisecond.
-        :raises UnknownRun: when that workflow was never started.
-        """
-
     async def find(self, run_id: str) -> Run | None:
         """The run of that id, or None."""
 
-    async def runs(
-        self, *, workflow: str | None, states: frozenset[RunState] | None, limit: int
-    ) -> list[Run]:
-        """Runs, newest first."""
-
     async def result(self, run_id: str, *, timeout_seconds: float | None) -> Run:
-        """Wait until the run has ended. :raises TimeoutError: when it has not by then."""
+        """Wait until the run has ended.
+
+        :raises TimeoutError: when it has not by then, or there is no such run.
+        """
 
     async def cancel(self, run_id: str) -> None:
         """Stop a run; its current step may still finish, nothing after it starts."""

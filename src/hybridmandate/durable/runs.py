@@ -26,59 +26,36 @@ _STATES = {
 
 
 class Runs:
-    """The runs of one application in a database."""
+    """The runs in a database."""
 
-    def __init__(self, engine: sa.Engine, application: str) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._application = application
         self._tables = dbos_tables(engine)
 
     def find(self, run_id: str) -> Run | None:
         """The run of that id, whichever application it belongs to, or None."""
-        row = self._first(self._query().where(self._tables.runs.c.workflow_uuid == run_id))
+        runs, outputs = self._tables.runs, self._tables.outputs
+        query = (
+            sa.select(
+                runs.c.workflow_uuid,
+                runs.c.name,
+                runs.c.status,
+                runs.c.created_at,
+                runs.c.updated_at,
+                outputs.c.output,
+                outputs.c.error,
+            )
+            .select_from(runs.outerjoin(outputs, runs.c.workflow_uuid == outputs.c.workflow_uuid))
+            .where(runs.c.workflow_uuid == run_id)
+        )
+        row = self._first(query)
         return None if row is None else _run(row)
-
-    def list(
-        self, *, workflow: str | None, states: frozenset[RunState] | None, limit: int
-    ) -> list[Run]:
-        """Runs of this application, newest first."""
-        runs = self._tables.runs.c
-        query = self._query().where(runs.application_name == self._application)
-        if workflow is not None:
-            query = query.where(runs.name == workflow)
-        if states is not None:
-            query = query.where(runs.status.in_([k for k, v in _STATES.items() if v in states]))
-        order = [runs.created_at.desc()]
-        if self._engine.dialect.name == "sqlite":
-            order.append(sa.literal_column("workflow_status.rowid").desc())
-        with self._engine.connect() as connection:
-            return [_run(row) for row in connection.execute(query.order_by(*order).limit(limit))]
 
     def digest(self, run_id: str) -> str | None:
         """The payload digest that a run was started with, or None when there is no such run."""
         inputs = self._tables.inputs.c
         row = self._first(sa.select(inputs.inputs).where(inputs.workflow_uuid == run_id))
         return None if row is None else str(json.loads(row.inputs)["positionalArgs"][1])
-
-    def received(self, run_id: str, number: int) -> bool:
-        """Whether a run remembers what it received under a number: a message, or that none came."""
-        received = self._tables.received.c
-        query = sa.select(received.function_id).where(
-            received.workflow_uuid == run_id, received.function_id == number
-        )
-        return self._first(query) is not None
-
-    def _query(self) -> sa.Select[Any]:
-        runs, outputs = self._tables.runs, self._tables.outputs
-        return sa.select(
-            runs.c.workflow_uuid,
-            runs.c.name,
-            runs.c.status,
-            runs.c.created_at,
-            runs.c.updated_at,
-            outputs.c.output,
-            outputs.c.error,
-        ).select_from(runs.outerjoin(outputs, runs.c.workflow_uuid == outputs.c.workflow_uuid))
 
     def _first(self, query: sa.Select[Any]) -> sa.Row[Any] | None:
         with self._engine.connect() as connection:
