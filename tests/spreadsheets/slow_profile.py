@@ -1,7 +1,8 @@
-"""An independent, slow reading of CSV by any profile: row by row, standard library and stdnum.
+"""An independent, slow reading of a table by any profile: row by row, with the libraries of types.
 
-It shares no code with the product; the tests compare rejected lines and reasons. It knows the types
-and rules of single rows, duplicates in the file, and no structure rule.
+It shares no code with the product; the tests compare rejected lines and reasons. It knows types,
+rules of rows and of the file, references, duplicates in the file and against what was committed,
+and no structure rule.
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ import io
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from email_validator import EmailNotValidError, validate_email
+from slow_rules import broken_file_rules, rule_field, rule_is_broken
 
 Reason = tuple[int, str, str]
 Value = str | int | Decimal | date | datetime | bool | None
@@ -27,25 +33,96 @@ class Wrong(Exception):
     """A cell that its type refuses; the argument is the reason code."""
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A cell; ``kind`` is text, number, date, boolean, error or uncalculated."""
+
+    text: str
+    kind: str = "text"
+
+
+@dataclass
+class Reading:
+    """What a table became: reasons of severity error and warning, and broken file rules."""
+
+    errors: set[Reason] = field(default_factory=set)
+    warnings: set[Reason] = field(default_factory=set)
+    file_rules: set[str] = field(default_factory=set)
+    rows: int = 0
+
+
+Views = Mapping[str, Sequence[Mapping[str, str]]]
+
+
 def rejected(content: str, profile: str) -> set[Reason]:
     """(line, field, code) for every broken rule of severity error; records stay on their line."""
+    return read_csv(content, profile).errors
+
+
+def read_csv(content: str, profile: str, views: Views | None = None) -> Reading:
+    """The reading of a CSV text whose records stay on their line."""
+    rows = enumerate(csv.DictReader(io.StringIO(content)), start=2)
+    cells = ((line, {n: Cell(t or "") for n, t in row.items()}) for line, row in rows)
+    return read_rows(cells, profile, views or {})
+
+
+def read_rows(
+    rows: Iterable[tuple[int, Mapping[str, Cell]]], profile: str, views: Views
+) -> Reading:
+    """The reading of rows of cells by heading, each with its line."""
     declared = tomllib.loads(profile)
     columns: dict[str, dict[str, Any]] = declared["columns"]
+    duplicates = declared.get("duplicates")
     found: set[Reason] = set()
     keys: dict[int, tuple[Value, ...]] = {}
-    for line, row in enumerate(csv.DictReader(io.StringIO(content)), start=2):
+    table: list[dict[str, Value]] = []
+    for line, row in rows:
         values: dict[str, Value] = {}
         for name, column in columns.items():
-            values[name], codes = _judged((row[name] or "").strip(), column)
+            values[name], codes = _judged(row[name], column)
+            codes |= _not_referenced(values[name], column, views)
             found |= {(line, name, code) for code in codes}
-        duplicates = declared.get("duplicates")
+        for rule in declared.get("rules", []):
+            if rule_is_broken(rule, values):
+                found.add((line, rule_field(rule, list(columns)), f"rule.{rule['code']}"))
         if duplicates and all(values[name] is not None for name in duplicates["key"]):
             keys[line] = tuple(values[name] for name in duplicates["key"])
-    found |= _repeated(keys, declared.get("duplicates"))
+        table.append(values)
+    found |= _repeated(keys, duplicates) | _committed(keys, duplicates, views)
     soft = {
         code for code, severity in declared.get("severities", {}).items() if severity != "error"
     }
-    return {r for r in found if r[2] not in soft and f"{r[1]}:{r[2]}" not in soft}
+    soft |= {
+        f"rule.{rule['code']}"
+        for rule in declared.get("rules", [])
+        if rule.get("severity") == "warning"
+    }
+    warnings = {r for r in found if r[2] in soft or f"{r[1]}:{r[2]}" in soft}
+    broken = broken_file_rules(declared.get("file_rules", []), table)
+    return Reading(found - warnings, warnings, broken, len(table))
+
+
+def _not_referenced(value: Value, column: dict[str, Any], views: Views) -> set[str]:
+    reference = column.get("reference")
+    if reference is None or value is None:
+        return set()
+    known = {row[reference["column"]] for row in views[reference["view"]]}
+    return set() if str(value) in known else {"reference"}
+
+
+def _committed(
+    keys: dict[int, tuple[Value, ...]], duplicates: dict[str, Any] | None, views: Views
+) -> set[Reason]:
+    committed = (duplicates or {}).get("committed")
+    if duplicates is None or committed is None:
+        return set()
+    known = {tuple(row[name] for name in committed["columns"]) for row in views[committed["view"]]}
+    field = duplicates["key"][-1]
+    return {
+        (line, field, "duplicate.committed")
+        for line, key in keys.items()
+        if tuple(map(str, key)) in known
+    }
 
 
 def _repeated(keys: dict[int, tuple[Value, ...]], duplicates: dict[str, Any] | None) -> set[Reason]:
@@ -69,7 +146,15 @@ def _repeated(keys: dict[int, tuple[Value, ...]], duplicates: dict[str, Any] | N
     }
 
 
-def _judged(text: str, column: dict[str, Any]) -> tuple[Value, set[str]]:
+def _judged(cell: Cell, column: dict[str, Any]) -> tuple[Value, set[str]]:
+    if cell.kind in ("error", "uncalculated"):
+        return None, {f"cell.{cell.kind}"}
+    text = cell.text.strip()
+    if cell.kind == "number":
+        # A workbook's own number is no text in the declared notation.
+        column = {**column, "number_format": "1234.56"}
+    elif cell.kind == "date":
+        column = {**column, "formats": ["YYYY-MM-DD", "YYYY-MM-DDThh:mm:ss"]}
     if not text:
         return None, {"required"} if column.get("required") else set()
     try:
@@ -192,6 +277,13 @@ def _enum(text: str, column: dict[str, Any]) -> Value:
     raise Wrong("enum.value")
 
 
+def _email(text: str, column: dict[str, Any]) -> Value:
+    try:
+        return validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise Wrong("email.format") from None
+
+
 def _identifier(text: str, column: dict[str, Any]) -> Value:
     kind = column["type"]
     module = importlib.import_module(
@@ -211,4 +303,5 @@ _READERS = {
     "integer": _integer,
     "boolean": _boolean,
     "enum": _enum,
+    "email": _email,
 }

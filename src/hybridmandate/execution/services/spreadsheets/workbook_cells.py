@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.sheet_marks import SheetMarks
@@ -95,8 +96,11 @@ def _column(values: Sequence[Any]) -> tuple[pl.Series, pl.Series]:
     """Columns of one type, which most are, take a shorter way than mixed ones."""
     types = set(map(type, values))
     if types <= {str}:
+        kinds = _kinds(CellKind.TEXT, len(values))
+        if not any(values):
+            return pl.Series([None], dtype=pl.String).new_from_index(0, len(values)), kinds
         texts = pl.Series(values, dtype=pl.String)
-        return texts.set(texts == "", None), _kinds(CellKind.TEXT, len(values))
+        return texts.set(texts == "", None), kinds
     if types == {float}:
         return pl.Series([format(v, ".15g") for v in values]), _kinds(CellKind.NUMBER, len(values))
     pairs = [_cell(value) for value in values]
@@ -107,7 +111,7 @@ def _column(values: Sequence[Any]) -> tuple[pl.Series, pl.Series]:
 
 
 def _kinds(kind: CellKind, count: int) -> pl.Series:
-    return pl.repeat(int(kind), count, dtype=pl.UInt8, eager=True)
+    return pl.Series(np.full(count, kind, dtype=np.uint8))
 
 
 def _cell(value: Any) -> tuple[str | None, int]:
