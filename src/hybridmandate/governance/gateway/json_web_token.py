@@ -187,12 +187,12 @@ def check_times(token: CompactToken, rules: TokenRules, now: float) -> None:
 
     :raises TokenInvalid: TokenExpired, or JwtInvalid for a token that is not valid yet.
     """
-    expires = _number(token.claims, "exp")
+    expires = number_claim(token.claims, "exp")
     if expires is None and rules.require_expiration:
         raise TokenInvalid("JwtInvalid", "The JWT has no expiration time.")
     if expires is not None and now >= expires + rules.clock_skew:
         raise TokenInvalid("TokenExpired", "The JWT has expired.")
-    begins = _number(token.claims, "nbf")
+    begins = number_claim(token.claims, "nbf")
     if begins is not None and now < begins - rules.clock_skew:
         raise TokenInvalid("JwtInvalid", "The JWT is not valid yet.")
 
@@ -227,7 +227,8 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
-def _number(claims: Mapping[str, Any], name: str) -> float | None:
+def number_claim(claims: Mapping[str, Any], name: str) -> float | None:
+    """A claim that is a number, None when it is not there. :raises TokenInvalid: JwtInvalid."""
     value = claims.get(name)
     if value is None:
         return None

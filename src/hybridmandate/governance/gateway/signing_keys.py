@@ -68,6 +68,13 @@ class SigningKeys:
             )
         return issuer.keys, issuer.issuer
 
+    def current(self, url: str) -> NamedKeys | None:
+        """The keys at hand from that URL; None when there are none or they are too old."""
+        issuer = self._issuers.get(url)
+        if issuer is None or issuer.fetched is None:
+            return None
+        return issuer.keys if self._clock() - issuer.fetched < self._lifetime else None
+
     def _fresh(self, issuer: _Issuer, kid: object) -> bool:
         if issuer.fetched is None or self._clock() - issuer.fetched >= self._lifetime:
             return False

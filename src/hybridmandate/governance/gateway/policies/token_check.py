@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePrivateKey,
@@ -30,13 +31,14 @@ from hybridmandate.governance.gateway.json_web_token import (
     is_encrypted,
     keys_of_policy,
     keys_of_set,
+    number_claim,
     read_token,
     verify_signature,
 )
 from hybridmandate.governance.gateway.registry import ElementReader
 from hybridmandate.governance.gateway.signing_keys import NamedKeys
-from hybridmandate.governance.gateway.values import Constant, Value, text_of
-from hybridmandate.governance.gateway.verified_tokens import VerifiedTokens
+from hybridmandate.governance.gateway.values import Constant, Settled, Value, text_of
+from hybridmandate.governance.gateway.verified_tokens import Acceptance, VerifiedTokens
 
 
 class RequiredClaims:
@@ -57,7 +59,8 @@ class RequiredClaims:
             for name, values, match, separator in self._claims
             for part in (name, match, *values, *([separator] if separator is not None else []))
         ]
-        self._fixed = all(isinstance(each, Constant) for each in parts)
+        self.fixed = all_fixed(parts)
+        """Whether they are the same in every call."""
         self._known: tuple[RequiredClaim, ...] | None = None
 
     def get(self, exchange: Exchange) -> tuple[RequiredClaim, ...]:
@@ -73,9 +76,14 @@ class RequiredClaims:
             )
             for name, values, match, separator in self._claims
         )
-        if self._fixed:
+        if self.fixed:
             self._known = found
         return found
+
+
+def all_fixed(values: Iterable[Value | None]) -> bool:
+    """Whether values are the same in every call; one that is left out is."""
+    return all(each is None or isinstance(each, Constant | Settled) for each in values)
 
 
 def optional_text(value: Value | None, exchange: Exchange) -> str | None:
@@ -187,6 +195,38 @@ async def verified_token(
             services.verified.keep(digest, keys, token)
         return token, frozenset(issuers)
     raise failure or TokenInvalid("TokenSignatureKeyNotFound", "There is no key to verify with.")
+
+
+def remember(
+    exchange: Exchange,
+    demands: object,
+    text: str,
+    token: CompactToken,
+    *,
+    urls: Sequence[str],
+    static: NamedKeys,
+    skew: float,
+) -> None:
+    """Keep that a token met all demands, if its signature rests on keys that are current."""
+    services = exchange.services
+    verified = services.verified.find(VerifiedTokens.digest(token.raw))
+    keys = {url: services.keys.current(url) for url in urls}
+    if verified is None or None in keys.values():
+        return
+    if not any(each is verified[0] for each in (static, *keys.values())):
+        return
+    begins = number_claim(token.claims, "nbf")
+    expires = number_claim(token.claims, "exp")
+    services.verified.accept(
+        demands,
+        text,
+        Acceptance(
+            token,
+            begins=-math.inf if begins is None else begins - skew,
+            ends=math.inf if expires is None else expires + skew,
+            keys=keys,
+        ),
+    )
 
 
 def _says_more(first: TokenInvalid | None, second: TokenInvalid) -> bool:

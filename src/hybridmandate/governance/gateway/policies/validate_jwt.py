@@ -91,7 +91,7 @@ class ValidateJwt(Policy):
         except TokenInvalid as error:
             error.status = status_of(self._status.get(exchange))
             if self._message is not None:
-                error.message = text_of(self._message.get(exchange))
+                error.public = text_of(self._message.get(exchange))
             raise
         self._let_pass(exchange, token)
 
