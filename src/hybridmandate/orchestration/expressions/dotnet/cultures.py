@@ -126,7 +126,7 @@ def _numbers(locale: Locale, american: bool) -> dict[str, Any]:
     pattern = locale.currency_formats["standard"]
     symbol = numbers.get_currency_symbol(currency_code, locale)
     positive, negative = (
-        f"{pattern.prefix[at]}n{pattern.suffix[at]}".replace("\xa0", " ") for at in (0, 1)
+        _plain_spaces(f"{pattern.prefix[at]}n{pattern.suffix[at]}") for at in (0, 1)
     )
     percent = locale.percent_formats[None]
     grouping = locale.decimal_formats[None].grouping
@@ -138,11 +138,16 @@ def _numbers(locale: Locale, american: bool) -> dict[str, Any]:
         "currency_digits": numbers.get_currency_precision(currency_code),
         "currency_positive": positive,
         "currency_negative": "(¤n)" if american else negative,
-        "percent_positive": "n %" if american else f"n{percent.suffix[0]}",
+        "percent_positive": "n %" if american else f"n{_plain_spaces(percent.suffix[0])}",
         "percent": "%",
         "per_mille": "‰",
         "group_sizes": (int(grouping[0]), int(grouping[1])) if grouping[0] < 100 else (3, 3),
     }
+
+
+def _plain_spaces(pattern: str) -> str:
+    """.NET's patterns of currencies and percentages have plain spaces where CLDR's have others."""
+    return pattern.replace("\xa0", " ").replace("\u202f", " ")
 
 
 def _currency_of(locale: Locale) -> str:

@@ -74,14 +74,11 @@ class Instant:
 
     def plus(self, ticks: int) -> Instant:
         """Later by a number of ticks. :raises FunctionFault: outside the years 1 to 9999."""
-        later = self.ticks + ticks
-        if not 0 <= later <= _LAST_TICK:
-            raise FunctionFault("The resulting date is outside the years 1 to 9999")
-        return Instant(later, self.utc)
+        return Instant(_in_range(self.ticks + ticks), self.utc)
 
     def as_wall_clock(self, ticks: int) -> Instant:
         """Later by a number of ticks, in a zone that is not UTC: no ``Z`` is written."""
-        return Instant(self.plus(ticks).ticks, utc=False)
+        return Instant(_in_range(self.ticks + ticks), utc=False)
 
     def plus_months(self, months: int) -> Instant:
         """The same day of another month, or that month's last day (``DateTime.AddMonths``)."""
@@ -112,6 +109,12 @@ class Instant:
     def start_of(self, ticks: int) -> Instant:
         """Rounded down to a multiple of ticks (a day, an hour)."""
         return Instant(self.ticks - self.ticks % ticks, self.utc)
+
+
+def _in_range(ticks: int) -> int:
+    if 0 <= ticks <= _LAST_TICK:
+        return ticks
+    raise FunctionFault("The resulting date is outside the years 1 to 9999")
 
 
 def _days_in(year: int, month: int) -> int:

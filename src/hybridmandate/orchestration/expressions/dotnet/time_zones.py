@@ -20,7 +20,7 @@ _UTC = frozenset({"UTC", "Etc/UTC"})
 
 def zone(name: str, argument: int) -> ZoneInfo:
     """The zone of a name in any case. :raises FunctionFault: when there is none."""
-    found = _zone(name.strip().lower())
+    found = _zone(name)
     if found is None:
         raise FunctionFault(
             "The time zone id is not valid: it is neither a Windows nor an IANA time zone",
@@ -97,6 +97,7 @@ def _ticks(offset: timedelta) -> int:
 
 @lru_cache(maxsize=512)
 def _zone(name: str) -> ZoneInfo | None:
+    name = name.strip().lower()
     windows = _windows_names().get(name)
     iana = windows or _iana_names().get(name)
     if iana is None:
