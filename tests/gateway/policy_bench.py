@@ -107,7 +107,7 @@ class Bench:
             cache=ProcessCache(lambda: self.now),
             keys=SigningKeys(self.wire, lambda: self.now),
             verified=VerifiedTokens(),
-            backends=Backends(backends or {}, lambda: self.now, lambda: 0.5),
+            backends=Backends(backends or {}, lambda: self.now),
             telemetry=lambda *event: self.told.append(event),
         )
 

@@ -99,7 +99,7 @@ def test_open_circuit_of_an_unchanged_back_end_stays_open() -> None:
             breaker_statuses=((500, 599),),
         )
 
-    old = Backends({"b": entry("http://one")}, lambda: 0.0, lambda: 0.0)
+    old = Backends({"b": entry("http://one")}, lambda: 0.0)
     old.report("b", 500)
     with pytest.raises(Exception, match="circuit of back end 'b' is open"):
         old.renewed({"b": entry("http://one")}).pick("b")

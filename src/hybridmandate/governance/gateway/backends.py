@@ -18,25 +18,21 @@ class _Circuit:
 
 
 class Backends:
-    """The back ends of a configuration and the state of their circuits.
-
-    ``random`` gives numbers in [0, 1) for the choice by weight.
-    """
+    """The back ends of a configuration, the state of their circuits, whose turn it is in pools."""
 
     def __init__(
         self,
         entries: Mapping[str, BackendEntry],
         clock: Callable[[], float],
-        random: Callable[[], float],
     ) -> None:
         self._entries = entries
         self._clock = clock
-        self._random = random
         self._circuits = {id: _Circuit() for id in entries}
+        self._turns: dict[str, dict[str, int]] = {}
 
     def renewed(self, entries: Mapping[str, BackendEntry]) -> Backends:
         """The back ends of another configuration; circuits of unchanged ones keep their state."""
-        other = Backends(entries, self._clock, self._random)
+        other = Backends(entries, self._clock)
         for id, entry in entries.items():
             if self._entries.get(id) == entry:
                 other._circuits[id] = self._circuits[id]
@@ -88,10 +84,17 @@ class Backends:
                 503, "BackendConnectionFailure", f"No back end of pool '{pool.id}' is available."
             )
         best = min(priority for _, priority, _ in members)
-        group = [(id, max(weight, 1)) for id, priority, weight in members if priority == best]
-        point = self._random() * sum(weight for _, weight in group)
-        for id, weight in group:
-            point -= weight
-            if point < 0:
-                return self._entries[id]
-        return self._entries[group[-1][0]]
+        group = {id: max(weight, 1) for id, priority, weight in members if priority == best}
+        return self._entries[self._next_of(pool.id, group)]
+
+    def _next_of(self, pool: str, group: Mapping[str, int]) -> str:
+        """Whose turn it is: round robin, each as often as its weight, spread evenly.
+
+        Each gains its weight a turn; the one that has most is taken and pays the sum of all.
+        """
+        turns = self._turns.setdefault(pool, {})
+        for id, weight in group.items():
+            turns[id] = turns.get(id, 0) + weight
+        chosen = max(group, key=lambda id: turns[id])
+        turns[chosen] -= sum(group.values())
+        return chosen

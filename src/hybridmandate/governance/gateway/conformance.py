@@ -24,7 +24,6 @@ from yarl import URL
 from hybridmandate.evidence.record import Record
 from hybridmandate.governance.gateway.configuration import (
     ApiEntry,
-    BackendEntry,
     Configuration,
     Document,
     OperationEntry,
@@ -32,13 +31,15 @@ from hybridmandate.governance.gateway.configuration import (
     Subscription,
 )
 from hybridmandate.governance.gateway.conformance_expectations import differences
-from hybridmandate.governance.gateway.conformance_stub import StubBackend
+from hybridmandate.governance.gateway.conformance_stub import REFUSED, StubBackend
 from hybridmandate.governance.gateway.http_pool import HttpPool
+from hybridmandate.governance.gateway.layout import backend_entry
 from hybridmandate.governance.gateway.server import create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
 from hybridmandate.governance.gateway.transport import (
     Incoming,
     Outgoing,
+    TransportFailure,
 )
 
 _CLIENT_HEADER = "x-conformance-client"
@@ -87,7 +88,11 @@ class _ToStub:
         outgoing.headers.append(("x-conformance-url", outgoing.url))
         parts = URL(outgoing.url, encoded=True)
         outgoing.url = self._stub_url + (parts.raw_path_qs or "/")
-        return await self._http.send(outgoing)
+        incoming = await self._http.send(outgoing)
+        if any(name.lower() == REFUSED for name, _ in incoming.headers):
+            incoming.close()
+            raise TransportFailure("the connection was refused")
+        return incoming
 
     async def close(self) -> None:
         await self._http.close()
@@ -289,13 +294,15 @@ def configuration_of(case: Mapping[str, Any]) -> Configuration:
             if subscription is None
             else (
                 Subscription(
-                    subscription["id"], subscription["id"], (subscription["key"],), product
+                    subscription["id"],
+                    subscription.get("name", subscription["id"]),
+                    (subscription["key"],),
+                    product,
                 ),
             )
         ),
         backends={
-            name: BackendEntry(name, each.get("url"))
-            for name, each in (case.get("backends") or {}).items()
+            name: backend_entry(name, each) for name, each in (case.get("backends") or {}).items()
         },
         schemas=case.get("schemas") or {},
         loggers=frozenset(case.get("loggers") or ()),

@@ -100,4 +100,10 @@ def _holds(value: Any, subset: Any) -> bool:
         return isinstance(value, Mapping) and all(
             name in value and _holds(value[name], inner) for name, inner in subset.items()
         )
+    if isinstance(subset, list):
+        return (
+            isinstance(value, list)
+            and len(value) == len(subset)
+            and all(_holds(each, inner) for each, inner in zip(value, subset, strict=True))
+        )
     return bool(value == subset)

@@ -9,6 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 _DEFAULT = {"status": 200, "headers": {"Content-Type": "application/json"}, "body": '{"ok":true}'}
 
+REFUSED = "x-conformance-refused"
+"""The header of an answer that stands for none: the transport takes it as a refused connection."""
+
 
 class StubBackend:
     """An ASGI application. ``calls`` are those of the back end, ``service_calls`` the others."""
@@ -16,7 +19,7 @@ class StubBackend:
     def __init__(
         self,
         answers: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
-        services: Mapping[str, Mapping[str, Any]],
+        services: Mapping[str, Any],
     ) -> None:
         self._answers = answers
         self._services = services
@@ -28,25 +31,30 @@ class StubBackend:
             await _lifespan(receive, send)
             return
         call = await _read(scope, receive)
-        service = self._services.get(call["url"].split("?")[0])
-        if service is not None:
+        place = call["url"].split("?")[0]
+        service = self._services.get(call["url"]) or self._services.get(place)
+        if service is None:
+            self.calls.append(call)
+            answer = {**_DEFAULT, **_turn(self._answers, len(self.calls))}
+        else:
             self.service_calls.append(call)
-            await _answer({**_DEFAULT, **service}, send)
-            return
-        self.calls.append(call)
-        answer = {**_DEFAULT, **self._next()}
+            turn = sum(each["url"].split("?")[0] == place for each in self.service_calls)
+            answer = {**_DEFAULT, **_turn(service, turn)}
         if answer.get("delay_ms"):
             await asyncio.sleep(answer["delay_ms"] / 1000)
         if answer.get("refuse"):
-            raise ConnectionResetError("the case wants no answer")
+            answer = {**answer, "headers": {REFUSED: "true"}}
         await _answer(answer, send)
 
-    def _next(self) -> Mapping[str, Any]:
-        if self._answers is None:
-            return {}
-        if isinstance(self._answers, Mapping):
-            return self._answers
-        return self._answers[min(len(self.calls), len(self._answers)) - 1]
+
+def _turn(answers: Any, number: int) -> Mapping[str, Any]:
+    """The answer to the call of that number; the last of a list stands for all that follow."""
+    if answers is None:
+        return {}
+    found: Mapping[str, Any] = (
+        answers[min(number, len(answers)) - 1] if isinstance(answers, list) else answers
+    )
+    return found
 
 
 async def _lifespan(receive: Any, send: Any) -> None:

@@ -163,29 +163,38 @@ def _schemas(folder: Path) -> dict[str, Any]:
 
 
 def _backends(folder: Path) -> dict[str, BackendEntry]:
-    found: dict[str, BackendEntry] = {}
-    for path in _folders(folder / "backends"):
-        properties = _properties(path / "backendInformation.json")
-        pool = tuple(
-            (str(each["id"]).rsplit("/", 1)[-1], each.get("priority", 1), each.get("weight", 1))
-            for each in (properties.get("pool") or {}).get("services", [])
-        )
-        credentials = properties.get("credentials") or {}
-        rules = (properties.get("circuitBreaker") or {}).get("rules") or [{}]
-        condition = rules[0].get("failureCondition") or {}
-        ranges = condition.get("statusCodeRanges") or []
-        found[path.name] = BackendEntry(
-            id=path.name,
-            url=properties.get("url"),
-            pool=pool,
-            headers={k: tuple(v) for k, v in (credentials.get("header") or {}).items()},
-            query={k: tuple(v) for k, v in (credentials.get("query") or {}).items()},
-            breaker_failures=int(condition.get("count") or 0),
-            breaker_interval=_seconds(condition.get("interval")),
-            breaker_duration=_seconds(rules[0].get("tripDuration")),
-            breaker_statuses=tuple((int(each["min"]), int(each["max"])) for each in ranges),
-        )
-    return found
+    return {
+        path.name: backend_entry(path.name, _properties(path / "backendInformation.json"))
+        for path in _folders(folder / "backends")
+    }
+
+
+def backend_entry(id: str, properties: Mapping[str, Any]) -> BackendEntry:
+    """A back end of the properties that the REST API gives it (Backend, BackendContract)."""
+    pool = tuple(
+        (str(each["id"]).rsplit("/", 1)[-1], each.get("priority", 1), each.get("weight", 1))
+        for each in (properties.get("pool") or {}).get("services", [])
+    )
+    credentials = properties.get("credentials") or {}
+    headers = {k: tuple(v) for k, v in (credentials.get("header") or {}).items()}
+    authorization = credentials.get("authorization")
+    if authorization:
+        scheme, parameter = authorization["scheme"], authorization.get("parameter", "")
+        headers["Authorization"] = (f"{scheme} {parameter}".strip(),)
+    rules = (properties.get("circuitBreaker") or {}).get("rules") or [{}]
+    condition = rules[0].get("failureCondition") or {}
+    ranges = condition.get("statusCodeRanges") or []
+    return BackendEntry(
+        id=id,
+        url=properties.get("url"),
+        pool=pool,
+        headers=headers,
+        query={k: tuple(v) for k, v in (credentials.get("query") or {}).items()},
+        breaker_failures=int(condition.get("count") or 0),
+        breaker_interval=_seconds(condition.get("interval")),
+        breaker_duration=_seconds(rules[0].get("tripDuration")),
+        breaker_statuses=tuple((int(each["min"]), int(each["max"])) for each in ranges),
+    )
 
 
 def _seconds(text: str | None) -> float:

@@ -94,7 +94,7 @@ def create_app(
         cache=cache or ProcessCache(clock),
         keys=SigningKeys(sender, clock, refetch_after=settings.key_refetch_seconds),
         verified=VerifiedTokens(),
-        backends=Backends(configuration.backends, clock, randomness),
+        backends=Backends(configuration.backends, clock),
         telemetry=telemetry,
         region=settings.region,
         service_name=settings.service_name,
@@ -366,6 +366,7 @@ def _no_operation() -> PolicyError:
         404,
         "OperationNotFound",
         "Unable to match incoming request to an operation.",
+        public="Resource not found",
         source="configuration",
     )
 

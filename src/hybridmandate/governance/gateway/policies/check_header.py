@@ -23,8 +23,8 @@ class CheckHeader(Policy):
         name = text_of(self._name.get(exchange))
         found = exchange.request.headers.get(name)
         if found is None:
-            self._fail(exchange, "HeaderNotFound")
-            return
+            told = f"Header {name} was not found in the request. Access denied."
+            raise self._failure(exchange, "HeaderNotFound", told)
         if not self._values:
             return
         ignore_case = boolean_of(self._ignore_case.get(exchange))
@@ -33,9 +33,14 @@ class CheckHeader(Policy):
             allowed = text_of(each.get(exchange))
             if given == (allowed.lower() if ignore_case else allowed):
                 return
-        self._fail(exchange, "HeaderValueNotAllowed")
+        told = f"Header {name} value of {found} is not allowed. Access denied."
+        raise self._failure(exchange, "HeaderValueNotAllowed", told)
 
-    def _fail(self, exchange: Exchange, reason: str) -> None:
-        raise PolicyError(
-            status_of(self._status.get(exchange)), reason, text_of(self._message.get(exchange))
+    def _failure(self, exchange: Exchange, reason: str, told: str) -> PolicyError:
+        """LastError tells what was wrong; the caller reads the policy's own message."""
+        return PolicyError(
+            status_of(self._status.get(exchange)),
+            reason,
+            told,
+            public=text_of(self._message.get(exchange)),
         )

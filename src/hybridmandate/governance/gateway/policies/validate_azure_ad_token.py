@@ -63,7 +63,7 @@ class ValidateAzureAdToken(Policy):
         except TokenInvalid as error:
             error.status = status_of(self._status.get(exchange))
             if self._message is not None:
-                error.message = text_of(self._message.get(exchange))
+                error.public = text_of(self._message.get(exchange))
             raise
         exchange.principal = object_id(token)
         if self._output is not None:
