@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 import xlsxwriter
 from test_flow_connectors import send
@@ -120,8 +121,86 @@ async def test_what_is_no_table_is_refused(
     assert (await send(settings(EXCEL, address), "GetItems", place)).status == status
 
 
-async def test_a_filter_is_refused_rather_than_ignored(office: tuple[str, OfficeStore]) -> None:
+QUERIES: list[tuple[dict[str, Any], list[str]]] = [
+    ({"$filter": "No eq '3'"}, ["3"]),
+    ({"$filter": "No ge 7 and Even eq 'TRUE'"}, ["8"]),
+    ({"$filter": "No eq 1 or startswith(Name,'Vendor 8')"}, ["1", "8"]),
+    ({"$filter": "contains(Name,'dor 2') or endswith(Name,' 4')"}, ["2", "4"]),
+    ({"$filter": "No lt 4", "$orderby": "No desc", "$top": 2, "$skip": 1}, ["2", "1"]),
+    ({"$orderby": "Name desc", "$top": 1}, ["9"]),
+    ({"$filter": "Name eq 'it''s'"}, []),
+]
+UNREADABLE = ["No", "No eq", "Nobody eq 1", "(No eq 1)", "No eq 1 and", "x" * 5_000]
+
+
+async def test_rows_are_filtered_ordered_and_selected(office: tuple[str, OfficeStore]) -> None:
     address, store = office
-    place = {**stored(store, workbook(1)), "$filter": "No eq '0'"}
-    answer = await send(settings(EXCEL, address), "GetItems", place)
-    assert "not simulated" in str(answer.message)
+    place = stored(store, workbook(10))
+    excel = settings(EXCEL, address)
+    for query, numbers in QUERIES:
+        answer = await send(excel, "GetItems", {**place, **query})
+        assert [each["No"] for each in answer.body["value"]] == numbers, query
+    chosen = await send(excel, "GetItems", {**place, "$select": "Name", "$top": 1})
+    assert chosen.body["value"] == [{"@odata.etag": "", "ItemInternalId": "0", "Name": "Vendor 0"}]
+    for text in UNREADABLE:
+        answer = await send(excel, "GetItems", {**place, "$filter": text})
+        assert answer.fault == "refused", text
+    dated = await send(excel, "GetItems", {**place, "dateTimeFormat": "ISO 8601"})
+    assert "Serial Number" in str(dated.message)
+
+
+async def test_rows_are_added_changed_and_removed_in_the_file(
+    office: tuple[str, OfficeStore],
+) -> None:
+    address, store = office
+    place = stored(store, workbook(3))
+    excel = settings(EXCEL, address)
+    new = {**place, "item/No": 7, "item/Name": "Ärger & <Co>", "item/Even": True}
+    added = await send(excel, "AddRowV2", new)
+    assert (added.body["Name"], added.body["Share"]) == ("Ärger & <Co>", "")
+    key = {**place, "idColumn": "No", "id": "1"}
+    changed = await send(excel, "PatchItem", {**key, "item/Name": "One", "item/Share": ""})
+    assert (changed.body["Name"], changed.body["Share"], changed.body["No"]) == ("One", "", "1")
+    assert (await send(excel, "GetItem", {**key, "id": "7"})).body["Even"] == "TRUE"
+    assert (await send(excel, "DeleteItem", {**key, "id": "0"})).status == 204
+    rows = (await send(excel, "GetItems", place)).body["value"]
+    assert [(each["No"], each["Name"]) for each in rows] == [
+        ("1", "One"),
+        ("2", "Vendor 2"),
+        ("7", "Ärger & <Co>"),
+    ]
+    file = store.library.file("ap", place["file"])
+    assert file is not None
+    sheet = openpyxl.load_workbook(io.BytesIO(file["content"]))["Data"]
+    assert sheet.tables["Vendors"].ref == "B3:F6"
+    assert [cell.value for cell in sheet["B"]][2:] == ["No", 1, 2, 7]
+    for operation in ("GetItem", "PatchItem", "DeleteItem"):
+        gone = {**key, "id": "0", "item/Name": "x"}
+        assert (await send(excel, operation, gone)).status == 404
+
+
+async def test_the_last_row_stays_as_an_empty_one(office: tuple[str, OfficeStore]) -> None:
+    address, store = office
+    place = {**stored(store, workbook(1)), "idColumn": "No", "id": "0"}
+    excel = settings(EXCEL, address)
+    assert (await send(excel, "DeleteItem", place)).status == 204
+    (row,) = (await send(excel, "GetItems", place)).body["value"]
+    assert {row[name] for name in ("No", "Name", "Since")} == {""}
+
+
+async def test_rows_that_do_not_fit_are_refused(office: tuple[str, OfficeStore]) -> None:
+    address, store = office
+    data = io.BytesIO()
+    book = xlsxwriter.Workbook(data)
+    sheet = book.add_worksheet()
+    sheet.add_table(0, 0, 1, 0, {"name": "Vendors", "columns": [{"header": "No"}]})
+    sheet.write(2, 0, "below")
+    book.close()
+    place = stored(store, data.getvalue())
+    excel = settings(EXCEL, address)
+    assert (await send(excel, "AddRowV2", {**place, "item/No": 1})).status == 409
+    unknown = await send(excel, "AddRowV2", {**place, "item/Other": 1})
+    assert "no column 'Other'" in str(unknown.message)
+    tables = await send(excel, "GetTables", place)
+    sheets = await send(excel, "GetAllWorksheets", place)
+    assert [each.body["value"][0]["name"] for each in (tables, sheets)] == ["Vendors", "Sheet1"]

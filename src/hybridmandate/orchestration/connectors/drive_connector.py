@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from hybridmandate.orchestration.connectors.connector import Connector, Handler
 from hybridmandate.orchestration.connectors.drive_items import (
@@ -16,6 +16,9 @@ from hybridmandate.orchestration.connectors.drive_items import (
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.connectors.session import as_content, content_bytes
 from hybridmandate.orchestration.engine import Answer
+
+COPY_SECONDS = "1"
+"""How often a copy is looked at."""
 
 
 class DriveConnector(Connector):
@@ -79,11 +82,56 @@ class DriveConnector(Connector):
             address = f"{self._drive(call)}/items/{quote(folder, safe='')}/children"
         return shaped(await self.session.send("GET", address, call=call), _listed)
 
+    async def folder_metadata(self, call: OperationCall) -> Answer:
+        """GetFolderMetadataByPath: a folder by its path."""
+        address = self._path(call, call.required("path"))
+        return shaped(await self.session.send("GET", address, call=call), file_metadata)
+
+    async def to_place(
+        self, call: OperationCall, item: str, place: Mapping[str, Any], conflict: str, verb: str
+    ) -> Answer:
+        """Copy or move a file. ``place`` is Graph's ``parentReference`` and ``name``.
+
+        A copy answers 202 with a location that is read until it is done.
+        """
+        query = {"@microsoft.graph.conflictBehavior": conflict}
+        method, address = ("POST", f"{item}/copy") if verb == "copy" else ("PATCH", item)
+        answer = await self.session.send(
+            method, address, call=call, query=query, json_body=dict(place)
+        )
+        if answer.fault is not None or answer.status != 202:
+            return shaped(answer, file_metadata)
+        headers = {"location": answer.headers["location"], "retry-after": COPY_SECONDS}
+        return Answer(202, headers)
+
+    async def read(self, location: str, parameters: Mapping[str, Any], correlation: str) -> Answer:
+        """How far a copy is; then the file that it made."""
+        answer = await self.session.send("GET", location, correlation_id=correlation)
+        if answer.fault is not None or answer.status >= 300:
+            return answer
+        if answer.body.get("status") != "completed":
+            return Answer(202, {"location": location, "retry-after": COPY_SECONDS})
+        address = f"{self.copied_to(parameters)}/items/{quote(answer.body['resourceId'], safe='')}"
+        made = await self.session.send("GET", address, correlation_id=correlation)
+        return shaped(made, file_metadata)
+
+    def copied_to(self, parameters: Mapping[str, Any]) -> str:
+        """The drive to which an action copies."""
+        return self.drive(parameters.get("dataset"))
+
+    def item_address(self, drive: str, identifier: Any) -> str:
+        """A file of a drive by its id, or by its path: ids of real flows are encoded paths."""
+        text = str(identifier)
+        path = unquote(unquote(text))
+        if path.startswith("/"):
+            return f"{drive}/root:/{quote(path.strip('/'))}:"
+        return f"{drive}/items/{quote(text, safe='')}"
+
     def _drive(self, call: OperationCall) -> str:
         return self.drive(call.parameters.get("dataset"))
 
     def _item(self, call: OperationCall) -> str:
-        return f"{self._drive(call)}/items/{quote(str(call.required('id')), safe='')}"
+        return self.item_address(self._drive(call), call.required("id"))
 
     def _path(self, call: OperationCall, path: Any) -> str:
         return f"{self._drive(call)}/root:/{quote(str(path).strip('/'))}"
@@ -103,6 +151,7 @@ class DriveConnector(Connector):
         "UpdateFile": update,
         "DeleteFile": delete,
         "ListFolder": list_folder,
+        "GetFolderMetadataByPath": folder_metadata,
     }
 
 

@@ -30,8 +30,16 @@ _WORDS = frozenset(
 
 async def items_page(session: ServiceSession, items: str, call: OperationCall) -> Answer:
     """The items of a list, as far as ``$top`` and the action's pagination say."""
+    answer = await read_items(session, items, call, "fields")
+    return shaped(answer, lambda body: {"value": [flat(each) for each in body["value"]]})
+
+
+async def read_items(
+    session: ServiceSession, items: str, call: OperationCall, expand: str
+) -> Answer:
+    """The items of a list as Graph gives them, over as many pages as are wanted."""
     wanted = _wanted(call)
-    query = {"$expand": "fields", "$top": str(min(wanted, 5000))}
+    query = {"$expand": expand, "$top": str(min(wanted, 5000))}
     for name in ("$filter", "$orderby"):
         if call.parameters.get(name):
             query[name] = under_fields(str(call.parameters[name]))
@@ -41,7 +49,7 @@ async def items_page(session: ServiceSession, items: str, call: OperationCall) -
         found.extend(answer.body["value"])
         following = answer.body.get("@odata.nextLink")
         if following is None or len(found) >= wanted:
-            return Answer(200, answer.headers, {"value": [flat(each) for each in found[:wanted]]})
+            return Answer(200, answer.headers, {"value": found[:wanted]})
         answer = await session.send("GET", str(following), call=call)
     return answer
 
@@ -55,14 +63,14 @@ async def item_by_id(session: ServiceSession, items: str, call: OperationCall) -
 
 async def created_item(session: ServiceSession, items: str, call: OperationCall) -> Answer:
     """A new item with the columns under ``item``."""
-    body = {"fields": _columns(call)}
+    body = {"fields": written_columns(call)}
     return shaped(await session.send("POST", items, call=call, json_body=body), flat)
 
 
 async def patched_item(session: ServiceSession, items: str, call: OperationCall) -> Answer:
     """Change an item's columns; the whole item comes back."""
     address = f"{_item(items, call)}/fields"
-    answer = await session.send("PATCH", address, call=call, json_body=_columns(call))
+    answer = await session.send("PATCH", address, call=call, json_body=written_columns(call))
     if answer.fault is not None or answer.status >= 300:
         return answer
     return await item_by_id(session, items, call)
@@ -108,7 +116,8 @@ def _wanted(call: OperationCall) -> int:
     return DEFAULT_ITEMS if call.pagination is None else min(call.pagination, MAX_ITEMS)
 
 
-def _columns(call: OperationCall) -> dict[str, Any]:
+def written_columns(call: OperationCall) -> dict[str, Any]:
+    """The columns that an action writes. :raises ValueError: when it gives none."""
     columns = call.nested("item")
     if not columns:
         raise ValueError(f"operation '{call.operation_id}' needs columns under 'item'")

@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.connector import Handler
 from hybridmandate.orchestration.connectors.drive_connector import DriveConnector
+from hybridmandate.orchestration.connectors.request import OperationCall
+from hybridmandate.orchestration.engine import Answer
 
 
 class OneDriveConnector(DriveConnector):
@@ -27,7 +29,34 @@ class OneDriveConnector(DriveConnector):
             raise ValueError("the connection has no option 'user': whose drive it is")
         return f"/v1.0/users/{quote(user, safe='@')}/drive"
 
+    async def copy(self, call: OperationCall) -> Answer:
+        """CopyDriveFile: the file ``id`` to the path ``destination``."""
+        return await self._to_place(call, call.required("id"), "copy")
+
+    async def copy_by_path(self, call: OperationCall) -> Answer:
+        """CopyDriveFileByPath: the file at the path ``source`` to ``destination``."""
+        return await self._to_place(call, f"/{str(call.required('source')).lstrip('/')}", "copy")
+
+    async def move(self, call: OperationCall) -> Answer:
+        """MoveFile: the file ``id`` to the path ``destination``."""
+        return await self._to_place(call, call.required("id"), "move")
+
+    async def move_by_path(self, call: OperationCall) -> Answer:
+        """MoveFileByPath: the file at the path ``source`` to ``destination``."""
+        return await self._to_place(call, f"/{str(call.required('source')).lstrip('/')}", "move")
+
+    async def _to_place(self, call: OperationCall, file: Any, verb: str) -> Answer:
+        folder, _, name = str(call.required("destination")).strip("/").rpartition("/")
+        item = self.item_address(self.drive(None), file)
+        place = {"parentReference": {"path": f"/drive/root:/{folder}"}, "name": name}
+        conflict = "replace" if call.parameters.get("overwrite") else "fail"
+        return await self.to_place(call, item, place, conflict, verb)
+
     operations: ClassVar[Mapping[str, Handler]] = {
         **DriveConnector.file_operations,
         "ListRootFolder": DriveConnector.list_root,
+        "CopyDriveFile": copy,
+        "CopyDriveFileByPath": copy_by_path,
+        "MoveFile": move,
+        "MoveFileByPath": move_by_path,
     }

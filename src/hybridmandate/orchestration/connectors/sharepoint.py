@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.connector import Handler
 from hybridmandate.orchestration.connectors.drive_connector import DriveConnector
+from hybridmandate.orchestration.connectors.drive_items import file_properties, shaped
+from hybridmandate.orchestration.connectors.library_files import file_items, patched_file
 from hybridmandate.orchestration.connectors.list_items import (
     created_item,
     deleted_item,
@@ -23,6 +25,9 @@ from hybridmandate.orchestration.connectors.list_items import (
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.connectors.sharepoint_http import send_request
 from hybridmandate.orchestration.engine import Answer
+
+_CONFLICTS = {"0": "fail", "1": "replace", "2": "rename"}
+"""What ``nameConflictBehavior`` says of a name that is taken."""
 
 
 class SharePointConnector(DriveConnector):
@@ -72,6 +77,64 @@ class SharePointConnector(DriveConnector):
         """DeleteItem: 404 when the item is gone already."""
         return await deleted_item(self.session, self._items(call), call)
 
+    async def get_files(self, call: OperationCall) -> Answer:
+        """GetFileItems: files of a library with their columns; below ``folderPath`` only."""
+        return await file_items(self.session, self._items(call), call)
+
+    async def patch_file(self, call: OperationCall) -> Answer:
+        """PatchFileItem: changes columns of a file."""
+        item = self.item_address(self.drive(call.required("dataset")), call.required("id"))
+        return await patched_file(self.session, item, call)
+
+    async def copy_file(self, call: OperationCall) -> Answer:
+        """CopyFileAsync: into a folder, also of another site."""
+        return await self._to_place(call, "copy")
+
+    async def move_file(self, call: OperationCall) -> Answer:
+        """MoveFileAsync: the same file in another place."""
+        return await self._to_place(call, "move")
+
+    async def new_folder(self, call: OperationCall) -> Answer:
+        """CreateNewFolder: ``parameters/path`` in the library ``table``, with those above it."""
+        library = str(call.required("table")).strip("/")
+        path = str(call.nested("parameters").get("path") or "").strip("/")
+        if not path:
+            raise ValueError("CreateNewFolder needs parameters/path")
+        drive, above, answer = self.drive(call.required("dataset")), library, Answer(200)
+        for name in path.split("/"):
+            body = {"name": name, "folder": {}, "@microsoft.graph.conflictBehavior": "replace"}
+            address = f"{drive}/root:/{quote(above)}:/children"
+            answer = await self.session.send("POST", address, call=call, json_body=body)
+            if answer.fault is not None or answer.status >= 300:
+                return answer
+            above = f"{above}/{name}"
+        return shaped(answer, file_properties)
+
+    async def tables(self, call: OperationCall) -> Answer:
+        """GetAllTables, GetTables: the lists of a site."""
+        address = f"{self.site(call.required('dataset'))}/lists"
+        return shaped(await self.session.send("GET", address, call=call), _tables)
+
+    def copied_to(self, parameters: Mapping[str, Any]) -> str:
+        """The drive of the site to which an action copies."""
+        given = OperationCall("", parameters, "", "").nested("parameters")
+        return self.drive(given.get("destinationDataset") or parameters.get("dataset"))
+
+    async def _to_place(self, call: OperationCall, verb: str) -> Answer:
+        given = call.nested("parameters")
+        if not given.get("sourceFileId") or not given.get("destinationFolderPath"):
+            raise ValueError(
+                f"{call.operation_id} needs parameters/sourceFileId and destinationFolderPath"
+            )
+        item = self.item_address(self.drive(call.required("dataset")), given["sourceFileId"])
+        folder = str(given["destinationFolderPath"]).strip("/")
+        site = self.site_name(given.get("destinationDataset") or call.required("dataset"))
+        place = {"parentReference": {"siteId": site, "path": f"/drive/root:/{folder}"}}
+        conflict = _CONFLICTS.get(str(given.get("nameConflictBehavior") or 0))
+        if conflict is None:
+            raise ValueError("parameters/nameConflictBehavior is 0, 1 or 2")
+        return await self.to_place(call, item, place, conflict, verb)
+
     async def http_request(self, call: OperationCall) -> Answer:
         """HttpRequest: a request to the site's own REST interface."""
         return await send_request(self.session, self.site_name(call.required("dataset")), call)
@@ -83,9 +146,21 @@ class SharePointConnector(DriveConnector):
         **DriveConnector.file_operations,
         "GetFileItem": DriveConnector.properties,
         "HttpRequest": http_request,
+        "GetFileItems": get_files,
+        "PatchFileItem": patch_file,
+        "CopyFileAsync": copy_file,
+        "MoveFileAsync": move_file,
+        "CreateNewFolder": new_folder,
+        "GetAllTables": tables,
+        "GetTables": tables,
         "GetItems": get_items,
         "GetItem": get_item,
         "PostItem": post_item,
         "PatchItem": patch_item,
         "DeleteItem": delete_item,
     }
+
+
+def _tables(body: Mapping[str, Any]) -> dict[str, Any]:
+    shown = [{"Name": each["id"], "DisplayName": each["displayName"]} for each in body["value"]]
+    return {"value": shown}

@@ -76,10 +76,11 @@ def create_app(
     directory = PeopleSurface(settings.people)
     chats = ChatsSurface(store.chats, store.messages, directory.mail_of)
     questions = QuestionsSurface(store.questions)
-    lists = ListsSurface(settings.origin, store.lists)
+    lists = ListsSurface(settings.origin, store.lists, store.library)
     workbooks = WorkbooksSurface(store.library)
     rest = SharePointRest(settings.origin, store.library, store.lists, new_request_id)
-    of_tables = "/v1.0/sites/{site}/drive/items/{item}/workbook/tables/{table}"
+    of_workbook = "/v1.0/sites/{site}/drive/items/{item}/workbook"
+    of_tables = of_workbook + "/tables/{table}"
     of_lists = "/v1.0/sites/{site}/lists"
     mailbox = "/v1.0/users/{user}"
     of_events = mailbox + "/calendars/{calendar}/events"
@@ -92,28 +93,46 @@ def create_app(
                 route
                 for drive in ("/v1.0/sites/{site}/drive", "/v1.0/users/{user}/drive")
                 for route in (
-                    Route(drive + "/items/{item}", guarded(files.item), methods=["GET", "DELETE"]),
+                    Route(
+                        drive + "/items/{item}",
+                        guarded(files.item),
+                        methods=["GET", "PATCH", "DELETE"],
+                    ),
+                    Route(drive + "/items/{item}/copy", guarded(files.copy), methods=["POST"]),
+                    Route(
+                        drive + "/items/{item}/listItem/fields",
+                        guarded(files.fields),
+                        methods=["GET", "PATCH"],
+                    ),
                     Route(
                         drive + "/items/{item}/content",
                         guarded(files.item_content),
                         methods=["GET", "PUT"],
                     ),
-                    Route(drive + "/root/children", guarded(files.root)),
+                    Route(drive + "/root/children", guarded(files.root), methods=["GET", "POST"]),
                     Route(drive + "/root/delta", guarded(files.root)),
                     Route(
                         drive + "/root:/{path:path}",
                         guarded(files.by_path),
-                        methods=["GET", "PUT"],
+                        methods=["GET", "PUT", "POST", "PATCH", "DELETE"],
                     ),
                 )
             ),
+            Route("/v1.0/monitor/{item}", guarded(files.monitor)),
             Route(
                 "/sites/{site}/_api/{rest:path}",
                 guarded(rest.serve),
                 methods=["GET", "POST", "PUT", "PATCH", "DELETE", "MERGE"],
             ),
             Route(of_tables + "/columns", guarded(workbooks.columns)),
-            Route(of_tables + "/rows", guarded(workbooks.rows)),
+            Route(of_tables + "/rows", guarded(workbooks.rows), methods=["GET", "POST"]),
+            Route(
+                of_tables + "/rows/itemAt(index={index:int})",
+                guarded(workbooks.row),
+                methods=["PATCH", "DELETE"],
+            ),
+            Route(of_workbook + "/tables", guarded(workbooks.tables)),
+            Route(of_workbook + "/worksheets", guarded(workbooks.worksheets)),
             Route(of_lists, guarded(lists.lists), methods=["GET", "POST"]),
             Route(of_lists + "/{list}/items", guarded(lists.items), methods=["GET", "POST"]),
             Route(of_lists + "/{list}/items/delta", guarded(lists.delta)),

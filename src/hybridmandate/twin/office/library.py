@@ -187,6 +187,14 @@ class Library(ItemStore):
         with self._engine.connect() as db:
             return list(db.execute(query).mappings())
 
+    def files_under(self, site: str, folder: str) -> list[Row]:
+        """The files of a folder and of all folders in it, by their places."""
+        under = f"{folder.lower()}/"
+        query = select(FILES).where(FILES.c.site == site).order_by(FILES.c.folder, FILES.c.name)
+        with self._engine.connect() as db:
+            rows = db.execute(query).mappings()
+            return [each for each in rows if f"{each['folder'].lower()}/".startswith(under)]
+
     def last_change(self) -> int:
         """The newest point of the change feed."""
         with self._engine.connect() as db:

@@ -14,6 +14,8 @@ from hybridmandate.twin.office.body import graph_time, json_body
 from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError, not_found, not_supported
 from hybridmandate.twin.office.files_surface import SITES, SITES_WRITE
+from hybridmandate.twin.office.library import Library
+from hybridmandate.twin.office.library_items import library_item
 from hybridmandate.twin.office.list_query import QueryInvalid, order, parse_filter, property_of
 from hybridmandate.twin.office.lists import Lists
 from hybridmandate.twin.office.query import change_after, whole_number
@@ -27,9 +29,10 @@ _QUERY = {"$expand", "$filter", "$orderby", "$top", "$skiptoken", "$select", "ex
 class ListsSurface:
     """Endpoints of lists; ``origin`` is where the stand-in is reached."""
 
-    def __init__(self, origin: str, lists: Lists) -> None:
+    def __init__(self, origin: str, lists: Lists, library: Library) -> None:
         self._origin = origin.rstrip("/")
         self._lists = lists
+        self._library = library
 
     async def lists(self, request: Request, caller: Persona) -> Response:
         """The lists of a site; POST makes one."""
@@ -48,10 +51,10 @@ class ListsSurface:
         return JSONResponse(_list(made), status_code=201)
 
     async def items(self, request: Request, caller: Persona) -> Response:
-        """The items of a list; POST makes one."""
+        """The items of a list, or the files of a library; POST makes an item."""
         if request.method == "GET":
             require(caller, *SITES)
-            return await self._page(request, await self._list_of(request))
+            return await self._read(request)
         require(caller, *SITES_WRITE)
         found = await self._list_of(request)
         fields = _fields((await json_body(request)).get("fields"))
@@ -101,16 +104,26 @@ class ListsSurface:
         shown = [self._item(found, each) for each in rows]
         return JSONResponse({"value": shown, "@odata.deltaLink": link})
 
-    async def _page(self, request: Request, found: Row) -> Response:
+    async def _read(self, request: Request) -> Response:
+        site, name = request.path_params["site"], request.path_params["list"]
+        found = await run_in_threadpool(self._lists.find, site, name)
+        if found is None and await run_in_threadpool(self._library.has_folder, site, name):
+            files = await run_in_threadpool(self._library.files_under, site, name)
+            link = f"{self._origin}/v1.0/sites/{quote(site)}/lists/{quote(name)}/items"
+            return await self._page(request, [library_item(each) for each in files], link)
+        found = await self._list_of(request)
+        rows = await run_in_threadpool(self._lists.items, found["id"])
+        items = [self._item(found, each) for each in rows]
+        return await self._page(request, items, self._address(found))
+
+    async def _page(self, request: Request, items: list[dict[str, Any]], link: str) -> Response:
         query = dict(request.query_params)
         unknown = sorted(query.keys() - _QUERY)
         if unknown:
             raise not_supported(f"query option {unknown[0]} on list items")
         top = whole_number(query, "$top", DEFAULT_PAGE, code="invalidRequest")
         start = whole_number(query, "$skiptoken", 0, code="invalidRequest")
-        rows = await run_in_threadpool(self._lists.items, found["id"])
         try:
-            items = [self._item(found, each) for each in rows]
             chosen = await run_in_threadpool(_chosen, items, query)
         except QueryInvalid as error:
             raise GraphError(400, "invalidRequest", f"Invalid query: {error}.") from None
@@ -118,7 +131,7 @@ class ListsSurface:
         body: dict[str, Any] = {"value": chosen[start:end]}
         if end < len(chosen):
             following = urlencode({**query, "$skiptoken": str(end)})
-            body["@odata.nextLink"] = f"{self._address(found)}?{following}"
+            body["@odata.nextLink"] = f"{link}?{following}"
         return JSONResponse(body)
 
     async def _list_of(self, request: Request) -> Row:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -36,18 +37,35 @@ def read_table(content: bytes, name: str) -> WorkbookTable:
 
     :raises NoWorkbook: when the file is none, or too large. :raises NoSuchTable: no such table.
     """
-    if len(content) > MAX_WORKBOOK_BYTES:
-        raise NoWorkbook(f"a workbook has at most {MAX_WORKBOOK_BYTES} bytes")
-    try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content), load_tables=True)
+    with _opened(content) as workbook:
         known = {each.lower(): each for each in workbook.table_names or []}
         if name.lower() not in known:
             raise NoSuchTable(name)
         table = workbook.get_table_by_name(known[name.lower()])
-    except CalamineError as error:
-        raise NoWorkbook(str(error)) from None
     rows = [[_value(each) for each in row] for row in table.to_python()]
     return WorkbookTable(list(table.columns), rows)
+
+
+def table_names(content: bytes) -> list[str]:
+    """The tables of a workbook. :raises NoWorkbook: when the file is none, or too large."""
+    with _opened(content) as workbook:
+        return list(workbook.table_names or [])
+
+
+def sheet_names(content: bytes) -> list[str]:
+    """The worksheets of a workbook. :raises NoWorkbook: when the file is none, or too large."""
+    with _opened(content) as workbook:
+        return list(workbook.sheet_names)
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator[CalamineWorkbook]:
+    if len(content) > MAX_WORKBOOK_BYTES:
+        raise NoWorkbook(f"a workbook has at most {MAX_WORKBOOK_BYTES} bytes")
+    try:
+        yield CalamineWorkbook.from_filelike(io.BytesIO(content), load_tables=True)
+    except CalamineError as error:
+        raise NoWorkbook(str(error)) from None
 
 
 def _value(cell: Any) -> Any:
