@@ -8,6 +8,7 @@ from typing import Any
 
 from hybridmandate.orchestration.expressions.access import access
 from hybridmandate.orchestration.expressions.bounds import Frame
+from hybridmandate.orchestration.expressions.dotnet.utf16 import joined, units
 from hybridmandate.orchestration.expressions.errors import FunctionFault
 from hybridmandate.orchestration.expressions.functions.logical import order
 from hybridmandate.orchestration.expressions.registry import Family, optional, repeated, required
@@ -62,7 +63,7 @@ def empty(frame: Frame, what: Any) -> bool:
 @collection.function("length", required("collection", ROW), example="length('abcd')", gives=4)
 def length(frame: Frame, what: str | list[Any]) -> int:
     """How many characters a text or items an array has."""
-    return len(what)
+    return len(units(what) if isinstance(what, str) else what)
 
 
 @collection.function(
@@ -71,7 +72,7 @@ def length(frame: Frame, what: str | list[Any]) -> int:
 def first(frame: Frame, what: Any) -> Any:
     """The first item or character; null of an empty array, an empty text of an empty text."""
     if what:
-        return what[0]
+        return _part(what, 0, 1) if isinstance(what, str) else what[0]
     return "" if isinstance(what, str) else None
 
 
@@ -79,7 +80,7 @@ def first(frame: Frame, what: Any) -> Any:
 def last(frame: Frame, what: Any) -> Any:
     """The last item or character; null of an empty array, an empty text of an empty text."""
     if what:
-        return what[-1]
+        return _part(what, -1, None) if isinstance(what, str) else what[-1]
     return "" if isinstance(what, str) else None
 
 
@@ -92,7 +93,7 @@ def last(frame: Frame, what: Any) -> Any:
 )
 def skip(frame: Frame, what: Any, count: int) -> Any:
     """All but the first items or characters."""
-    return what[_not_negative(count, 2) :]
+    return _part(what, _not_negative(count, 2), None)
 
 
 @collection.function(
@@ -104,7 +105,12 @@ def skip(frame: Frame, what: Any, count: int) -> Any:
 )
 def take(frame: Frame, what: Any, count: int) -> Any:
     """The first items or characters."""
-    return what[: _not_negative(count, 2)]
+    return _part(what, 0, _not_negative(count, 2))
+
+
+def _part(what: Any, start: int, end: int | None) -> Any:
+    """Some items of an array, or units of a text."""
+    return joined(units(what)[start:end]) if isinstance(what, str) else what[start:end]
 
 
 def _not_negative(count: int, argument: int) -> int:
@@ -145,7 +151,9 @@ def chunk(frame: Frame, what: Any, size: int) -> list[Any]:
     if size < 1:
         raise FunctionFault("The length of a chunk must be at least 1", argument=2, value=size)
     frame.spend(len(what))
-    return [what[at : at + size] for at in range(0, len(what), size)]
+    row = units(what) if isinstance(what, str) else what
+    pieces = [row[at : at + size] for at in range(0, len(row), size)]
+    return [joined(each) for each in pieces] if isinstance(what, str) else pieces
 
 
 @collection.function(

@@ -1,4 +1,4 @@
-"""String functions. Positions count UTF-16 units in .NET; here characters, equal up to U+FFFF."""
+"""String functions. Positions and lengths count units of UTF-16, as in .NET."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from hybridmandate.orchestration.expressions.bounds import Frame
 from hybridmandate.orchestration.expressions.dotnet.number_format import format_number
+from hybridmandate.orchestration.expressions.dotnet.utf16 import joined, units
 from hybridmandate.orchestration.expressions.errors import FunctionFault
 from hybridmandate.orchestration.expressions.registry import Family, optional, repeated, required
 from hybridmandate.orchestration.expressions.values import (
@@ -65,7 +66,7 @@ def ends_with(frame: Frame, text: str | None, search: str | None) -> bool:
 )
 def index_of(frame: Frame, text: str | None, search: str | None) -> int:
     """Where a text first stands in another, in any case, from 0; -1 when nowhere."""
-    return folded(text or "").find(folded(search or ""))
+    return folded(units(text or "")).find(folded(units(search or "")))
 
 
 @string.function(
@@ -80,7 +81,7 @@ def last_index_of(frame: Frame, text: str | None, search: str | None) -> int:
 
     An empty search text is at the last character; in an empty text at 0.
     """
-    text, search = text or "", search or ""
+    text, search = units(text or ""), units(search or "")
     if not search:
         return max(len(text) - 1, 0)
     return folded(text).rfind(folded(search))
@@ -101,7 +102,7 @@ def nth_index_of(frame: Frame, text: str, search: str, occurrence: int) -> int:
     if abs(occurrence) > len(text):
         return -1
     frame.spend(len(text))
-    text, search = folded(text), folded(search)
+    text, search = folded(units(text)), folded(units(search))
     at = -1 if occurrence > 0 else len(text)
     for _ in range(abs(occurrence)):
         if occurrence > 0:
@@ -156,7 +157,7 @@ def split(frame: Frame, text: str | None, delimiter: str = ",") -> list[str]:
 )
 def substring(frame: Frame, text: str | None, start: int, length: int | None = None) -> str:
     """The characters from a position on; start and length must lie inside the text."""
-    text = text or ""
+    text = units(text or "")
     if not 0 <= start <= len(text):
         raise FunctionFault(
             f"The start index must be from 0 to the length of the text, {len(text)}",
@@ -164,14 +165,14 @@ def substring(frame: Frame, text: str | None, start: int, length: int | None = N
             value=start,
         )
     if length is None:
-        return text[start:]
+        return joined(text[start:])
     if length < 0 or start + length > len(text):
         raise FunctionFault(
             f"Start index and length must lie within the length of the text, {len(text)}",
             argument=3,
             value=length,
         )
-    return text[start : start + length]
+    return joined(text[start : start + length])
 
 
 @string.function(
@@ -184,7 +185,7 @@ def substring(frame: Frame, text: str | None, start: int, length: int | None = N
 )
 def slice_(frame: Frame, text: str | None, start: int, end: int | None = None) -> str:
     """The characters from a position up to another; negative positions count from the end."""
-    return (text or "")[start:end]
+    return joined(units(text or "")[start:end])
 
 
 @string.function(
