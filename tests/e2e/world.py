@@ -25,15 +25,15 @@ T = TypeVar("T")
 class World:
     """A running solution; its event loop has a thread of its own."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, solution: Path = EXAMPLE) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.local = self.do(self._start(state))
+        self.local = self.do(self._start(state, solution))
         self.state = state
 
-    async def _start(self, state: Path) -> LocalRun:
-        local = LocalRun.prepare(EXAMPLE, "local", state)
+    async def _start(self, state: Path, solution: Path) -> LocalRun:
+        local = LocalRun.prepare(solution, "local", state)
         await local.start()
         return local
 

@@ -137,6 +137,7 @@ def smuggled(*lines: str, body: bytes = b"") -> bytes:
         pytest.param(b"GET /o\0k HTTP/1.1\r\nHost: a\r\n\r\n", id="nul-in-the-target"),
         pytest.param(b"GET http://b/ok HTTP/1.1\r\nHost: a\r\n\r\n", id="absolute-form"),
         pytest.param(b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", id="connect"),
+        pytest.param(b"GET /ok#/no HTTP/1.1\r\nHost: a\r\n\r\n", id="fragment"),
         pytest.param(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", id="asterisk"),
         pytest.param(b"GET /ok HTTP/9.9\r\nHost: a\r\n\r\n", id="unknown-version"),
         pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="http2-without-tls"),

@@ -291,6 +291,7 @@ REFUSED_HEADS: list[tuple[str, tuple[tuple[str, str], ...], str]] = [
     ("ok", (), "400"),
     ("https://elsewhere/ok", (), "400"),
     ("/with space", (), "400"),
+    ("/ok#fragment", (), "400"),
     ("/caf\u00e9", (), "400"),
 ]
 

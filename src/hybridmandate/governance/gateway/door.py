@@ -79,7 +79,7 @@ class Door(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._head_arrived()
-        if not self.url.startswith(b"/"):
+        if not self.url.startswith(b"/") or b"#" in self.url:
             self._refuse(400, "TargetInvalid", "The target of a request is a path.")
         super().on_headers_complete()
 

@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 from hybridmandate.governance.gateway.door import HeadLimits
 
-_TARGET = re.compile(rb"/[\x21-\x7e]*")
+_TARGET = re.compile(rb"/[\x21\x22\x24-\x7e]*")
+"""A path and query of visible characters; no fragment (RFC 9112, section 3.2)."""
 
 Header = tuple[bytes, bytes]
 
