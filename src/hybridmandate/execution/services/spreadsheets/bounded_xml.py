@@ -16,7 +16,7 @@ Text = Callable[[str], None]
 
 def local(name: str) -> str:
     """A name without its namespace prefix."""
-    return name.rpartition(":")[2]
+    return name.rpartition(":")[2] if ":" in name else name
 
 
 def walk_xml(

@@ -11,6 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from itertools import chain
+from string import ascii_uppercase
 from typing import Any
 
 from hybridmandate.execution.services.spreadsheets.bounded_xml import local, walk_xml
@@ -159,6 +160,7 @@ class _SheetWalker:
     def __init__(self, marks: SheetMarks) -> None:
         self._marks = marks
         self._row = -1
+        self._row_text = ""
         self._column = -1
         self._type = ""
         self._formula = False
@@ -169,8 +171,7 @@ class _SheetWalker:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         match local(name):
             case "c":
-                place = _place(attributes.get("r"))
-                self._row, self._column = place or (self._row, self._column + 1)
+                self._move(attributes.get("r"))
                 self._type = attributes.get("t", "n")
                 self._formula = self._filled = False
                 self._value = None
@@ -213,8 +214,18 @@ class _SheetWalker:
         if self._value is not None and len(self._value) < 4:
             self._value.append(piece)
 
+    def _move(self, reference: str | None) -> None:
+        """To the cell of a reference; to the next one where there is none."""
+        letters = (reference or "").rstrip(_DIGITS)
+        column = _COLUMNS.get(letters)
+        if column is not None and reference == letters + self._row_text:
+            self._column = column
+            return
+        place = _place(reference)
+        self._row, self._column = place or (self._row, self._column + 1)
+
     def _begin_row(self, attributes: dict[str, str]) -> None:
-        number = attributes.get("r", "")
+        number = self._row_text = attributes.get("r", "")
         self._row = int(number) - 1 if number.isdecimal() and len(number) < 8 else self._row + 1
         self._column = -1
         shown = "1" if self._rows_hidden_by_default else "0"
@@ -250,6 +261,15 @@ def _column(letters: str) -> int:
     for letter in letters:
         number = number * 26 + ord(letter) - 64
     return number - 1
+
+
+_DIGITS = "0123456789"
+_COLUMNS = {
+    first + second: 26 * (ord(first) - 64 if first else 0) + ord(second) - 65
+    for first in ("", *ascii_uppercase)
+    for second in ascii_uppercase
+}
+"""Columns A to ZZ by their letters: most cells stand in one of them, in the row around them."""
 
 
 def _place(reference: Any) -> tuple[int, int] | None:
