@@ -52,7 +52,7 @@ _REFERRING = {
 }
 
 # Functions that may give numbers that JSON has not: decimals, and doubles that are not finite.
-_MAKE_NUMBERS = frozenset({"add", "decimal", "div", "float", "mul", "sub"})
+_MAKE_NUMBERS = frozenset({"add", "decimal", "div", "float", "mul", "sub", "xpath"})
 
 
 class Template:

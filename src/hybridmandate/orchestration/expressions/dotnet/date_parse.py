@@ -61,10 +61,13 @@ def _iso(found: re.Match[str], text: str, argument: int) -> Instant:
 
 
 def clock_ticks(hour: int, minute: int, second: int, fraction: str | None) -> int:
-    """Ticks of a time of day. :raises FunctionFault: when there is no such time."""
+    """Ticks of a time of day; digits beyond a tick are rounded.
+
+    :raises FunctionFault: when there is no such time.
+    """
     if hour > 23 or minute > 59 or second > 59:
         raise FunctionFault(f"There is no time {hour:02d}:{minute:02d}:{second:02d}")
-    ticks = int(fraction.ljust(7, "0")[:7]) if fraction else 0
+    ticks = round(int(fraction[:9].ljust(9, "0")) / 100) if fraction else 0
     return hour * TICKS_PER_HOUR + minute * TICKS_PER_MINUTE + second * TICKS_PER_SECOND + ticks
 
 

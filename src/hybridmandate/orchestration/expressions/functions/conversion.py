@@ -150,7 +150,10 @@ def _parsed(frame: Frame, text: str) -> Any:
     frame.spend(len(text) // 16)
     try:
         return json_codec.loads(
-            text.removeprefix("\ufeff"), parse_constant=_no_constant, parse_int=_integer
+            text.removeprefix("\ufeff"),
+            parse_constant=_no_constant,
+            parse_int=_integer,
+            parse_float=_double,
         )
     except (ValueError, RecursionError) as wrong:
         raise FunctionFault(
@@ -163,6 +166,13 @@ def _parsed(frame: Frame, text: str) -> Any:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"'{name}' is no JSON value")
+
+
+def _double(text: str) -> float:
+    value = float(text)
+    if value - value != 0:
+        raise ValueError(f"{text[:40]} is too large for a number")
+    return value
 
 
 def _integer(text: str) -> int | float:
