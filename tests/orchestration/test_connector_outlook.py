@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flow_kit import after, call, compose, flow_of, statuses
 from office_kit import MAILBOX, Office, Waiting
 from office_kit import office as served
+from trigger_kit import settings
 
+from hybridmandate.orchestration.connectors import ConnectorHost
 from hybridmandate.orchestration.connectors.calendar_events import graph_event
 from hybridmandate.orchestration.engine import Answer
+from hybridmandate.orchestration.shells.memory import MemoryHost
 
 ADA, BOB = "ada@contoso.example", "bob@contoso.example"
 OUTLOOK = "shared_office365"
@@ -242,3 +247,34 @@ async def test_an_approval_that_is_only_created_has_parameters_of_its_own(office
              "ApprovalCreationInput/assignedTo": ADA}  # fmt: skip
     created = await office.call("shared_approvals", "CreateAnApproval", asked)
     assert (created.status, created.body["title"]) == (201, "Pay?")
+
+
+def test_an_approval_that_nobody_answers_ends_with_its_time(office: Office) -> None:
+    connections = {"c": settings("shared_approvals", office.address, read_seconds="60")}
+
+    async def once(use: Any) -> Answer:
+        host = ConnectorHost(connections)
+        try:
+            return await use(host)
+        finally:
+            await host.close()
+
+    ask = call(
+        "StartAndWaitForAnApproval",
+        kind="OpenApiConnectionWebhook",
+        parameters={"approvalType": "Basic", "WebhookApprovalCreationInput/title": "Pay?",
+                    "WebhookApprovalCreationInput/assignedTo": ADA},
+        limit={"timeout": "PT1H"},
+    )  # fmt: skip
+    actions = {"Ask": ask, "Late": compose("escalate", after("Ask", on=("TimedOut",)))}
+    flow = flow_of(actions)
+    memory = MemoryHost(
+        lambda asked: asyncio.run(once(lambda host: host.call(flow, asked))),
+        reading=lambda watch: asyncio.run(once(lambda host: host.read(flow, watch))),
+    )
+    ended = memory.finish(memory.start(flow))
+    assert statuses(ended) == {"Ask": "TimedOut", "Late": "Succeeded"}
+    assert ended.status == "Succeeded"
+    assert 50 <= ended.readings <= 61
+    items = office.person(ADA, "GET", "/beta/solutions/approval/approvalItems").json()["value"]
+    assert [each["state"] for each in items] == ["pending"]

@@ -25,6 +25,8 @@ MAX_NESTED = 2
 
 _SOLUTION = re.compile(r"(?:^|/)Workflows/[^/]+-[0-9A-F-]{36}\.json$", re.IGNORECASE)
 _LEGACY = re.compile(r"(?:^|/)Microsoft\.Flow/flows/(?P<id>[^/]+)/definition\.json$", re.IGNORECASE)
+_MANIFEST = re.compile(r"(?:^|/)Microsoft\.Flow/flows/manifest\.json$", re.IGNORECASE)
+"""The list of flows in an unpacked legacy package: no flow itself."""
 _DESKTOP = frozenset({"targets", "schemaversion"})
 
 
@@ -88,6 +90,8 @@ def find_flows(place: Path) -> Iterator[PackagedFlow]:
 def _is_flow_path(shown: str, path: Path) -> bool:
     if _SOLUTION.search(shown) or _LEGACY.search(shown):
         return True
+    if _MANIFEST.search(shown):
+        return False
     return path.suffix.lower() == ".json" and path.parent.name in ("flows", "Workflows")
 
 
