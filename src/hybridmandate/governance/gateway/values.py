@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hybridmandate.governance.gateway.csharp import (
     Expression,
-    ExpressionFailure,
     ExpressionSyntaxError,
+    as_failure,
     as_text,
     compile_expression,
 )
@@ -74,12 +74,12 @@ class Settled:
 
 
 class Evaluated:
-    """An expression; a failure in it becomes ``ExpressionValueEvaluationFailure``."""
+    """An expression; any failure in it becomes ``ExpressionValueEvaluationFailure``."""
 
     __slots__ = ("_evaluate", "_steady", "reads_request_body", "reads_response_body")
 
     def __init__(self, expression: Expression) -> None:
-        self._evaluate = expression.evaluate
+        self._evaluate = expression.entry
         self._steady = expression.steady
         self.reads_request_body = expression.reads_request_body
         self.reads_response_body = expression.reads_response_body
@@ -88,10 +88,11 @@ class Evaluated:
         context = exchange.steady_context if self._steady else exchange.context
         try:
             return self._evaluate(context, exchange.budget)
-        except ExpressionFailure as error:
+        except Exception as error:
+            failure = as_failure(error)
             raise PolicyError(
-                500, "ExpressionValueEvaluationFailure", f"Expression evaluation failed. {error}"
-            ) from error
+                500, "ExpressionValueEvaluationFailure", f"Expression evaluation failed. {failure}"
+            ) from failure
 
 
 class Converted:
@@ -139,7 +140,7 @@ def integer_of(value: Any) -> int:
 
     :raises PolicyError: for anything else.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     try:
         return int(text_of(value))

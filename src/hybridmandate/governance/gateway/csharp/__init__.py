@@ -25,6 +25,7 @@ from hybridmandate.governance.gateway.csharp.expression import Expression, compi
 from hybridmandate.governance.gateway.csharp.failures import (
     ExpressionFailure,
     ExpressionSyntaxError,
+    as_failure,
 )
 from hybridmandate.governance.gateway.csharp.json_tokens import (
     JToken,
@@ -60,6 +61,7 @@ __all__ = [
     "User",
     "UserIdentity",
     "Workspace",
+    "as_failure",
     "as_text",
     "compile_expression",
     "parse_json",

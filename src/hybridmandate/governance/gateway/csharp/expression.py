@@ -42,13 +42,14 @@ class Expression:
     ``reads_request_body`` and ``reads_response_body`` tell whether it can touch the body of the
     request or of a response; the gateway has to have read that body before. ``settled`` holds
     the value when it is the same in every call, whatever the context. ``steady`` tells that
-    it looks at variables and request headers only, which are the same objects throughout a call.
+    it looks only at what is the same throughout a call: variables, request headers, the API and the
+    like. ``entry`` evaluates it; what it raises is for :func:`as_failure`.
     """
 
-    __slots__ = ("_entry", "reads_request_body", "reads_response_body", "settled", "steady")
+    __slots__ = ("entry", "reads_request_body", "reads_response_body", "settled", "steady")
 
     def __init__(self, code: Code, compiler: Compiler) -> None:
-        self._entry = compiler.entry(code)
+        self.entry = compiler.entry(code)
         self.settled = code.settled
         self.reads_request_body = compiler.reads_request_body
         self.reads_response_body = compiler.reads_response_body
@@ -60,7 +61,7 @@ class Expression:
         :raises ExpressionFailure: what .NET would throw, or BudgetExceeded.
         """
         try:
-            return self._entry(context, budget)
+            return self.entry(context, budget)
         except ExpressionFailure:
             raise
         except Exception as error:

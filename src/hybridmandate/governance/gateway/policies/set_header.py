@@ -30,11 +30,24 @@ class HeaderChange:
         self._values = [each.content() for each in reader.children("value")]
         if not self._values and not may_delete(self._action):
             reader.refuse("<set-header> needs <value> unless exists-action is delete")
+        self._override = self._plain_override()
+
+    def _plain_override(self) -> tuple[str, Value] | None:
+        """The name and value, when it is known at load that one value takes the header's place."""
+        name, action = self._name, self._action
+        if not (isinstance(name, Constant) and isinstance(action, Constant)):
+            return None
+        plain = action.value == "override" and len(self._values) == 1
+        return (name.value, self._values[0]) if plain and not _is_fixed(name.value) else None
 
     def apply(self, exchange: Exchange, headers: HeaderMap) -> None:
         """Change the header; those that belong to the connection are left alone."""
+        if self._override is not None:
+            place, put = self._override
+            headers.set(place, (_one_line(text_of(put.get(exchange))),))
+            return
         name = text_of(self._name.get(exchange))
-        if name.lower() in FIXED_HEADERS:
+        if _is_fixed(name):
             return
         action = self._action.get(exchange)
         if action == "delete":
@@ -51,8 +64,14 @@ class HeaderChange:
             headers.set(name, values)
 
 
+def _is_fixed(name: str) -> bool:
+    return name.lower() in FIXED_HEADERS
+
+
 def _one_line(value: str) -> str:
     """A header value without line breaks: an expression's result must not start a new header."""
+    if value.isprintable():
+        return value
     if "\r" in value or "\n" in value or "\0" in value:
         return value.replace("\r", " ").replace("\n", " ").replace("\0", "").strip()
     return value

@@ -248,6 +248,9 @@ for _label, _kind, _name in (
     ("ToDouble", float, "double"), ("ToSingle", Single, "float"), ("ToBoolean", bool, "bool"),
 ):  # fmt: skip
     BITS.static(_label, _reader(_kind), _name)
+_USUAL_GUID: Final = re.compile(
+    "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
+)
 _GUID: Final = re.compile(
     r"[{(]?([0-9a-f]{8})(-?)([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{12})[})]?",
     re.IGNORECASE,
@@ -258,6 +261,8 @@ def parse_guid(text: Any) -> uuid.UUID:
     """``Guid.Parse``."""
     if text is None:
         raise argument_null("input")
+    if _USUAL_GUID.fullmatch(text):
+        return uuid.UUID(int=int(text.replace("-", ""), 16))
     found = _GUID.fullmatch(text.strip())
     if found is None:
         raise bad_format(
