@@ -121,6 +121,8 @@ async def test_a_persons_drive_copies_and_moves_by_path(office: Office) -> None:
     assert over.body["Id"] == made.body["Id"]
     listed = await office.call(ONEDRIVE, "ListFolder", {"id": "/Reports/Old"}, **drive)
     assert [each["Name"] for each in listed.body] == ["b.txt"]
+    page = await office.call(ONEDRIVE, "ListFolderV2", {"id": "/Reports/Old"}, **drive)
+    assert page.body == {"value": listed.body}
 
 
 async def test_lists_of_a_site_are_named(office: Office) -> None:

@@ -421,3 +421,35 @@ async def test_a_person_is_read_by_sign_in_name(service: Service) -> None:
     settings = service.settings("shared_office365users")
     answer = await send(settings, "UserProfile_V2", {"id": "ada@contoso.example"})
     assert answer.body == {"displayName": "Ada"}
+
+
+async def paged(service: Service, pagination: int, path: str = "/rows") -> Answer:
+    request = {"method": "GET", "uri": f"{service.address}{path}"}
+    call = Call("t", "A", "Http", 1, request, CORRELATION, KEY, pagination)
+    host = ConnectorHost({})
+    try:
+        return await host.call(FLOW, call)
+    finally:
+        await host.close()
+
+
+async def test_pages_of_an_http_action_come_as_one_up_to_its_threshold(service: Service) -> None:
+    service.on(
+        "GET", "/rows", body={"value": [1, 2], "nextLink": f"{service.address}/rows2", "x": 1}
+    )
+    service.on("GET", "/rows2", body={"value": [3, 4], "@odata.nextLink": "/rows3"})
+    service.on("GET", "/rows3", body={"value": [5]})
+    whole = await paged(service, 100)
+    assert whole.body == {"value": [1, 2, 3, 4, 5], "x": 1}
+    assert (await paged(service, 3)).body["value"] == [1, 2, 3, 4]
+
+
+async def test_a_page_that_fails_or_leads_back_ends_the_action(service: Service) -> None:
+    service.on("GET", "/round", body={"value": [], "nextLink": f"{service.address}/round"})
+    service.on("GET", "/broken", body={"value": [1], "nextLink": "/gone"})
+    service.on("GET", "/single", body={"value": "no list", "nextLink": "/gone"})
+    service.on("GET", "/away", body={"value": [], "nextLink": "https://elsewhere.example/"})
+    assert "circle" in str((await paged(service, 9, "/round")).message)
+    assert "is not on" in str((await paged(service, 9, "/away")).message)
+    assert (await paged(service, 9, "/broken")).status == 404
+    assert (await paged(service, 9, "/single")).body["value"] == "no list"

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hybridmandate.identity.principal import TokenSource
+from hybridmandate.orchestration.connectors.http_pages import all_pages
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.connectors.session import ServiceSession, content_bytes
 from hybridmandate.orchestration.engine import Answer
@@ -44,14 +45,19 @@ class HttpAction:
         if body is not None:
             data, kind = content_bytes(body)
             headers.setdefault("content-type", kind)
-        return await session.send(
-            str(request["method"]).upper(),
-            str(request["uri"]),
-            call=call,
-            headers=headers,
-            query={str(k): str(v) for k, v in (request.get("queries") or {}).items()},
-            data=data,
+        address, method = str(request["uri"]), str(request["method"]).upper()
+        query = {str(k): str(v) for k, v in (request.get("queries") or {}).items()}
+        answer = await session.send(
+            method, address, call=call, headers=headers, query=query, data=data
         )
+        if call.pagination is None or method != "GET":
+            return answer
+
+        async def follow(link: str) -> Answer:
+            # What the action sends along is for its own address: the session refuses another one.
+            return await session.send("GET", link, call=call, headers=headers)
+
+        return await all_pages(answer, address, call.pagination, follow)
 
     async def read(self, request: Mapping[str, Any], location: str, correlation: str) -> Answer:
         """Read a location that an HTTP action's answer named."""

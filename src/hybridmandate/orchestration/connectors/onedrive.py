@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.connector import Handler
 from hybridmandate.orchestration.connectors.drive_connector import DriveConnector
+from hybridmandate.orchestration.connectors.drive_items import shaped
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.engine import Answer
 
@@ -45,6 +46,11 @@ class OneDriveConnector(DriveConnector):
         """MoveFileByPath: the file at the path ``source`` to ``destination``."""
         return await self._to_place(call, f"/{str(call.required('source')).lstrip('/')}", "move")
 
+    async def list_page(self, call: OperationCall) -> Answer:
+        """ListFolderV2: what is right under a folder, as ``value``."""
+        listed = await self.list_folder(call)
+        return shaped(listed, lambda body: {"value": body})
+
     async def _to_place(self, call: OperationCall, file: Any, verb: str) -> Answer:
         folder, _, name = str(call.required("destination")).strip("/").rpartition("/")
         item = self.item_address(self.drive(None), file)
@@ -55,6 +61,7 @@ class OneDriveConnector(DriveConnector):
     operations: ClassVar[Mapping[str, Handler]] = {
         **DriveConnector.file_operations,
         "ListRootFolder": DriveConnector.list_root,
+        "ListFolderV2": list_page,
         "CopyDriveFile": copy,
         "CopyDriveFileByPath": copy_by_path,
         "MoveFile": move,
