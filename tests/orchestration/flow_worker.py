@@ -88,7 +88,7 @@ class FileServices:
 
 
 async def main(folder: Path) -> None:
-    durable, host = open_host(folder, flow_document(), FileServices(folder))
+    durable, host = open_host(folder, FileServices(folder), flow_document())
     await durable.launch()
     await host.launch()
     await host.start("Killed", {"body": {"n": 1}}, run_id=RUN_ID)

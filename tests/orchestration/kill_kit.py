@@ -43,7 +43,7 @@ def history_of(folder: Path) -> RunHistory:
     return RunHistory(open_engine(f"sqlite:///{folder / 'history.db'}"))
 
 
-def open_host(folder: Path, flow: FlowDocument, services: Services) -> tuple[Durable, FlowHost]:
+def open_host(folder: Path, services: Services, *flows: FlowDocument) -> tuple[Durable, FlowHost]:
     durable = open_durable(
         name="flow-kills",
         url=f"sqlite:///{folder / 'durable.db'}",
@@ -52,7 +52,7 @@ def open_host(folder: Path, flow: FlowDocument, services: Services) -> tuple[Dur
     )
     history = history_of(folder)
     host = FlowHost(
-        flows=FlowCatalogue([flow], history),
+        flows=FlowCatalogue(flows, history),
         durable=durable,
         services=services,
         history=history,

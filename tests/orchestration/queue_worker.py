@@ -37,7 +37,7 @@ async def main(folder: Path, address: str, runs: int) -> None:
     trigger = polled("OnMessages_V2", {"queueName": "invoices"}, splitOn=SPLIT)
     text = compose("@triggerBody()?['MessageText']")
     flow = document({"Text": text}, trigger=trigger, name=f"{FLOW}.json")
-    durable, host = open_host(folder, flow, NoServices())
+    durable, host = open_host(folder, NoServices(), flow)
     connector = connected("shared_azurequeues", address)
     assert isinstance(connector, AzureQueuesConnector)
     send = connector.session.send

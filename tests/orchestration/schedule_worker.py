@@ -78,7 +78,7 @@ class Bookings:
 
 
 async def main(folder: Path) -> None:
-    durable, host = open_host(folder, flow_document(), Bookings(folder))
+    durable, host = open_host(folder, Bookings(folder), flow_document())
     history = host.history
     if history.cursor(FLOW) is None:
         origin = time.time() - 3600 * WINDOWS - 1

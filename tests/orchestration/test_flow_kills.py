@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kill_kit import finish, history_of, kill, kill_at_call, lines_of, start
+from saga_campaign import campaign, faults
 
 WORKER = "flow_worker.py"
 RUN_ID = "run-under-test"
@@ -38,11 +40,23 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[Any
     return status, actions
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+def test_an_approval_loops_rests_and_a_child_flow_survive_every_kill(tmp_path: Path) -> None:
+    for name in ("undisturbed", "killed"):
+        (tmp_path / name).mkdir()
+    with ThreadPoolExecutor(1) as beside:
+        other = beside.submit(campaign, tmp_path / "undisturbed", 0, 0)
+        ended = campaign(tmp_path / "killed", seed=3, kills=5)
+        undisturbed = other.result()
+    assert faults(undisturbed, undisturbed) == []
+    assert undisturbed.status == "Succeeded"
+    assert faults(ended, undisturbed) == []
+    assert ended.kills == 5
+
+
 def test_killed_again_and_again_a_run_ends_as_an_undisturbed_one(
-    tmp_path: Path, undisturbed: tuple[Any, list[Any]], seed: int
+    tmp_path: Path, undisturbed: tuple[Any, list[Any]]
 ) -> None:
-    moments = random.Random(seed)
+    moments = random.Random(1)
     kills = 0
     for at_least in (1, 2, 6, 12, 15):
         kills += kill_at_call(start(WORKER, tmp_path), tmp_path, at_least, moments, 0.3)

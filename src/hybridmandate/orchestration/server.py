@@ -29,6 +29,8 @@ from hybridmandate.orchestration.history import RunHistory
 from hybridmandate.orchestration.limits import Licence, Profile
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.durable import FlowHost
+from hybridmandate.orchestration.shells.request_windows import RequestWindows
+from hybridmandate.orchestration.shells.unfinished_runs import UnfinishedRuns
 from hybridmandate.orchestration.triggers.polled import polled_trigger
 from hybridmandate.orchestration.triggers.polling import Polling
 from hybridmandate.orchestration.triggers.request import RequestAnswer, RequestTrigger
@@ -85,6 +87,7 @@ def create_app(
     :raises ValueError: when a connection is not simulated, or two flows have one name.
     """
     kept = RunHistory(history)
+    windows = RequestWindows(history, clock)
     connectors = ConnectorHost(connections)
     host = FlowHost(
         flows=FlowCatalogue(documents, kept, settings.profile),
@@ -97,8 +100,11 @@ def create_app(
         default_retry=settings.default_retry,
         profile=settings.profile,
         licence=settings.licence,
+        windows=windows,
     )
-    process = _Process(settings, host, connectors, durable, recorder, clock)
+    left = UnfinishedRuns(history)
+    process = _Process(settings, host, connectors, durable, recorder, clock, windows, left)
+    durable.listen(process.told)
     requests = RequestTrigger(
         host,
         verifier,
@@ -124,6 +130,8 @@ class _Process:
         durable: Durable,
         recorder: Recorder,
         clock: Callable[[], float],
+        windows: RequestWindows,
+        left: UnfinishedRuns,
     ) -> None:
         self.settings = settings
         self.host = host
@@ -131,14 +139,19 @@ class _Process:
         self._durable = durable
         self._recorder = recorder
         self._clock = clock
+        self._windows = windows
+        self._left = left
         self._pollings: dict[str, Polling | Schedule] = {}
         self.launched = False
+        self.remembers = True
+        """Whether the durable engine can remember what runs do."""
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Launch durable work, then triggers; stop in the other order."""
         await self._durable.launch()
         await self.host.launch()
+        await self.host.start_left(self._left)
         tasks = [asyncio.create_task(polling.run()) for polling in self._triggers()]
         self.launched = True
         try:
@@ -150,7 +163,22 @@ class _Process:
             await asyncio.gather(*tasks, return_exceptions=True)
             self.host.close()
             await self._durable.close(grace_seconds=self.settings.grace_seconds)
+            await self._windows.close()
             await self._connectors.close()
+
+    def told(self, trouble: str | None) -> None:
+        """Write in the evidence that runs cannot be remembered, and why, or that they can again."""
+        self.remembers = trouble is None
+        self._recorder.record(
+            Record(
+                time_ns=round(self._clock() * 1_000_000_000),
+                tier=Tier.FLOW,
+                kind="flow.durable",
+                subject="steps",
+                outcome="succeeded" if trouble is None else "failed",
+                detail={} if trouble is None else {"reason": trouble},
+            )
+        )
 
     def troubles(self) -> dict[str, str]:
         """Flows whose trigger does not work right now, and why."""
@@ -216,9 +244,13 @@ def _routes(process: _Process, requests: RequestTrigger) -> list[Route]:
 
     async def ready(request: Request) -> Response:
         troubles = process.troubles()
-        status = 200 if process.launched and not troubles else 503
-        word = "ready" if status == 200 else "not ready"
-        return JSONResponse({"status": word, "triggers": sorted(troubles)}, status_code=status)
+        well = process.launched and process.remembers and not troubles
+        shown = {
+            "status": "ready" if well else "not ready",
+            "triggers": sorted(troubles),
+            "remembers": process.remembers,
+        }
+        return JSONResponse(shown, status_code=200 if well else 503)
 
     async def trigger(request: Request) -> Response:
         with contextlib.suppress(KeyError):

@@ -18,7 +18,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from hybridmandate.durable.port import Durable, DurableContext, Json, StepFailed
+from hybridmandate.durable.port import (
+    Durable,
+    DurableContext,
+    Json,
+    StepFailed,
+    StepUnwritable,
+)
 from hybridmandate.evidence.record import Recorder
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine import (
@@ -41,9 +47,11 @@ from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.history_writer import HistoryWriter
 from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
 from hybridmandate.orchestration.shells.pace import Pace
+from hybridmandate.orchestration.shells.request_windows import RequestWindows
 from hybridmandate.orchestration.shells.run_record import connection_values, workflow_record
 from hybridmandate.orchestration.shells.tracking import RunEvidence
 from hybridmandate.orchestration.shells.turn_tracker import HistoryUnwritable, Turn, TurnTracker
+from hybridmandate.orchestration.shells.unfinished_runs import UnfinishedRuns
 
 WORKFLOW = "flow.run"
 RESPONSE_POLL_SECONDS = 1.0
@@ -83,11 +91,13 @@ class FlowHost:
         default_retry: Mapping[str, Any] | None = None,
         profile: Profile = Profile.MEDIUM,
         licence: Licence | None = None,
+        windows: RequestWindows | None = None,
     ) -> None:
         """``variables`` are the environment variables by schema name.
 
         ``profile`` is the performance profile whose limits and retry policy hold, ``licence`` that
-        of the flows' owner (None: requests are counted by flow only).
+        of the flows' owner (None: requests are counted by flow only). ``windows`` is where used
+        requests are kept (None: they are counted from now on, and forgotten at the end).
         """
         self.flows = flows
         self.history = history
@@ -99,7 +109,10 @@ class FlowHost:
         self._variables = dict(variables)
         self._default_retry = dict(default_retry) if default_retry else None
         self._profile = profile
-        self._pace = Pace(recorder, clock, profile, RequestBudget(profile, licence))
+        budget = RequestBudget(profile, licence)
+        if windows is not None:
+            windows.restore(budget)
+        self._pace = Pace(recorder, clock, profile, budget, windows)
         self._live: dict[str, LiveRun] = {}
         self._waiters = _Waiters()
         self._closing = False
@@ -115,12 +128,16 @@ class FlowHost:
         return self._clock()
 
     async def launch(self) -> None:
-        """Say which limits are near; start again what never reached the durable engine."""
+        """Say which limits are near."""
         for flow in self.flows.all():
             self._pace.announce(flow)
-        for stored in await asyncio.to_thread(self.history.runs, flow=None, limit=10_000):
-            if stored.status == "Running" and await self._durable.find(stored.id) is None:
-                await self._durable.start(WORKFLOW, stored.id, dict(stored.start))
+
+    async def start_left(self, unfinished: UnfinishedRuns) -> None:
+        """Start what an earlier process wrote down and did not hand to the durable engine."""
+        pages = unfinished.pages()
+        while page := await asyncio.to_thread(next, pages, None):
+            for run_id in await self._durable.unknown(list(page)):
+                await self._durable.start(WORKFLOW, run_id, dict(page[run_id]))
 
     def close(self) -> None:
         """Begin nothing new; the durable engine's own close waits for what is in flight."""
@@ -264,7 +281,7 @@ class FlowHost:
                     start = {**start, "time": await context.now()}
                 run = _Run(context, flow, live, tracker, self._pace)
                 return await run.turns(_started(flow, start))
-        except (StepFailed, HistoryUnwritable) as broken:
+        except (StepFailed, StepUnwritable, HistoryUnwritable) as broken:
             # It would fail in the same way after every restart.
             message = f"the run cannot go on: {broken}"[:2000]
             await asyncio.to_thread(self.history.end_broken, context.id, message, self._clock())

@@ -19,6 +19,7 @@ from hybridmandate.orchestration.engine import Answer
 from hybridmandate.orchestration.limits import Profile, RequestBudget, Usage, limit
 from hybridmandate.orchestration.limits.catalogue import WAITING_RUNS
 from hybridmandate.orchestration.limits.measures import WARN_SHARE, measure_flow
+from hybridmandate.orchestration.shells.request_windows import RequestWindows
 from hybridmandate.orchestration.shells.tracking import limit_record
 
 WAITING_RETRY_SECONDS = 10
@@ -36,11 +37,14 @@ class Pace:
         clock: Callable[[], float],
         profile: Profile,
         budget: RequestBudget,
+        windows: RequestWindows | None = None,
     ) -> None:
+        """``windows`` is where the requests that are counted in ``budget`` are kept."""
         self._recorder = recorder
         self._clock = clock
         self._profile = profile
         self._budget = budget
+        self._windows = windows
         self._rooms: dict[str, asyncio.Semaphore] = {}
         self._waiting: Counter[str] = Counter()
         self._held: set[str] = set()
@@ -61,6 +65,8 @@ class Pace:
 
     def spend(self, flow: str, requests: int, run: str) -> None:
         """Count a run's requests."""
+        if self._windows is not None:
+            self._windows.spend(flow, requests)
         for usage in self._budget.spend(flow, requests, self._clock()):
             self.near(flow, usage, run)
 

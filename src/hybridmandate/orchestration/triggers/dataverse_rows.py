@@ -20,8 +20,8 @@ from typing import Any
 from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.connector import Connector
-from hybridmandate.orchestration.connectors.dataverse import API
 from hybridmandate.orchestration.connectors.dataverse_legacy import LEGACY_TRIGGERS
+from hybridmandate.orchestration.connectors.dataverse_requests import API
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.polling import (
