@@ -367,6 +367,9 @@ def workbooks() -> Iterator[Case]:
         kinds = package.read("[Content_Types].xml").replace(plain_kind, macro_kind)
     macros = replaced(plain, {"[Content_Types].xml": kinds, "xl/vbaProject.bin": b"made up"})
     yield Case("book-macros.xlsm", macros, codes(), rules=["book.macros"])
+    with zipfile.ZipFile(io.BytesIO(plain)) as package:
+        parts = {name.replace("/", "\\"): package.read(name) for name in package.namelist()}
+    yield Case("book-backslashes.xlsx", zipped(parts), codes())
     links = replaced(plain, {"xl/externalLinks/externalLink1.xml": b"<externalLink/>"})
     yield Case("book-external-links.xlsx", links, codes(), rules=["book.external_links"])
 
@@ -440,6 +443,11 @@ def _old_books() -> Iterator[Case]:
         yield Case(f"book-two-sheets.{kind}", write(twice), refused="sheet.ambiguous")
         veiled = MadeSheet("Orders", [HEADER, *rows], hidden_columns=frozenset({1}))
         yield Case(f"book-hidden-column.{kind}", write([veiled]), codes(), rules=["columns.hidden"])
+    plain = ods_book([MadeSheet("Orders", [HEADER, *rows])])
+    with zipfile.ZipFile(io.BytesIO(plain)) as package:
+        indented = package.read("content.xml").replace(b"><", b">\n  <")
+    yield Case("book-indented.ods", replaced(plain, {"content.xml": indented}), codes())
+    yield Case("book-kind-not-said.ods", replaced(plain, {"mimetype": None}), codes())
     for kind, write in (("xlsb", xlsb_book), ("ods", ods_book)):
         above: list[list[Any]] = [["Orders of March"], []]
         within = [[None, *each] for each in [HEADER, *rows, [], [], ["Checked by Ann"]]]

@@ -23,7 +23,11 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 
 class WorkbookPackage:
-    """Read-only parts by name, case and a leading slash left aside, as spreadsheet programs do."""
+    """Read-only parts by name, as spreadsheet programs look for them.
+
+    Case and a leading slash do not count, and a backslash, which some programs of Windows write
+    into their packages, is a slash.
+    """
 
     def __init__(self, content: bytes) -> None:
         """:raises Unreadable: ``file.broken_workbook``, ``file.zip_bomb`` or ``file.encrypted``."""
@@ -33,7 +37,7 @@ class WorkbookPackage:
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
             raise Unreadable("file.broken_workbook", f"the package is broken: {error}") from None
         self._refuse_bombs()
-        self._entries = {each.filename.lower(): each for each in self._zip.infolist()}
+        self._entries = {_plain(each.filename): each for each in self._zip.infolist()}
         if len(self._entries) < len(self._zip.infolist()):
             raise Unreadable("file.broken_workbook", "the package holds a part twice")
         for entry in self._entries.values():
@@ -47,14 +51,14 @@ class WorkbookPackage:
 
     def has(self, name: str) -> bool:
         """Whether there is such a part."""
-        return name.lower().lstrip("/") in self._entries
+        return _plain(name) in self._entries
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """A part in pieces of at most :data:`PIECE` bytes; nothing for a part that is not there.
 
         :raises Unreadable: when it cannot be unpacked, or is larger than it says.
         """
-        entry = self._entries.get(name.lower().lstrip("/"))
+        entry = self._entries.get(_plain(name))
         if entry is None:
             return
         packed = self._packed(entry)
@@ -122,3 +126,7 @@ class WorkbookPackage:
                 f"the package unpacks to {unpacked} bytes in {len(entries)} parts "
                 f"({ratio} times its size): more than a spreadsheet needs",
             )
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("\\", "/").lstrip("/")

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import python_calamine as calamine
 
+from hybridmandate.execution.services.spreadsheets.ods_indentation import without_indentation
 from hybridmandate.execution.services.spreadsheets.ods_marks import read_ods_marks
 from hybridmandate.execution.services.spreadsheets.ole_file import OLE_MARK
 from hybridmandate.execution.services.spreadsheets.sheet_marks import (
@@ -68,7 +69,7 @@ class Workbook:
         self.marks = _book_marks(content)
         self._cells_left = MAX_CELLS
         with _typed():
-            self._values = calamine.load_workbook(io.BytesIO(content))
+            self._values = _values(content, self.marks.kind)
 
     def notes(self) -> list[Decision]:
         """What the whole workbook has that a reader should know."""
@@ -216,6 +217,16 @@ def _typed() -> Iterator[None]:
         if type(error).__name__ != "PanicException":
             raise
         raise _broken(error) from None
+
+
+def _values(content: bytes, kind: str) -> Any:
+    """The workbook as calamine reads it; an ods whose XML is indented is given to it without."""
+    try:
+        return calamine.load_workbook(io.BytesIO(content))
+    except calamine.CalamineError:
+        if kind != "ods":
+            raise
+        return calamine.load_workbook(io.BytesIO(without_indentation(content)))
 
 
 def _broken(error: BaseException) -> Unreadable:
