@@ -18,7 +18,9 @@ from joserfc.jwk import RSAKey
 from hybridmandate.contracts import Outcome, Status
 from hybridmandate.evidence.record import Record
 from hybridmandate.governance.gateway.conformance import Served
+from hybridmandate.governance.gateway.door import HeadLimits, door_protocol
 from hybridmandate.governance.gateway.layout import baseline_folder, load_layout
+from hybridmandate.governance.gateway.pace import PaceLimits
 from hybridmandate.governance.gateway.server import GatewayApp, create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
 from hybridmandate.identity.principal import TokenUnavailable
@@ -218,7 +220,7 @@ def environment(issuer: str, back_end: str) -> dict[str, str]:
 def settings() -> GatewaySettings:
     return GatewaySettings(
         body_limits={"exec/files-store-v1": 32 * 1024 * 1024},
-        body_timeout=1.0,
+        pace=PaceLimits(pause_seconds=1.0),
         disconnect_after=0.1,
         key_refetch_seconds=30.0,
     )
@@ -242,5 +244,9 @@ async def edge(
             named_values={**environment(issuer.url, f"http+unix://{path}"), **named_values},
         )
         app = create_app(settings, configuration, lambda _: identity, evidence, clock=clock)
-        async with Served(app) as gateway, httpx.AsyncClient(trust_env=False) as client:
+        door = door_protocol(app, HeadLimits())
+        async with (
+            Served(app, protocol=door) as gateway,
+            httpx.AsyncClient(trust_env=False, timeout=30) as client,
+        ):
             yield Edge(gateway.url, back_end, identity, evidence, clock, app, client)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from hybridmandate.governance.gateway.door import HeadLimits, door_protocol
+from hybridmandate.governance.gateway.call import Call, CallerLeft
+from hybridmandate.governance.gateway.door import HeadLimits, Refusal, door_protocol
 from hybridmandate.local.serving import Serving, bind, server_of
 
 LIMITS = HeadLimits(seconds=0.3, bytes=4096, count=20)
@@ -23,28 +24,34 @@ class Behind:
     def __init__(self) -> None:
         self.calls: list[tuple[str, bytes]] = []
         self.clients: list[str] = []
+        self.refusals: list[str] = []
         self.port = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            for step in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{step}.complete"})
+        for step in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
+
+    def refused_at_door(self, refusal: Refusal, client: str) -> None:
+        self.refusals.append(refusal.reason)
+
+    async def serve(self, call: Call) -> None:
+        body, more = call.content, False
+        if body is None:
+            body, more = b"", True
+        try:
+            while more:
+                piece, more = await call.receive()
+                body += piece
+        except CallerLeft:
             return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        self.calls.append((scope["path"], body))
-        if scope["path"] == "/slow":
+        path = call.head.path.decode()
+        self.calls.append((path, body))
+        if path == "/slow":
             await asyncio.sleep(2 * LIMITS.seconds)
-        self.clients.append(scope["client"][0])
-        headers = [(b"content-length", b"2")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"ok"})
+        self.clients.append(call.head.client)
+        with contextlib.suppress(CallerLeft):
+            call.answer(200, "", [("content-length", "2")], b"ok")
 
     async def raw(self, data: bytes, *, within: float = 3.0) -> bytes:
         """Everything that comes back until the server ends the connection or falls silent."""
@@ -62,7 +69,7 @@ class Behind:
 @pytest.fixture
 async def behind() -> AsyncIterator[Behind]:
     app = Behind()
-    serving = Serving(app, port=0, protocol=door_protocol(LIMITS))
+    serving = Serving(app, port=0, protocol=door_protocol(app, LIMITS))
     server = server_of(serving)
     bound = bind(serving)
     task = asyncio.create_task(server.serve(sockets=[bound]))
@@ -155,6 +162,7 @@ async def test_ambiguous_request_is_refused_and_nothing_behind_it_is_read(
     outcome = json.loads(answer.partition(b"\r\n\r\n")[2])
     assert outcome["failure"]["type"] == "malformed_request"
     assert behind.calls == []
+    assert behind.refusals == [outcome["failure"]["reason"]]
 
 
 async def test_good_requests_pass_one_after_the_other_on_one_connection(behind: Behind) -> None:
@@ -219,9 +227,19 @@ async def test_second_head_of_a_connection_has_its_own_time(behind: Behind) -> N
 async def test_refusal_is_never_read_as_the_answer_of_the_request_before(
     behind: Behind, behind_it: bytes
 ) -> None:
-    answer = await behind.raw(GOOD.replace(b"/ok", b"/slow") + behind_it)
+    reader, writer = await asyncio.open_connection("127.0.0.1", behind.port)
+    writer.write(GOOD.replace(b"/ok", b"/slow"))
+    while not behind.calls:
+        await asyncio.sleep(0.01)
+    writer.write(behind_it)
+    assert await reader.read() == b""
+    writer.close()
     assert behind.calls == [("/slow", b"")]
-    assert answer == b""
+
+
+async def test_request_in_one_piece_with_rubbish_is_not_answered(behind: Behind) -> None:
+    assert await behind.raw(GOOD + b"no request\r\n\r\n") == b""
+    assert behind.refusals == ["RequestInvalid"]
 
 
 async def test_forwarded_address_of_a_caller_is_not_believed(behind: Behind) -> None:

@@ -17,6 +17,7 @@ import httpx
 import pytest
 from hyperframe.frame import HeadersFrame
 
+from hybridmandate.governance.gateway.call import Call
 from hybridmandate.governance.gateway.door import HeadLimits
 from hybridmandate.governance.gateway.http2_connection import Http2Limits
 from hybridmandate.governance.gateway.tls_door import server_context, tls_door_protocol
@@ -66,6 +67,27 @@ class Behind:
             raise
         finally:
             self.running -= 1
+
+    async def serve(self, call: Call) -> None:
+        """A call of the HTTP/1.1 door, noted as ASGI would show it."""
+        body, more = call.content or b"", call.content is None
+        while more:
+            piece, more = await call.receive()
+            body += piece
+        head = call.head
+        shown = [] if head.certificate is None else [ssl.DER_cert_to_PEM_cert(head.certificate)]
+        self.calls.append(
+            {
+                "raw_path": head.path,
+                "query_string": head.query.encode(),
+                "scheme": head.scheme,
+                "headers": head.headers,
+                "client": (head.client, 0),
+                "extensions": {"tls": {"client_cert_chain": shown}},
+                "body": body,
+            }
+        )
+        call.answer(200, "", [("content-length", "2")], b"ok")
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope["path"]
@@ -194,7 +216,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     serving = Serving(
         behind,
         port=0,
-        protocol=tls_door_protocol(HEADS, LIMITS),
+        protocol=tls_door_protocol(behind, HEADS, LIMITS),
         tls=server_context(certificate, key, trusted),
     )
     server, bound = server_of(serving), bind(serving)

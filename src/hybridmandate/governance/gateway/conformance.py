@@ -12,6 +12,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from hybridmandate.governance.gateway.configuration import (
 )
 from hybridmandate.governance.gateway.conformance_expectations import differences
 from hybridmandate.governance.gateway.conformance_stub import REFUSED, StubBackend
+from hybridmandate.governance.gateway.door import HeadLimits, door_protocol
 from hybridmandate.governance.gateway.http_pool import HttpPool
 from hybridmandate.governance.gateway.layout import backend_entry
 from hybridmandate.governance.gateway.server import create_app
@@ -85,10 +87,12 @@ class _ToStub:
         self._http = HttpPool()
 
     async def send(self, outgoing: Outgoing) -> Incoming:
-        outgoing.headers.append(("x-conformance-url", outgoing.url))
         parts = URL(outgoing.url, encoded=True)
-        outgoing.url = self._stub_url + (parts.raw_path_qs or "/")
-        incoming = await self._http.send(outgoing)
+        meant = ("x-conformance-url", outgoing.url)
+        url = self._stub_url + (parts.raw_path_qs or "/")
+        incoming = await self._http.send(
+            replace(outgoing, url=url, headers=[*outgoing.headers, meant])
+        )
         if any(name.lower() == REFUSED for name, _ in incoming.headers):
             incoming.close()
             raise TransportFailure("the connection was refused")
@@ -129,13 +133,29 @@ class PromptServer(uvicorn.Server):
 
 
 class Served:
-    """An ASGI application behind uvicorn: on a free loopback port, or on a Unix socket."""
+    """An application behind uvicorn: on a free loopback port, or on a Unix socket.
 
-    def __init__(self, app: Any, *, socket_path: str | None = None) -> None:
+    ``protocol`` reads the connections; None is uvicorn's own, for ASGI applications.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        socket_path: str | None = None,
+        protocol: type[asyncio.Protocol] | None = None,
+    ) -> None:
         place: dict[str, Any] = (
             {"host": "127.0.0.1", "port": 0} if socket_path is None else {"uds": socket_path}
         )
-        config = uvicorn.Config(app, log_level="critical", access_log=False, **place)
+        config = uvicorn.Config(
+            app,
+            http=protocol or "auto",
+            proxy_headers=False,
+            log_level="critical",
+            access_log=False,
+            **place,
+        )
         self._server = PromptServer(config)
         self._task: asyncio.Task[None] | None = None
         self._by_port = socket_path is None
@@ -172,7 +192,11 @@ async def _run(case: Mapping[str, Any]) -> str:
             clock=clock,
             sleep=lambda _: asyncio.sleep(0),
         )
-        async with Served(app) as gateway, aiohttp.ClientSession(auto_decompress=False) as client:
+        door = door_protocol(app, HeadLimits())
+        async with (
+            Served(app, protocol=door) as gateway,
+            aiohttp.ClientSession(auto_decompress=False) as client,
+        ):
             return await _play(case, clock, stub, client, gateway.url)
 
 

@@ -43,10 +43,14 @@ class ServedOperation:
 
 @dataclass(frozen=True, slots=True)
 class ServedApi:
-    """An API with its operations; ``pipeline`` is its own scope, for calls that match none."""
+    """An API with its operations; ``pipeline`` is its own scope, for calls that match none.
+
+    ``origin`` is scheme, host and port of its back end, as policies see them.
+    """
 
     entry: ApiEntry
     backend: BaseUrl | None
+    origin: tuple[str, str, int] | None
     operations: OperationTable[ServedOperation]
     pipeline: Pipeline
 
@@ -104,8 +108,13 @@ class Gateway:
             }
             served = ServedOperation(operation, pipelines)
             entries.append((operation.method, operation.url_template, served))
+        backend = self._backend(api)
         return ServedApi(
-            api, self._backend(api), OperationTable(entries), Pipeline.of(sections[None])
+            api,
+            backend,
+            None if backend is None else _origin(backend),
+            OperationTable(entries),
+            Pipeline.of(sections[None]),
         )
 
     def _of_operation(self, operation: OperationEntry, parent: Sections) -> Sections:
@@ -122,3 +131,9 @@ class Gateway:
             return parse_base_url(text)
         except ValueError as error:
             raise PolicyDocumentError(api.file, 1, 1, f"serviceUrl: {error}") from error
+
+
+def _origin(backend: BaseUrl) -> tuple[str, str, int]:
+    scheme, _, place = backend.url.partition("://")
+    host, _, port = place.split("/", 1)[0].partition(":")
+    return scheme, host, int(port) if port.isdigit() else (443 if scheme == "https" else 80)

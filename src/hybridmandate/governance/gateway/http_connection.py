@@ -16,7 +16,7 @@ from typing import Any
 
 import httptools
 
-from hybridmandate.governance.gateway.transport import Incoming, TransportFailure
+from hybridmandate.governance.gateway.transport import Incoming, TransportFailure, TransportTimeout
 
 _HIGH_WATER = 256 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
@@ -24,85 +24,76 @@ Stream = AsyncIterator[bytes]
 
 
 class Answer:
-    """The response to one request, as the parser reads it."""
+    """The response to one request; the connection's parser fills it."""
+
+    __slots__ = (
+        "_broken",
+        "_buffered",
+        "_chunks",
+        "_connection",
+        "_more",
+        "bare",
+        "begun",
+        "complete",
+        "head",
+        "head_bytes",
+        "headers",
+        "keep_alive",
+        "reason",
+        "status",
+    )
 
     def __init__(self, connection: HttpConnection, *, bare: bool) -> None:
         self._connection = connection
-        self._parser = httptools.HttpResponseParser(self)
-        self._bare = bare
-        self._reason = b""
-        self._headers: list[tuple[str, str]] = []
-        self._head_bytes = 0
         self._chunks: deque[bytes] = deque()
         self._buffered = 0
         self._more: asyncio.Future[None] | None = None
         self._broken: str | None = None
+        self.bare = bare
+        self.reason = b""
+        self.headers: list[tuple[str, str]] = []
+        self.head_bytes = 0
         self.status = 0
         self.head: asyncio.Future[None] = connection.loop.create_future()
         self.keep_alive = False
         self.complete = False
         self.begun = False
 
-    def feed(self, data: bytes) -> None:
-        """Bytes from the wire. :raises httptools.HttpParserError: when they are no HTTP."""
-        self.begun = True
-        self._parser.feed_data(data)
-
-    def fail(self, reason: str) -> None:
+    def fail(self, failure: TransportFailure) -> None:
         """The response will not come, or not to its end."""
         if self.complete:
             return
-        self._broken = reason
+        self._broken = str(failure)
         if not self.head.done():
-            self.head.set_exception(TransportFailure(reason))
+            self.head.set_exception(failure)
             self.head.exception()
         self._wake()
 
     def incoming(self, timeout: float) -> Incoming:
         """The response for whoever asked."""
+        content = b"".join(self._chunks) if self.complete else None
         return Incoming(
-            status=self.status,
-            reason=self._reason.decode("latin-1"),
-            headers=self._headers,
-            body=self._stream(timeout),
-            close=self._let_go,
+            self.status,
+            self.reason.decode("latin-1"),
+            self.headers,
+            self._stream(timeout),
+            self._let_go,
+            content,
         )
 
-    # --- what httptools calls -----------------------------------------------------------------
-
-    def on_status(self, status: bytes) -> None:
-        self._reason += status
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > _MAX_HEAD_BYTES:
-            raise ValueError("the response's headers are too large")
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status < 200:
-            self._headers, self._reason = [], b""
-            return
-        self.status = status
-        self.keep_alive = self._parser.should_keep_alive()
-        if not self.head.done():
-            self.head.set_result(None)
-        if self._bare:
-            self._finish()
-
-    def on_body(self, data: bytes) -> None:
+    def add(self, data: bytes) -> None:
+        """A piece of the body has arrived."""
         self._chunks.append(data)
         self._buffered += len(data)
         if self._buffered > _HIGH_WATER:
             self._connection.hold()
         self._wake()
 
-    def on_message_complete(self) -> None:
-        if self.status and not self.complete:
-            self._finish()
-
-    # --- the body -----------------------------------------------------------------------------
+    def finish(self) -> None:
+        """The response is whole."""
+        self.complete = True
+        self._wake()
+        self._connection.answered(self)
 
     async def _stream(self, pause: float) -> Stream:
         while True:
@@ -124,11 +115,6 @@ class Answer:
                 self._connection.close()
                 raise TransportFailure("the response's body did not arrive") from None
 
-    def _finish(self) -> None:
-        self.complete = True
-        self._wake()
-        self._connection.answered(self)
-
     def _let_go(self) -> None:
         """Nobody wants the rest: a half-read connection cannot be used again."""
         if not self.complete:
@@ -146,12 +132,14 @@ class HttpConnection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self._release = release
         self._read_timeout = read_timeout
+        self._parser = httptools.HttpResponseParser(self)
         self._transport: Any = None
         self._writable: asyncio.Future[None] | None = None
         self._closed = False
         self._held = False
         self._sent = False
         self._answer: Answer | None = None
+        self._latest: Answer | None = None
 
     @property
     def usable(self) -> bool:
@@ -159,26 +147,37 @@ class HttpConnection(asyncio.Protocol):
         return not self._closed and not self._transport.is_closing()
 
     async def send(
-        self, method: str, head: bytes, body: bytes | Stream | None, *, chunked: bool
+        self,
+        method: str,
+        head: bytes,
+        body: bytes | Stream | None,
+        *,
+        chunked: bool,
+        seconds: float,
     ) -> Incoming:
-        """Send a request and wait for the response's headers.
+        """Send a request and wait at most so many seconds for the response's headers.
 
-        :raises TransportFailure: when the other side does not answer properly.
+        :raises TransportTimeout: when they are late. :raises TransportFailure: when the other side
+            does not answer properly.
         """
-        answer = self._answer = Answer(self, bare=method == "HEAD")
+        answer = self._answer = self._latest = Answer(self, bare=method == "HEAD")
         self._sent = False
-        if body is None or isinstance(body, bytes):
-            self._sent = True
-            self._transport.write(head + body if body else head)
-            await answer.head
-        else:
-            await self._send_stream(answer, head, body, chunked)
+        late = self.loop.call_later(seconds, _give_up, answer)
+        try:
+            if body is None or isinstance(body, bytes):
+                self._sent = True
+                self._transport.write(head + body if body else head)
+                await answer.head
+            else:
+                await self._send_stream(answer, head, body, chunked)
+        finally:
+            late.cancel()
         return answer.incoming(self._read_timeout)
 
     @property
     def begun(self) -> bool:
         """Whether anything of the current response has arrived."""
-        return self._answer is not None and self._answer.begun
+        return self._latest is not None and self._latest.begun
 
     async def _send_stream(self, answer: Answer, head: bytes, body: Stream, chunked: bool) -> None:
         """Write the body while watching for an early answer, which ends the writing."""
@@ -235,7 +234,53 @@ class HttpConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
         if self._answer is not None:
-            self._answer.fail("the connection was ended")
+            self._answer.fail(TransportFailure("the connection was ended"))
+
+    # --- what httptools calls -----------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self._answer is None:
+            # Nobody asked: what follows must never be read as the answer to the next request.
+            self.close()
+
+    def on_status(self, status: bytes) -> None:
+        if self._answer is not None:
+            self._answer.reason += status
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        answer = self._answer
+        if answer is None:
+            return
+        answer.head_bytes += len(name) + len(value)
+        if answer.head_bytes > _MAX_HEAD_BYTES:
+            raise ValueError("the response's headers are too large")
+        answer.headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        answer = self._answer
+        if answer is None:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            answer.headers, answer.reason = [], b""
+            return
+        answer.status = status
+        answer.keep_alive = self._parser.should_keep_alive()
+        if not answer.head.done():
+            answer.head.set_result(None)
+        if answer.bare:
+            # The headers may tell of a body that does not come: this parser would wait for it.
+            self._parser = httptools.HttpResponseParser(self)
+            answer.finish()
+
+    def on_body(self, data: bytes) -> None:
+        if self._answer is not None:
+            self._answer.add(data)
+
+    def on_message_complete(self) -> None:
+        answer = self._answer
+        if answer is not None and answer.status:
+            answer.finish()
 
     # --- what asyncio calls -------------------------------------------------------------------
 
@@ -246,17 +291,19 @@ class HttpConnection(asyncio.Protocol):
         self._closed = True
         self.resume_writing()
         if self._answer is not None:
-            self._answer.fail(f"the connection was lost: {error}" if error else "it ended early")
+            reason = f"the connection was lost: {error}" if error else "it ended early"
+            self._answer.fail(TransportFailure(reason))
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is None:
+        answer = self._answer
+        if answer is None:
             self.close()
             return
-        answer = self._answer
+        answer.begun = True
         try:
-            answer.feed(data)
+            self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            answer.fail(f"the response is no HTTP: {error}")
+            answer.fail(TransportFailure(f"the response is no HTTP: {error}"))
             self.close()
 
     def pause_writing(self) -> None:
@@ -267,3 +314,8 @@ class HttpConnection(asyncio.Protocol):
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None
+
+
+def _give_up(answer: Answer) -> None:
+    if not answer.head.done():
+        answer.fail(TransportTimeout("the response's headers did not arrive in time"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from hybridmandate.governance.gateway.http_connection import HttpConnection
@@ -15,10 +14,7 @@ from hybridmandate.governance.gateway.transport import (
     TransportTimeout,
 )
 
-Place = tuple[str, str, int]
-Address = tuple[str, Place]
-"""What goes into ``Host``, and where to connect: scheme, host, port."""
-_MOST_ADDRESSES = 1000
+_MOST_PLACES = 1000
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
@@ -43,9 +39,7 @@ class HttpPool:
         self._limit = connections
         self._idle_seconds = idle_seconds
         self._read_timeout = read_timeout
-        self._idle: dict[Place, list[tuple[float, HttpConnection]]] = {}
-        self._open: dict[Place, asyncio.Semaphore] = {}
-        self._addresses: dict[str, Address] = {}
+        self._places: dict[tuple[str, str | None], _Place] = {}
 
     async def send(self, outgoing: Outgoing) -> Incoming:
         """The response as soon as its headers are there.
@@ -53,97 +47,130 @@ class HttpPool:
         :raises TransportTimeout: when they are late. :raises TransportFailure: otherwise.
         """
         origin, target = _cut(outgoing.url)
-        address = self._addresses.get(origin)
-        if address is None:
-            address = _address(origin)
-            if len(self._addresses) < _MOST_ADDRESSES:
-                self._addresses[origin] = address
-        authority, (scheme, host, port) = address
-        place = (f"{scheme}+{outgoing.socket or ''}", host, port)
-        chunked = outgoing.body is not None and not isinstance(outgoing.body, bytes)
-        chunked = chunked and not any(n.lower() == "content-length" for n, _ in outgoing.headers)
-        head = _head(outgoing, authority, target, chunked=chunked)
-        room = self._open.get(place)
-        if room is None:
-            room = self._open[place] = asyncio.Semaphore(self._limit)
+        place = self._place(origin, outgoing.socket)
+        body = outgoing.body
+        chunked = not (
+            body is None or isinstance(body, bytes) or _names("content-length", outgoing.headers)
+        )
+        head = _head(outgoing, place.authority, target, chunked=chunked)
         try:
-            async with asyncio.timeout(outgoing.timeout):
-                async with room:
+            if not place.room.locked():
+                async with place.room:
                     return await self._exchange(place, outgoing, head, chunked=chunked)
-        except TimeoutError as error:
+            async with asyncio.timeout(outgoing.timeout):
+                async with place.room:
+                    return await self._exchange(place, outgoing, head, chunked=chunked)
+        except (TimeoutError, TransportTimeout) as error:
             raise TransportTimeout(
-                f"no response within {outgoing.timeout:g} s from {outgoing.socket or host}"
+                f"no response within {outgoing.timeout:g} s from {outgoing.socket or place.host}"
             ) from error
-        except (OSError, ssl.SSLError) as error:
-            raise TransportFailure(f"{outgoing.socket or host}: {error}") from error
+        except OSError as error:
+            raise TransportFailure(f"{outgoing.socket or place.host}: {error}") from error
 
     async def close(self) -> None:
         """End idle connections."""
-        for idle in self._idle.values():
-            for _, connection in idle:
-                connection.close()
-        self._idle.clear()
+        for place in self._places.values():
+            place.close_idle()
+
+    def _place(self, origin: str, socket: str | None) -> _Place:
+        place = self._places.get((origin, socket))
+        if place is None:
+            if len(self._places) >= _MOST_PLACES:
+                self._places.pop(next(iter(self._places))).retire()
+            place = self._places[(origin, socket)] = _Place(origin, socket, self._limit)
+        return place
 
     async def _exchange(
-        self, place: Place, outgoing: Outgoing, head: bytes, *, chunked: bool
+        self, place: _Place, outgoing: Outgoing, head: bytes, *, chunked: bool
     ) -> Incoming:
-        body: bytes | AsyncIterator[bytes] | None = outgoing.body
+        body = outgoing.body
         connection = self._kept(place)
-        again = outgoing.method in _IDEMPOTENT and (body is None or isinstance(body, bytes))
         if connection is not None:
             try:
-                return await self._on(connection, outgoing, head, body, chunked=chunked)
+                return await _on(connection, outgoing, head, chunked=chunked)
+            except TransportTimeout:
+                raise
             except TransportFailure:
                 # The other side may have closed an idle connection at this very moment.
+                again = outgoing.method in _IDEMPOTENT and (body is None or isinstance(body, bytes))
                 if not again or connection.begun:
                     raise
-        connection = await self._connect(place, outgoing)
-        return await self._on(connection, outgoing, head, body, chunked=chunked)
+        async with asyncio.timeout(outgoing.timeout):
+            connection = await self._connect(place)
+            return await _on(connection, outgoing, head, chunked=chunked)
 
-    @staticmethod
-    async def _on(
-        connection: HttpConnection,
-        outgoing: Outgoing,
-        head: bytes,
-        body: bytes | AsyncIterator[bytes] | None,
-        *,
-        chunked: bool,
-    ) -> Incoming:
-        try:
-            return await connection.send(outgoing.method, head, body, chunked=chunked)
-        except BaseException:
-            connection.close()
-            raise
-
-    def _kept(self, place: Place) -> HttpConnection | None:
-        idle = self._idle.get(place)
+    def _kept(self, place: _Place) -> HttpConnection | None:
         oldest = asyncio.get_running_loop().time() - self._idle_seconds
-        while idle:
-            since, connection = idle.pop()
+        while place.idle:
+            since, connection = place.idle.pop()
             if connection.usable and since >= oldest:
                 return connection
             connection.close()
         return None
 
-    async def _connect(self, place: Place, outgoing: Outgoing) -> HttpConnection:
+    async def _connect(self, place: _Place) -> HttpConnection:
         loop = asyncio.get_running_loop()
 
-        def release(connection: HttpConnection) -> None:
-            self._idle.setdefault(place, []).append((loop.time(), connection))
-
         def make() -> HttpConnection:
-            return HttpConnection(release, self._read_timeout)
+            return HttpConnection(place.release, self._read_timeout)
 
-        if outgoing.socket is not None:
+        if place.socket is not None:
             if not hasattr(loop, "create_unix_connection"):
                 raise TransportFailure("this system has no Unix sockets: name the back end by port")
-            _, connection = await loop.create_unix_connection(make, outgoing.socket)
+            _, connection = await loop.create_unix_connection(make, place.socket)
             return connection
         context: ssl.SSLContext | None = None
-        if place[0].startswith("https"):
+        if place.scheme == "https":
             context = self._tls or ssl.create_default_context()
-        _, connection = await loop.create_connection(make, place[1], place[2], ssl=context)
+        _, connection = await loop.create_connection(make, place.host, place.port, ssl=context)
         return connection
+
+
+class _Place:
+    """Where connections go: a scheme, host and port, or a socket, and what is open there."""
+
+    __slots__ = ("_retired", "authority", "host", "idle", "port", "room", "scheme", "socket")
+
+    def __init__(self, origin: str, socket: str | None, limit: int) -> None:
+        parts = urlsplit(origin)
+        self.scheme = parts.scheme
+        self.host = parts.hostname or "localhost"
+        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.authority = parts.netloc.rpartition("@")[2]
+        """What goes into ``Host``; user information is not sent."""
+        self.socket = socket
+        self.room = asyncio.Semaphore(limit)
+        self.idle: list[tuple[float, HttpConnection]] = []
+        self._retired = False
+
+    def release(self, connection: HttpConnection) -> None:
+        """A connection may carry the next request."""
+        if self._retired:
+            connection.close()
+        else:
+            self.idle.append((connection.loop.time(), connection))
+
+    def close_idle(self) -> None:
+        """End the connections that carry nothing."""
+        while self.idle:
+            self.idle.pop()[1].close()
+
+    def retire(self) -> None:
+        """No further request goes this way; those that are under way end."""
+        self._retired = True
+        self.close_idle()
+
+
+async def _on(
+    connection: HttpConnection, outgoing: Outgoing, head: bytes, *, chunked: bool
+) -> Incoming:
+    try:
+        return await connection.send(
+            outgoing.method, head, outgoing.body, chunked=chunked, seconds=outgoing.timeout
+        )
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _cut(url: str) -> tuple[str, str]:
@@ -156,20 +183,18 @@ def _cut(url: str) -> tuple[str, str]:
     return url[:end], target if target.startswith("/") else f"/{target}"
 
 
-def _address(origin: str) -> Address:
-    """Where an origin is. User information in it is not sent."""
-    parts = urlsplit(origin)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return parts.netloc.rpartition("@")[2], (parts.scheme, parts.hostname or "localhost", port)
+def _names(name: str, headers: list[tuple[str, str]]) -> bool:
+    """Whether a header of this name (lower case) is among them."""
+    size = len(name)
+    return any(len(each) == size and each.lower() == name for each, _ in headers)
 
 
 def _head(outgoing: Outgoing, host: str, target: str, *, chunked: bool) -> bytes:
     """Request line and headers. :raises TransportFailure: for signs that would break them."""
     lines = [f"{outgoing.method} {target} HTTP/1.1"]
-    names = {name.lower() for name, _ in outgoing.headers}
-    if "host" not in names:
+    if not _names("host", outgoing.headers):
         lines.append(f"host: {host}")
-    lines.extend(f"{name}: {value}" for name, value in outgoing.headers)
+    lines.extend([f"{name}: {value}" for name, value in outgoing.headers])
     if chunked:
         lines.append("transfer-encoding: chunked")
     elif isinstance(outgoing.body, bytes):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote
 
@@ -43,6 +43,36 @@ class HeaderMap:
         for name, value in pairs:
             self.add(name, value)
 
+    @classmethod
+    def received(cls, lines: Iterable[tuple[bytes, bytes]]) -> HeaderMap:
+        """The headers of a message as a parser gives them, names in lower case."""
+        received = cls()
+        entries = received._entries
+        for raw, value in lines:
+            name = raw.decode("latin-1")
+            known = entries.get(name)
+            if known is None:
+                entries[name] = (name, [value.decode("latin-1")])
+            else:
+                known[1].append(value.decode("latin-1"))
+        return received
+
+    @classmethod
+    def without(cls, names: Container[str], pairs: Iterable[tuple[str, str]]) -> HeaderMap:
+        """All of the pairs but those of the names, which are in lower case."""
+        made = cls()
+        entries = made._entries
+        for name, value in pairs:
+            key = name.lower()
+            if key in names:
+                continue
+            known = entries.get(key)
+            if known is None:
+                entries[key] = (name, [value])
+            else:
+                known[1].append(value)
+        return made
+
     def add(self, name: str, value: str) -> None:
         """One more value."""
         key = name.lower()
@@ -82,16 +112,22 @@ class HeaderMap:
     def __iter__(self) -> Iterator[tuple[str, list[str]]]:
         return iter(self._entries.values())
 
-    def lines(self) -> Iterator[tuple[str, str]]:
-        """Name and value of each line to send: several values joined, except where HTTP forbids."""
+    def lines(self, without: Container[str] = ()) -> list[tuple[str, str]]:
+        """Name and value of each line to send: several values joined, except where HTTP forbids.
+
+        ``without`` are names that are left out, in lower case.
+        """
+        found: list[tuple[str, str]] = []
         for key, (name, values) in self._entries.items():
+            if key in without:
+                continue
             if len(values) == 1:
-                yield name, values[0]
+                found.append((name, values[0]))
             elif key in _SENT_APART:
-                for value in values:
-                    yield name, value
+                found.extend((name, value) for value in values)
             else:
-                yield name, ",".join(values)
+                found.append((name, ",".join(values)))
+        return found
 
     def copy(self) -> HeaderMap:
         """An independent copy."""
@@ -128,10 +164,34 @@ class Body:
             self.stream = None
         return self.content
 
+    async def fits(self, most: int) -> bool:
+        """Read the body into memory if it has at most so many bytes; else it stays a stream."""
+        if self.content is not None:
+            return len(self.content) <= most
+        assert self.stream is not None
+        read: list[bytes] = []
+        size = 0
+        async for chunk in self.stream:
+            read.append(chunk)
+            size += len(chunk)
+            if size > most:
+                self.stream = _chained(read, self.stream)
+                return False
+        self.content, self.stream = b"".join(read), None
+        return True
+
     def replace(self, content: bytes) -> None:
         """Another content; an unread stream is dropped."""
         self.content = content
         self.stream = None
+
+
+async def _chained(read: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What was read, and then the rest."""
+    for chunk in read:
+        yield chunk
+    async for chunk in rest:
+        yield chunk
 
 
 @dataclass(slots=True)

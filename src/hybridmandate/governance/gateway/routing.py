@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 
@@ -44,9 +45,20 @@ class OperationTable(Generic[T]):
         literal = self._literal.get((method, trimmed)) or self._literal.get(("*", trimmed))
         if literal is not None:
             return Match(literal, {})
+        return self._template(path, (method, "*"))
+
+    def find_any(self, path: str) -> Match[T] | None:
+        """An operation for a path whatever its method, or None."""
+        trimmed = path.rstrip("/") or "/"
+        for (_, literal), target in self._literal.items():
+            if literal == trimmed:
+                return Match(target, {})
+        return self._template(path, None)
+
+    def _template(self, path: str, methods: tuple[str, str] | None) -> Match[T] | None:
         parts = path.strip("/").split("/") if path.strip("/") else []
         for _, wanted, segments, target in self._templates:
-            if wanted not in (method, "*"):
+            if methods is not None and wanted not in methods:
                 continue
             parameters = _match(segments, parts)
             if parameters is not None:
@@ -67,6 +79,17 @@ class ApiTable(Generic[T]):
             if path == prefix or path.startswith(prefix + "/"):
                 return api, path[len(prefix) :] or "/"
         return None
+
+
+@lru_cache(maxsize=4096)
+def query_template(template: str) -> Mapping[str, str]:
+    """Query parameters of a URL template (``/get?a={b}``): the template's parameter by name."""
+    names = (each.partition("=") for each in template.partition("?")[2].split("&"))
+    return {
+        unquote(name): value[1:-1]
+        for name, _, value in names
+        if value.startswith("{") and value.endswith("}")
+    }
 
 
 def _rank(segments: list[str]) -> tuple[int, ...]:

@@ -16,7 +16,9 @@ _SAFE_PATH = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 _ENCODED_SEPARATOR = re.compile(rb"%(?:2[fF]|5[cC]|00)")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-type"})
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+BREAKS_A_HEAD = re.compile(rb"[\x00\r\n]")
+"""Signs with which a header would become another header, or a body."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -40,7 +42,7 @@ def check_path(raw: bytes) -> str:
     twice = unquote_to_bytes(once)
     for text in (raw, once, twice):
         segments = text.split(b"/")
-        if b".." in segments or b"." in segments or b"\\" in text or _CONTROL.search(text):
+        if b".." in segments or b"." in segments or b"\\" in text or CONTROL.search(text):
             raise refusal(
                 "The path holds dot segments or signs that are not allowed.", reason="PathInvalid"
             )
@@ -60,8 +62,11 @@ def check_headers(headers: Headers, *, most_bytes: int, most_count: int) -> None
 
     :raises PolicyError: 400, or 431 for a block over its limits.
     """
-    if len(headers) > most_count or sum(len(n) + len(v) + 4 for n, v in headers) > most_bytes:
+    joined = b" ".join([each for line in headers for each in line])
+    if len(headers) > most_count or len(joined) + 3 * len(headers) > most_bytes:
         raise refusal("The request's headers are too large.", reason="HeadersTooLarge", status=431)
+    if CONTROL.search(joined):
+        raise refusal("A header holds a control sign.", reason="HeaderInvalid")
     seen: set[bytes] = set()
     for name, value in headers:
         if name in _SINGLE:
@@ -74,8 +79,6 @@ def check_headers(headers: Headers, *, most_bytes: int, most_count: int) -> None
                 raise refusal("Header content-length is not a number.", reason="HeaderInvalid")
             if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
                 raise refusal("Only the transfer encoding chunked is read.", reason="HeaderInvalid")
-        if _CONTROL.search(value):
-            raise refusal("A header holds a control sign.", reason="HeaderInvalid")
     if b"content-length" in seen and b"transfer-encoding" in seen:
         raise refusal(
             "Content-Length and Transfer-Encoding exclude each other.", reason="HeaderInvalid"

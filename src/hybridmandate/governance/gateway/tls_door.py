@@ -16,7 +16,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from hybridmandate.governance.gateway.door import Door, HeadLimits
+from hybridmandate.governance.gateway.door import Application, Door, HeadLimits
 from hybridmandate.governance.gateway.http2_connection import (
     Http2Connection,
     Http2Limits,
@@ -45,19 +45,10 @@ def server_context(certificate: Path, key: Path, authorities: Sequence[Path]) ->
     return context
 
 
-class _Http1Door(Door):
-    """HTTP/1.1 within TLS; ``extensions`` go into each call's ASGI scope."""
-
-    extensions: dict[str, Any]
-
-    def on_headers_complete(self) -> None:
-        self.scope["extensions"] = dict(self.extensions)
-        super().on_headers_complete()
-
-
 class TlsDoor(asyncio.Protocol):
     """A connection until its protocol is known; then that protocol's own class takes over."""
 
+    application: Application
     heads = HeadLimits()
     http2 = Http2Limits()
 
@@ -77,34 +68,41 @@ class TlsDoor(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         agreed: ssl.SSLObject = transport.get_extra_info("ssl_object")
-        extensions = {"tls": _tls_extension(agreed)}
-        chosen = self._http2(extensions)
+        der = agreed.getpeercert(binary_form=True)
+        chosen: asyncio.Protocol = self._http2(der)
         if agreed.selected_alpn_protocol() != "h2":
-            chosen = self._http1(extensions)
+            chosen = self._http1(der)
         transport.set_protocol(chosen)
         chosen.connection_made(transport)
 
-    def _http2(self, extensions: dict[str, Any]) -> asyncio.Protocol:
+    def _http2(self, certificate: bytes | None) -> asyncio.Protocol:
         state = self._server_state
         around = Surroundings(
             state.connections, state.tasks, lambda: state.default_headers, self._app_state
         )
         app = self._config.loaded_app
+        extensions = {"tls": _tls_extension(certificate)}
         return Http2Connection(app, around, self.heads, self.http2, extensions)
 
-    def _http1(self, extensions: dict[str, Any]) -> asyncio.Protocol:
-        door = _Http1Door(self._config, self._server_state, self._app_state, self._loop)
+    def _http1(self, certificate: bytes | None) -> asyncio.Protocol:
+        door = Door(self._config, self._server_state, self._app_state, self._loop)
+        door.application = self.application
         door.limits = self.heads
-        door.extensions = extensions
+        door.certificate = certificate
         return door
 
 
-def tls_door_protocol(heads: HeadLimits, http2: Http2Limits) -> type[TlsDoor]:
-    """The protocol class for a server with these limits."""
-    return type("TlsDoor", (TlsDoor,), {"heads": heads, "http2": http2})
+def tls_door_protocol(
+    application: Application, heads: HeadLimits, http2: Http2Limits
+) -> type[TlsDoor]:
+    """The protocol class for a server with these limits.
+
+    Calls over HTTP/1.1 go to ``application``, those over HTTP/2 to the server's ASGI application.
+    """
+    parts = {"application": application, "heads": heads, "http2": http2}
+    return type("TlsDoor", (TlsDoor,), parts)
 
 
-def _tls_extension(agreed: ssl.SSLObject) -> dict[str, Any]:
+def _tls_extension(der: bytes | None) -> dict[str, Any]:
     """The caller's certificate, in the words of the ASGI TLS extension (version 0.2)."""
-    der = agreed.getpeercert(binary_form=True)
     return {"client_cert_chain": [] if der is None else [ssl.DER_cert_to_PEM_cert(der)]}

@@ -33,13 +33,18 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Incoming:
-    """A response whose body is still on the wire; ``close`` ends it and frees the connection."""
+    """A response whose body may still be on the wire; ``close`` ends it and frees the connection.
+
+    ``content`` is the whole body where all of it came with the headers: then nothing has to be read
+    or closed. It is None otherwise.
+    """
 
     status: int
     reason: str
     headers: list[tuple[str, str]]
     body: AsyncIterator[bytes]
     close: Callable[[], None]
+    content: bytes | None = None
 
 
 class Transport(Protocol):

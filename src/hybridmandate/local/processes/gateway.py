@@ -12,7 +12,7 @@ from hybridmandate.governance.gateway.door import HeadLimits, door_protocol
 from hybridmandate.governance.gateway.file_watch import WatchedGateway
 from hybridmandate.governance.gateway.http2_connection import Http2Limits
 from hybridmandate.governance.gateway.layout import baseline_folder
-from hybridmandate.governance.gateway.server import create_app
+from hybridmandate.governance.gateway.server import GatewayApp, create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
 from hybridmandate.governance.gateway.tls_door import server_context, tls_door_protocol
 from hybridmandate.governance.gateway.while_serving import WhileServing
@@ -54,10 +54,10 @@ def serve_gateway(boot: Boot) -> list[Serving]:
         counters=counters,
     )
     watched = WatchedGateway(app, [boot.folder.policies, baseline_folder()], load, _say)
-    return _doors(boot, WhileServing(app, [watched.watch, *work]))
+    return _doors(boot, app, WhileServing(app, [watched.watch, *work]))
 
 
-def _doors(boot: Boot, gateway: WhileServing) -> list[Serving]:
+def _doors(boot: Boot, app: GatewayApp, gateway: WhileServing) -> list[Serving]:
     """Plain HTTP on loopback, TLS beside it, and a socket of this very process.
 
     Where the gateway has several processes they share both ports, and the supervisor asks each at
@@ -69,12 +69,15 @@ def _doors(boot: Boot, gateway: WhileServing) -> list[Serving]:
     authorities = [Path(boot.ca_file), clients_file(boot.state)]
     doors = [
         Serving(
-            gateway, port=plan.ports["gateway"], protocol=door_protocol(heads), is_shared=several
+            gateway,
+            port=plan.ports["gateway"],
+            protocol=door_protocol(app, heads),
+            is_shared=several,
         ),
         Serving(
             gateway,
             port=plan.ports[GATEWAY_TLS],
-            protocol=tls_door_protocol(heads, Http2Limits()),
+            protocol=tls_door_protocol(app, heads, Http2Limits()),
             tls=server_context(own_certificate.certificate, own_certificate.key, authorities),
             is_shared=several,
             lifespan="off",
@@ -82,7 +85,9 @@ def _doors(boot: Boot, gateway: WhileServing) -> list[Serving]:
     ]
     path = plan.socket_path(boot.name)
     if several and path is not None:
-        doors.append(Serving(gateway, path=path, protocol=door_protocol(heads), lifespan="off"))
+        doors.append(
+            Serving(gateway, path=path, protocol=door_protocol(app, heads), lifespan="off")
+        )
     return doors
 
 

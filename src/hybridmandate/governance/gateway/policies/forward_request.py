@@ -95,13 +95,15 @@ async def forward(exchange: Exchange, seconds: float, redirects: int) -> None:
         ) from error
     if exchange.backend_id is not None:
         exchange.services.backends.report(exchange.picked_backend, incoming.status)
+    whole = incoming.content
     exchange.response = Response(
         incoming.status,
         incoming.reason,
-        HeaderMap(each for each in incoming.headers if each[0].lower() not in HOP_BY_HOP),
-        Body(None, incoming.body),
+        HeaderMap.without(HOP_BY_HOP, incoming.headers),
+        Body(whole) if whole is not None else Body(None, incoming.body),
     )
-    exchange.opened.append(incoming.close)
+    if whole is None:
+        exchange.opened.append(incoming.close)
 
 
 async def _send(exchange: Exchange, outgoing: Outgoing, redirects: int) -> Incoming:
@@ -134,9 +136,7 @@ async def _read_small(exchange: Exchange) -> None:
 def _target(
     exchange: Exchange,
 ) -> tuple[BaseUrl, list[tuple[str, str]], dict[str, tuple[str, ...]]]:
-    headers = [
-        line for line in exchange.request.headers.lines() if line[0].lower() not in _NOT_SENT
-    ]
+    headers = exchange.request.headers.lines(_NOT_SENT)
     if exchange.backend_id is not None:
         entry, base = exchange.services.backends.pick(exchange.backend_id)
         exchange.picked_backend = entry.id
