@@ -20,7 +20,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypeVar
@@ -195,6 +195,9 @@ class DbosDurable:
 
     async def find(self, run_id: str) -> Run | None:
         return await asyncio.to_thread(self._runs.find, run_id)
+
+    async def unknown(self, run_ids: Sequence[str]) -> set[str]:
+        return await asyncio.to_thread(self._runs.unknown, run_ids)
 
     async def result(self, run_id: str, *, timeout_seconds: float | None) -> Run:
         await self._watch.end(run_id, timeout_seconds=timeout_seconds)

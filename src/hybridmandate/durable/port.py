@@ -7,7 +7,7 @@ without running. Payloads and step results are JSON values.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -115,6 +115,9 @@ class Durable(Protocol):
 
     async def find(self, run_id: str) -> Run | None:
         """The run of that id, or None."""
+
+    async def unknown(self, run_ids: Sequence[str]) -> set[str]:
+        """Those of some hundred ids that no run has."""
 
     async def result(self, run_id: str, *, timeout_seconds: float | None) -> Run:
         """Wait until the run has ended.

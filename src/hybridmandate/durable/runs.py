@@ -7,6 +7,7 @@ waits for a result. Times are whole seconds on SQLite, where DBOS keeps no finer
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,6 +57,13 @@ class Runs:
         inputs = self._tables.inputs.c
         row = self._first(sa.select(inputs.inputs).where(inputs.workflow_uuid == run_id))
         return None if row is None else str(json.loads(row.inputs)["positionalArgs"][1])
+
+    def unknown(self, run_ids: Sequence[str]) -> set[str]:
+        """Those of some hundred ids that no run has."""
+        runs = self._tables.runs.c
+        query = sa.select(runs.workflow_uuid).where(runs.workflow_uuid.in_(run_ids))
+        with self._engine.connect() as connection:
+            return set(run_ids) - set(connection.execute(query).scalars())
 
     def _first(self, query: sa.Select[Any]) -> sa.Row[Any] | None:
         with self._engine.connect() as connection:
