@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_judging import profile
 
 from hybridmandate.execution.services.spreadsheets import normalization, normalize, text_reader
-from hybridmandate.execution.services.spreadsheets.duplicates import KeyLedger
+from hybridmandate.execution.services.spreadsheets.duplicates import KeyLedger, key_hashes
 
 PROFILE = (
     '[columns.key]\ntype="text"\nrequired=true\n[columns.day]\ntype="date"\n'
@@ -97,6 +97,21 @@ def test_another_process_and_thread_count_give_the_same_digest(tmp_path: Path) -
     assert len(found) == 1
 
 
+TEXTS = st.lists(st.text("abcé", max_size=40), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, TEXTS)
+def test_key_of_a_row_does_not_depend_on_the_rows_beside_it(one: list[str], two: list[str]) -> None:
+    rows = [(a, b) for a in one for b in two]
+    together = key_hashes(pl.DataFrame(rows, schema=["a", "b"], orient="row"), ["a", "b"])
+    hashes = list(zip(together.a.tolist(), together.b.tolist(), strict=True))
+    for row, found in zip(rows, hashes, strict=True):
+        alone = key_hashes(pl.DataFrame([row], schema=["a", "b"], orient="row"), ["a", "b"])
+        assert (int(alone.a[0]), int(alone.b[0])) == found
+    assert len(set(hashes)) == len(set(rows))
+
+
 KEYS = st.lists(st.sampled_from(["a", "b", "c", "d", None]), min_size=1, max_size=40)
 
 
@@ -112,7 +127,7 @@ def test_keys_on_disk_and_in_memory_find_the_same_rows(
         for start in range(0, len(keys), cut):
             part = pl.DataFrame({"k": keys[start : start + cut]}, schema={"k": pl.String})
             for each in ledgers:
-                each.add(part, ["k"], start)
+                each.add(key_hashes(part, ["k"]), start)
         disk, memory = (
             np.unpackbits(each.repeated(policy, len(keys)), count=len(keys)) for each in ledgers
         )

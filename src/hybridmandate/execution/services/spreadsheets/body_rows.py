@@ -57,6 +57,27 @@ class RowMarks:
     labelled: pl.Series
     footer: pl.Series
 
+    @property
+    def any(self) -> bool:
+        """Whether a row is marked at all."""
+        return any(mask.any() for mask in self._masks)
+
+    @classmethod
+    def none(cls, height: int) -> RowMarks:
+        """Of rows none of which is marked."""
+        no = pl.repeat(False, height, dtype=pl.Boolean, eager=True)
+        return cls(no, no, no, no)
+
+    def spread(self, rows: Indices, height: int) -> RowMarks:
+        """The marks of these rows among more, the others of which have none."""
+        spread = np.zeros((len(self._masks), height), dtype=bool)
+        spread[:, rows] = [mask.to_numpy() for mask in self._masks]
+        return RowMarks(*map(pl.Series, spread))
+
+    @property
+    def _masks(self) -> tuple[pl.Series, ...]:
+        return self.blank, self.repeated, self.labelled, self.footer
+
 
 def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowMarks:
     """Blank rows, repeated headers, rows labelled as totals, single remarks."""
@@ -68,11 +89,10 @@ def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowM
     own = [text_column(m.position) for m in table.matches]
     first = own[0]
     height = rows.height
-    no = pl.repeat(False, height, dtype=pl.Boolean, eager=True)
     header = [(text_column(m.position), table.header[m.position]) for m in table.matches]
     seldom = _rare_rows(rows, every, header)
     if not len(seldom):
-        return RowMarks(no, no, no, no)
+        return RowMarks.none(height)
     few = rows[seldom]
     seen = [pl.col(name).str.strip_chars(INVISIBLE).fill_null("") != "" for name in every]
     flags = few.select(
@@ -89,9 +109,9 @@ def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowM
     )
 
     def spread(rule: str, name: str) -> pl.Series:
-        if rule in off:
-            return no
         mask = np.zeros(height, dtype=bool)
+        if rule in off:
+            return pl.Series(mask)
         mask[seldom[flags[name].fill_null(False).to_numpy()]] = True
         return pl.Series(mask)
 
@@ -138,6 +158,11 @@ class RowSorter:
     since: dict[str, Decimal] = field(default_factory=dict)
     declared_totals: dict[str, Decimal] = field(default_factory=dict)
     ended: bool = False
+
+    def add_data(self, numbers: pl.DataFrame) -> None:
+        """Take rows that are all data, of which no total is asked: their numbers."""
+        if numbers.width:
+            self._add(numbers.sum().row(0, named=True))
 
     def data_rows(
         self, rows: pl.DataFrame, values: pl.DataFrame, marks: RowMarks, *, final: bool
@@ -233,11 +258,7 @@ class RowSorter:
     def _totals(
         self, rows: pl.DataFrame, values: pl.DataFrame, labelled: Indices, data: Indices
     ) -> tuple[Indices, Indices, list[int]]:
-        numeric = [
-            name
-            for name, dtype in values.schema.items()
-            if dtype.is_decimal() or dtype.is_integer()
-        ]
+        numeric = [name for name, dtype in values.schema.items() if is_summed(dtype)]
         total = np.zeros(rows.height, dtype=bool)
         sub = np.zeros(rows.height, dtype=bool)
         unconfirmed: list[int] = []
@@ -283,6 +304,11 @@ class RowSorter:
             amount = Decimal(str(value or 0))
             self.sums[name] = self.sums.get(name, Decimal(0)) + amount
             self.since[name] = self.since.get(name, Decimal(0)) + amount
+
+
+def is_summed(dtype: pl.DataType) -> bool:
+    """Whether the values of a type have totals."""
+    return dtype.is_decimal() or dtype.is_integer()
 
 
 def _sums_between(

@@ -16,10 +16,10 @@ import numpy as np
 
 from hybridmandate.execution.services.spreadsheets.cell_bytes import (
     WORD,
-    CellBytes,
-    Mask,
+    TextBytes,
     Words,
 )
+from hybridmandate.execution.services.spreadsheets.record_scan import Mask
 
 _U = np.uint64
 _HIGH = _U(0x8080808080808080)
@@ -56,13 +56,13 @@ class FixedForm:
             return None
         return cls(tuple(ranges))
 
-    def matches(self, cells: CellBytes, position: int) -> Mask:
+    def matches(self, cells: TextBytes) -> Mask:
         """The cells that are written so."""
         size = len(self.ranges)
-        found = cells.lengths(position) == size
-        found &= _within(cells.first_bytes(position, size), self.ranges[:WORD])
+        found = cells.lengths == size
+        found &= _within(cells.first_bytes(size), self.ranges[:WORD])
         if size > WORD:
-            found &= _within(cells.word_at(position, size - WORD), self.ranges[-WORD:])
+            found &= _within(cells.word_at(size - WORD), self.ranges[-WORD:])
         return np.asarray(found, dtype=np.bool_)
 
 
@@ -114,29 +114,47 @@ class DateForm:
         ranges = tuple((48, 57) if c in "YMD" else (ord(c), ord(c)) for c in text)
         return cls(FixedForm(ranges), text.index("YYYY"), text.index("MM"), text.index("DD"))
 
-    def read(self, cells: CellBytes, position: int) -> tuple[Mask, Any]:
+    def is_told_from(self, other: DateForm) -> bool:
+        """Whether no text is a date of both forms, whatever its year.
+
+        Dates beyond the years that are read here are dates all the same, of the first form.
+        """
+        mine, others = self.form.ranges, other.form.ranges
+        apart = any(a > d or c > b for (a, b), (c, d) in zip(mine, others, strict=False))
+        return apart or len(mine) != len(others) or self.year == other.year
+
+    def read(self, cells: TextBytes) -> tuple[Mask, Any]:
         """The cells that are dates written so, and their days since 1970."""
         size = len(self.form.ranges)
-        front = cells.first_bytes(position, size)
-        back = front if size == WORD else cells.word_at(position, size - WORD)
-        good = (cells.lengths(position) == size) & _within(front, self.form.ranges[:WORD])
+        front = cells.first_bytes(size)
+        back = front if size == WORD else cells.word_at(size - WORD)
+        good = (cells.lengths == size) & _within(front, self.form.ranges[:WORD])
         if size > WORD:
             good &= _within(back, self.form.ranges[-WORD:])
 
-        def number(place: int, digits: int) -> Any:
-            total = None
-            for each in range(place, place + digits):
-                word, shift = (front, each) if each < WORD else (back, each - (size - WORD))
-                digit = ((word >> _U(8 * shift)) & _U(15)).astype(np.int32)
-                total = digit if total is None else total * 10 + digit
-            return total
+        pairs = _digit_pairs(front), _digit_pairs(back)
 
-        year = number(self.year, 4) - _FIRST_YEAR
-        month, day = number(self.month, 2), number(self.day, 2)
+        def pair(place: int) -> Any:
+            in_front = place <= WORD - 2
+            shift = place if in_front else place - (size - WORD)
+            found = (pairs[0] if in_front else pairs[1]) >> _U(8 * shift)
+            return (found & _U(255)).astype(np.int32)
+
+        year = pair(self.year) * 100 + pair(self.year + 2) - _FIRST_YEAR
+        month, day = pair(self.month), pair(self.day)
         good &= (year >= 0) & (year < _YEARS) & (month <= 12) & (day <= 31)
         days = _days()[np.where(good, (year * 16 + month) * 32 + day, 0)]
         good &= days != np.iinfo(np.int32).min
         return np.asarray(good, dtype=np.bool_), days
+
+
+def _digit_pairs(words: Words) -> Words:
+    """In each byte the number that its digit and the next one make; only pairs of digits count.
+
+    Of other bytes the low four bits are taken, so that no byte carries into the next (15 * 11).
+    """
+    digits = words & _U(0x0F0F0F0F0F0F0F0F)
+    return digits * _U(10) + (digits >> _U(8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +165,10 @@ class NumberForm:
     scale: int
     max_digits: int
 
-    def read(self, cells: CellBytes, position: int) -> tuple[Mask, Any]:
+    def read(self, cells: TextBytes) -> tuple[Mask, Any]:
         """The cells that are numbers written so, and their values times ten to the scale."""
-        lengths = cells.lengths(position)
-        high, low = cells.last_words(position)
+        lengths = cells.lengths
+        high, low = cells.last_words()
         # Scaled, the value must stay within the digits that a decimal of a profile may have.
         good = (lengths > 0) & (lengths <= self.max_digits - self.scale)
         factor = np.full(len(lengths), 10**self.scale, dtype=np.int64)

@@ -20,6 +20,7 @@ from hybridmandate.execution.services.spreadsheets.profile_formats import DateFo
 from hybridmandate.execution.services.spreadsheets.quick_column import (
     MAX_DIGITS,
     QuickReader,
+    own_words,
     quick_reader,
 )
 from hybridmandate.execution.services.spreadsheets.table import (
@@ -99,7 +100,7 @@ def _simple(column: Column, raw: pl.Expr) -> tuple[pl.Expr, pl.Expr] | None:
     if column.type == "integer":
         return raw.str.contains(r"^[0-9]{1,15}$"), raw.cast(pl.Int64, strict=False)
     if column.type == "enum":
-        return raw.is_in(list(column.values)), raw
+        return raw.is_in(own_words(column)), raw
     return None
 
 
@@ -336,6 +337,7 @@ _TYPES: dict[str, Callable[[str, Column, _Cell], tuple[pl.Expr, list[Check]]]] =
 
 
 def value_type(column: Column) -> pl.DataType:
+    """The type of a column's values."""
     types: dict[str, pl.DataType] = {
         "text": pl.String(),
         "date": pl.Date(),
@@ -346,6 +348,11 @@ def value_type(column: Column) -> pl.DataType:
         "money": pl.Decimal(38, column.scale),
     }
     return types.get(column.type, pl.String())
+
+
+def no_values(column: Column, height: int) -> pl.Series:
+    """So many empty cells of a column's type."""
+    return pl.Series([None], dtype=value_type(column)).new_from_index(0, height)
 
 
 def _plain_number(column: Column, cell: _Cell) -> pl.Expr:

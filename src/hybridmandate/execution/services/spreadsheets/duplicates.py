@@ -7,6 +7,7 @@ first byte, so that one part at a time is looked at; what stays in memory is one
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +15,118 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hybridmandate.execution.services.spreadsheets.cell_bytes import Mask, Numbers
+from hybridmandate.execution.services.spreadsheets.cell_bytes import WORD, TextBytes, Words
 from hybridmandate.execution.services.spreadsheets.profile import Duplicates
+from hybridmandate.execution.services.spreadsheets.record_scan import Mask, Numbers
 
 PARTS = 256
 ROWS_IN_MEMORY = 1_000_000
 _KEY = np.dtype([("a", "<u8"), ("b", "<u8"), ("row", "<i8")])
 _NUMBER = "=number"
 """Numbers of rows: no column of a profile has such a name."""
-_ODD = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
+_START = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+_FACTORS = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0x94D049BB133111EB))
+"""Odd constants of the finishers of MurmurHash3 and SplitMix64, one for each hash."""
+_SHIFT = np.uint64(31)
+_EMPTY = np.uint64(0xA5A5A5A5A5A5A5A5)
 
 Keys = np.ndarray[Any, np.dtype[Any]]
 
 
-def row_hashes(values: pl.DataFrame, names: Sequence[str]) -> tuple[Any, Any]:
-    """Two hashes of 64 bits of some columns of each row; empty cells count as a value."""
-    both = []
-    for seed in (1, 2):
-        mixed = np.zeros(values.height, dtype=np.uint64)
-        hashes = values.select([pl.col(name).hash(seed + 2 * n) for n, name in enumerate(names)])
-        for number, column in enumerate(hashes.iter_columns()):
-            mixed = mixed * np.uint64(_ODD[number % len(_ODD)]) + column.to_numpy()
-        both.append(mixed)
-    return both[0], both[1]
+@dataclass(frozen=True, slots=True)
+class KeyHashes:
+    """Two hashes of the key of each row; ``whole`` says that no part of it is empty."""
+
+    a: Words
+    b: Words
+    whole: Mask
+
+    def of(self, rows: Any) -> KeyHashes:
+        """Those of some rows."""
+        return KeyHashes(self.a[rows], self.b[rows], self.whole[rows])
+
+    def spread(self, rows: Numbers, height: int) -> KeyHashes:
+        """The same among more rows; the others have no key."""
+        if len(rows) == height:
+            return self
+        every = KeyHashes(
+            np.zeros(height, dtype=np.uint64),
+            np.zeros(height, dtype=np.uint64),
+            np.zeros(height, dtype=bool),
+        )
+        return every.replace(rows, self)
+
+    def replace(self, rows: Numbers, other: KeyHashes) -> KeyHashes:
+        """The same object, with other keys for some rows."""
+        self.a[rows], self.b[rows], self.whole[rows] = other.a, other.b, other.whole
+        return self
+
+
+class KeyHasher:
+    """Hashes rows column after column; the same values give the same, wherever they stand."""
+
+    def __init__(self, height: int) -> None:
+        self._hashes = [np.full(height, start) for start in _START]
+        self._whole = np.ones(height, dtype=bool)
+
+    def add_texts(self, texts: TextBytes, empty: Mask | None = None) -> None:
+        """A column of texts; without being told so no text counts as empty."""
+        # The length parts columns: "ab", "c" is another key than "a", "bc".
+        self._begin(texts.lengths, empty)
+        longest = int(texts.lengths.max(initial=0))
+        shortest = int(texts.lengths.min(initial=longest))
+        for place in range(0, longest, WORD):
+            if place < shortest:
+                self._mix(texts.own_bytes(place))
+            else:
+                # Texts that have ended stay as they are, however long the others are.
+                rows = np.flatnonzero(texts.lengths > place)
+                self._mix_some(texts.at(rows).own_bytes(place), rows)
+
+    def add(self, column: pl.Series) -> None:
+        """A column of values."""
+        empty = column.is_null().to_numpy() if column.null_count() else None
+        if column.dtype == pl.String:
+            lengths = column.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
+            joined = str(column.fill_null("").str.join("").item()) if len(lengths) else ""
+            self.add_texts(TextBytes.of_texts(joined.encode(), lengths), empty)
+            return
+        numbers = column.to_physical().cast(pl.Int64).fill_null(0).to_numpy()
+        self._begin(np.full(len(numbers), WORD), empty)
+        self._mix(numbers.view(np.uint64))
+
+    def keys(self) -> KeyHashes:
+        """The hashes of the columns so far."""
+        return KeyHashes(self._hashes[0], self._hashes[1], self._whole)
+
+    def _begin(self, lengths: Any, empty: Mask | None) -> None:
+        tags = lengths.astype(np.uint64)
+        if empty is not None and empty.any():
+            tags[empty] = _EMPTY
+            self._whole &= ~empty
+        self._mix(tags)
+
+    def _mix(self, words: Words) -> None:
+        for hashes, factor in zip(self._hashes, _FACTORS, strict=True):
+            hashes ^= words
+            hashes *= factor
+            hashes ^= hashes >> _SHIFT
+
+    def _mix_some(self, words: Words, rows: Numbers) -> None:
+        every = self._hashes
+        self._hashes = [hashes[rows] for hashes in every]
+        self._mix(words)
+        for hashes, mixed in zip(every, self._hashes, strict=True):
+            hashes[rows] = mixed
+        self._hashes = every
+
+
+def key_hashes(values: pl.DataFrame, names: Sequence[str]) -> KeyHashes:
+    """The hashes of some columns of each row."""
+    hasher = KeyHasher(values.height)
+    for name in names:
+        hasher.add(values[name])
+    return hasher.keys()
 
 
 class KeyLedger:
@@ -48,18 +138,13 @@ class KeyLedger:
         self._height = 0
         self._spilled = False
 
-    def add(self, values: pl.DataFrame, names: Sequence[str], first_row: int) -> None:
+    def add(self, keys: KeyHashes, first_row: int) -> None:
         """Keep the keys of data rows; a row whose key is not whole has none."""
-        whole = np.ones(values.height, dtype=bool)
-        for name in names:
-            if values[name].null_count():
-                whole &= values[name].is_not_null().to_numpy()
-        a, b = row_hashes(values, names)
-        keys = np.empty(values.height, dtype=_KEY)
-        keys["a"], keys["b"] = a, b
-        keys["row"] = np.arange(first_row, first_row + values.height)
-        self._waiting.append(keys if whole.all() else keys[whole])
-        self._height += values.height
+        kept = np.empty(len(keys.a), dtype=_KEY)
+        kept["a"], kept["b"] = keys.a, keys.b
+        kept["row"] = np.arange(first_row, first_row + len(kept))
+        self._waiting.append(kept if keys.whole.all() else kept[keys.whole])
+        self._height += len(kept)
         if self._folder is not None and self._height > ROWS_IN_MEMORY:
             self._spill(self._folder)
 
@@ -147,5 +232,5 @@ class AcceptedBefore:
 
 def _hash_frame(values: pl.DataFrame) -> pl.DataFrame:
     texts = values.select([pl.col(name).cast(pl.String) for name in values.columns])
-    a, b = row_hashes(texts, texts.columns)
-    return pl.DataFrame({"a": a, "b": b})
+    keys = key_hashes(texts, texts.columns)
+    return pl.DataFrame({"a": keys.a, "b": keys.b})

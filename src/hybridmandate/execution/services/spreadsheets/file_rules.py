@@ -29,8 +29,8 @@ class FileFinding:
 class Tally(Protocol):
     """What is kept of the rows for one rule."""
 
-    def add(self, values: pl.DataFrame) -> None:
-        """Take data rows."""
+    def add(self, values: pl.DataFrame, height: int) -> None:
+        """Take so many data rows: the values of the rule's column."""
 
     def problem(self, totals: Mapping[str, Decimal]) -> str | None:
         """What is wrong, once all rows are taken; ``totals`` are the file's confirmed totals."""
@@ -42,10 +42,15 @@ class FileTallies:
     def __init__(self, profile: Profile) -> None:
         self._rules = [(rule, _TALLIES[rule.kind](rule)) for rule in profile.file_rules]
 
-    def add(self, values: pl.DataFrame) -> None:
-        """Take the data rows of a batch."""
+    @property
+    def columns(self) -> list[str]:
+        """The columns of which values are needed."""
+        return list(dict.fromkeys(rule.column for rule, _ in self._rules if rule.column))
+
+    def add(self, values: pl.DataFrame, height: int) -> None:
+        """Take the data rows of a batch: their number, and the values of the columns."""
         for _, tally in self._rules:
-            tally.add(values)
+            tally.add(values, height)
 
     def findings(self, totals: Mapping[str, Decimal]) -> list[FileFinding]:
         """Every file rule that the data rows break."""
@@ -62,7 +67,7 @@ class _Sum:
         self._rule = rule
         self._added = Decimal(0)
 
-    def add(self, values: pl.DataFrame) -> None:
+    def add(self, values: pl.DataFrame, height: int) -> None:
         self._added += Decimal(str(values[str(self._rule.column)].sum() or 0))
 
     def problem(self, totals: Mapping[str, Decimal]) -> str | None:
@@ -80,8 +85,8 @@ class _Count:
         self._rule = rule
         self._height = 0
 
-    def add(self, values: pl.DataFrame) -> None:
-        self._height += values.height
+    def add(self, values: pl.DataFrame, height: int) -> None:
+        self._height += height
 
     def problem(self, totals: Mapping[str, Decimal]) -> str | None:
         least, most = self._rule.minimum, self._rule.maximum
@@ -97,7 +102,7 @@ class _OneMonth:
         self._column = str(rule.column)
         self._months: set[str] = set()
 
-    def add(self, values: pl.DataFrame) -> None:
+    def add(self, values: pl.DataFrame, height: int) -> None:
         months = values[self._column].dt.truncate("1mo").drop_nulls().unique()
         self._months.update(months.dt.to_string("%Y-%m"))
 
@@ -117,7 +122,7 @@ class _NoGaps:
         self._first: Any = np.empty(0, dtype=np.int64)
         self._last: Any = np.empty(0, dtype=np.int64)
 
-    def add(self, values: pl.DataFrame) -> None:
+    def add(self, values: pl.DataFrame, height: int) -> None:
         texts = values[self._column].cast(pl.String)
         numbers = texts.str.extract(r"([0-9]{1,15})$").cast(pl.Int64).drop_nulls().unique()
         new = numbers.sort().to_numpy()

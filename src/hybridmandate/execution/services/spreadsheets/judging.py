@@ -1,35 +1,49 @@
 """One batch of rows against a profile: values, the rows that fail, and why.
 
-Cells that are written as most are get their value by one expression; only the others go through
-every check of their column.
+Of a text file, rows that are proved good from their bytes are not looked at again; all others, and
+the rows of workbooks, go through every check of every column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from hybridmandate.execution.services.spreadsheets.batch_store import ChangedTexts
 from hybridmandate.execution.services.spreadsheets.body_rows import RowMarks, mark_rows
-from hybridmandate.execution.services.spreadsheets.cell_bytes import (
-    CellBytes,
-    Chunk,
-    Mask,
-    TextBatch,
-)
 from hybridmandate.execution.services.spreadsheets.column_checks import (
     Check,
     ParsedColumn,
+    no_values,
     parsed_column,
 )
+from hybridmandate.execution.services.spreadsheets.duplicates import (
+    KeyHasher,
+    KeyHashes,
+    key_hashes,
+)
+from hybridmandate.execution.services.spreadsheets.judged_rows import (
+    Judged,
+    Rows,
+    RowTexts,
+    TextsInChunk,
+    TextsInFrame,
+)
 from hybridmandate.execution.services.spreadsheets.profile import Profile
-from hybridmandate.execution.services.spreadsheets.quick_column import QuickCells
+from hybridmandate.execution.services.spreadsheets.proved_rows import (
+    ProvedRows,
+    References,
+    RowProof,
+)
+from hybridmandate.execution.services.spreadsheets.record_chunk import RecordChunk, widened
+from hybridmandate.execution.services.spreadsheets.record_scan import Mask, Numbers
 from hybridmandate.execution.services.spreadsheets.structure import FoundTable
 from hybridmandate.execution.services.spreadsheets.table import (
+    HIDDEN,
     INVISIBLE,
     Batch,
     Decision,
@@ -37,25 +51,30 @@ from hybridmandate.execution.services.spreadsheets.table import (
     visible,
 )
 
-Rows = np.ndarray[Any, np.dtype[np.int64]]
-References = Mapping[str, pl.DataFrame]
-"""Rows of the views that a profile names, by view."""
+_MOSTLY_ODD = 0.75
+"""Share of rows without a proof above which the whole batch is judged together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A batch with a value for each column of the profile, and the failing rows of each check.
-
-    ``same`` maps columns whose every value is the text of its cell to the column of that text.
-    """
+class _Verdict:
+    """Rows with a value for each column of the profile, and what is wrong with them."""
 
     rows: pl.DataFrame
     values: pl.DataFrame
-    hits: tuple[tuple[Check, Rows], ...]
+    hits: list[tuple[Check, Rows]]
     marks: RowMarks
-    chunk: Chunk | None
-    same: Mapping[str, str]
-    notes: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is proved of the rows that go through expressions all the same.
+
+    ``cells`` has by column which cells are proved good, and the values, which hold there; ``data``
+    says which rows are surely data.
+    """
+
+    cells: Mapping[str, tuple[Mask, pl.Series]]
+    data: Mask
 
 
 @dataclass(frozen=True)
@@ -67,36 +86,128 @@ class Judge:
     has_kinds: bool
     references: References
 
-    def __call__(self, batch: Batch) -> Judged:
-        rows = self._at_least_as_wide_as_the_header(batch.frame)
+    def __call__(self, make: Callable[[], Batch], skip: int) -> Judged:
+        """The rows of a batch but for the first ones, which are skipped."""
+        if isinstance(make, RecordChunk):
+            return self._of_text(make, skip)
+        batch = make()
+        verdict = self._verdict(batch.frame.slice(skip))
+        texts = TextsInFrame(verdict.rows)
+        return self._judged(verdict, texts, batch.notes)
+
+    def _of_text(self, chunk: RecordChunk, skip: int) -> Judged:
+        texts = TextsInChunk(chunk, skip, len(self.table.header))
+        proved = self._proof.prove(chunk, skip)
+        if proved is None or (~proved.good).mean() > _MOSTLY_ODD:
+            batch = chunk.batch()
+            verdict = self._verdict(batch.frame.slice(skip))
+            return self._judged(verdict, texts, batch.notes)
+        if proved.good.all():
+            return self._merged(proved, texts, None)
+        wanted = np.concatenate([np.zeros(skip, dtype=bool), ~proved.good])
+        rows = chunk.batch(wanted).frame
+        known = _known(proved, self._positions, widened(rows, len(self.table.header)))
+        return self._merged(proved, texts, self._verdict(rows, known))
+
+    def _verdict(self, frame: pl.DataFrame, known: _Known | None = None) -> _Verdict:
+        rows = widened(frame, len(self.table.header))
         parsed = self._parsed
-        cells = _cells(batch, rows)
-        values, hits, patterned = _values(rows, parsed, cells)
-        hits += _hits(values, [c for p in parsed.values() for c in p.value_checks])
-        hits += _unlike_their_pattern(values, parsed, patterned)
+        values, hits = _values(rows, parsed, {} if known is None else known.cells)
+        later = [c for p in parsed.values() for c in p.value_checks]
+        later += [p.pattern for p in parsed.values() if p.pattern is not None]
+        hits += _hits(values, later)
         hits += self._not_referenced(values)
         hits += self._extra_cells(rows)
         hits += self._broken_rules(values)
         order = {name: n for n, name in enumerate(self.profile.columns)}
         hits.sort(key=lambda hit: order.get(hit[0].field, len(order)))
-        marks = mark_rows(rows, self.table, self.profile.structure.off)
-        chunk = batch.chunk if isinstance(batch, TextBatch) else None
-        same = self._same(rows, values)
-        return Judged(rows, values, tuple(hits), marks, chunk, same, batch.notes)
+        return _Verdict(rows, values, hits, self._marks(rows, known))
 
-    def _same(self, rows: pl.DataFrame, values: pl.DataFrame) -> dict[str, str]:
+    def _marks(self, rows: pl.DataFrame, known: _Known | None) -> RowMarks:
+        off = self.profile.structure.off
+        if known is None:
+            return mark_rows(rows, self.table, off)
+        doubtful = np.flatnonzero(~known.data)
+        if not len(doubtful):
+            return RowMarks.none(rows.height)
+        return mark_rows(rows[doubtful], self.table, off).spread(doubtful, rows.height)
+
+    def _judged(self, verdict: _Verdict, texts: RowTexts, notes: tuple[Decision, ...]) -> Judged:
+        """A batch in which every row went through the expressions."""
+        same = self._same(verdict)
+        own = {n: verdict.values[n] for n in verdict.values.columns if n not in same}
+        marks = verdict.marks if verdict.marks.any or HIDDEN in verdict.rows.columns else None
+        keys = key_hashes(verdict.values, self._key) if self._key else None
+        hits = tuple(verdict.hits)
+        return Judged(verdict.rows.height, texts, own, same, {}, hits, marks, keys, notes)
+
+    def _merged(self, proved: ProvedRows, texts: TextsInChunk, odd: _Verdict | None) -> Judged:
+        """A batch of which only the odd rows, those without a proof, went through expressions."""
+        height, at = len(proved.good), np.flatnonzero(~proved.good)
+        own: dict[str, pl.Series] = {}
+        same: dict[str, str] = {}
+        changed: dict[str, ChangedTexts] = {}
+        for name, column in self.profile.columns.items():
+            if name in self._positions and name not in proved.values:
+                text = text_column(self._positions[name])
+                change = None if odd is None else _change(text, odd, name, at)
+                if change is None:
+                    same[name] = text
+                else:
+                    changed[name] = change
+                continue
+            value = proved.values[name] if name in proved.values else no_values(column, height)
+            own[name] = (value if odd is None else value.scatter(at, odd.values[name])).alias(name)
+        hits = [] if odd is None else [(check, at[rows]) for check, rows in odd.hits]
+        marks = odd.marks.spread(at, height) if odd is not None and odd.marks.any else None
+        keys = self._merged_keys(proved, odd, at)
+        return Judged(
+            height, texts, own, same, changed, tuple(hits), marks, keys, texts.chunk.notes()
+        )
+
+    def _merged_keys(
+        self, proved: ProvedRows, odd: _Verdict | None, at: Numbers
+    ) -> KeyHashes | None:
+        if not self._key:
+            return None
+        cells = proved.cells
+        hasher = KeyHasher(len(cells.rows))
+        for name in self._key:
+            if name in proved.values:
+                value = proved.values[name]
+                hasher.add(value if len(cells.rows) == value.len() else value[cells.rows])
+            elif name in self._positions:
+                column = cells.column(self._positions[name])
+                hasher.add_texts(column, column.lengths == 0)
+            else:
+                hasher.add(no_values(self.profile.columns[name], len(cells.rows)))
+        keys = hasher.keys()
+        if odd is None:
+            return keys
+        return keys.spread(cells.rows, len(proved.good)).replace(
+            at, key_hashes(odd.values, self._key)
+        )
+
+    def _same(self, verdict: _Verdict) -> dict[str, str]:
+        """Columns whose every value is the text of its cell."""
         found = {}
-        for match in self.table.matches:
-            text = text_column(match.position)
-            value = values[match.column]
-            if value.dtype == pl.String and value.eq_missing(rows[text]).all():
-                found[match.column] = text
+        for name, position in self._positions.items():
+            text, value = text_column(position), verdict.values[name]
+            if value.dtype == pl.String and value.eq_missing(verdict.rows[text]).all():
+                found[name] = text
         return found
 
-    def _at_least_as_wide_as_the_header(self, frame: pl.DataFrame) -> pl.DataFrame:
-        names = [text_column(p) for p in range(len(self.table.header))]
-        missing = [name for name in names if name not in frame.columns]
-        return frame.with_columns([pl.lit(None, dtype=pl.String).alias(n) for n in missing])
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {match.column: match.position for match in self.table.matches}
+
+    @cached_property
+    def _key(self) -> tuple[str, ...]:
+        return () if self.profile.duplicates is None else self.profile.duplicates.key
+
+    @cached_property
+    def _proof(self) -> RowProof:
+        return RowProof(self.profile, self.table, self._parsed, self.references)
 
     @cached_property
     def _parsed(self) -> dict[str, ParsedColumn]:
@@ -143,83 +254,83 @@ class Judge:
         return found
 
 
-def _cells(batch: Batch, rows: pl.DataFrame) -> CellBytes | None:
-    if not isinstance(batch, TextBatch) or batch.chunk is None or not rows.height:
-        return None
-    return CellBytes(rows, batch.width, batch.chunk)
+def _known(proved: ProvedRows, positions: Mapping[str, int], rows: pl.DataFrame) -> _Known:
+    """What is proved of the rows without a proof as a whole: of most, all cells but one."""
+    at = np.flatnonzero(~proved.good)
+    cells = {}
+    for name, sure in proved.sure.items():
+        value = proved.values[name][at] if name in proved.values else None
+        cells[name] = (sure[at], rows[text_column(positions[name])] if value is None else value)
+    return _Known(cells, proved.data[at])
 
 
 def _values(
-    rows: pl.DataFrame, parsed: Mapping[str, ParsedColumn], cells: CellBytes | None
-) -> tuple[pl.DataFrame, list[tuple[Check, Rows]], dict[str, Mask]]:
-    """Values, failing rows, and for columns with a pattern the rows that are known to fit it."""
+    rows: pl.DataFrame,
+    parsed: Mapping[str, ParsedColumn],
+    known: Mapping[str, tuple[Mask, pl.Series]],
+) -> tuple[pl.DataFrame, list[tuple[Check, Rows]]]:
+    """Values, and the rows that fail a check of their raw cells.
+
+    Cells that are proved, or written as most, have their value already; only the others go through
+    every check of their column.
+    """
+    first = rows.select(
+        each for n, c in parsed.items() if n not in known for each in _first_look(n, c)
+    )
     columns: list[pl.Series] = []
     hits: list[tuple[Check, Rows]] = []
-    patterned: dict[str, Mask] = {}
     for name, column in parsed.items():
-        quick = _quick(rows, column, cells)
-        if quick is None:
-            value = rows.select(column.value)[name]
-            columns.append(_as_long(value, rows.height))
-            hits += _hits(rows, column.checks)
-            continue
-        value = quick.value.alias(name)
-        if quick.patterned is not None:
-            patterned[name] = quick.patterned
-        if not quick.clean.all():
-            others = np.flatnonzero(~quick.clean)
-            few = rows[others]
-            slow = few.select(column.value)[name]
-            value = value.scatter(others, slow)
-            hits += [(check, others[places]) for check, places in _hits(few, column.checks)]
-        columns.append(value)
-    return pl.DataFrame(columns), hits, patterned
+        if name in known:
+            sure, value = known[name]
+        else:
+            value = _as_long(first[name], rows.height)
+            if column.simple is None:
+                hits += _found(first, column.checks, rows.height, f"{name}?")
+                columns.append(value.alias(name))
+                continue
+            sure = first[f"{name}?"].to_numpy()
+        others = np.flatnonzero(~sure)
+        if len(others):
+            few = rows[others].select(column.value, *_failed(column.checks, "?"))
+            value = value.scatter(others, _as_long(few[name], len(others)))
+            hits += [(c, others[at]) for c, at in _found(few, column.checks, len(others), "?")]
+        columns.append(value.alias(name))
+    return pl.DataFrame(columns), hits
 
 
-def _quick(rows: pl.DataFrame, column: ParsedColumn, cells: CellBytes | None) -> QuickCells | None:
-    """The cells that are written as most: from their bytes, else by one expression."""
-    position = column.position
-    # A batch whose every row is short has no bytes of the columns that it lacks.
-    if (
-        cells is not None
-        and column.quick is not None
-        and position is not None
-        and position in cells
-    ):
-        return column.quick(cells, position, rows[text_column(position)])
-    if column.simple is None or column.simple_value is None:
+def _first_look(name: str, column: ParsedColumn) -> Iterator[pl.Expr]:
+    """The value of most cells and whether it is that; without such a form all there is to see."""
+    if column.simple is not None and column.simple_value is not None:
+        yield column.simple_value.alias(name)
+        yield column.simple.fill_null(False).alias(f"{name}?")
+    else:
+        yield column.value.alias(name)
+        yield from _failed(column.checks, f"{name}?")
+
+
+def _change(text: str, odd: _Verdict, name: str, at: Numbers) -> ChangedTexts | None:
+    """Where the values of odd rows are others than their texts; ``at`` are the places of them."""
+    changed = odd.values[name].ne_missing(odd.rows[text])
+    if not changed.any():
         return None
-    both = rows.select(column.simple_value, column.simple.fill_null(False).alias("?"))
-    return QuickCells(both["?"].to_numpy(), both.to_series(0))
-
-
-def _unlike_their_pattern(
-    values: pl.DataFrame, parsed: Mapping[str, ParsedColumn], patterned: Mapping[str, Mask]
-) -> list[tuple[Check, Rows]]:
-    """Values that do not fit their pattern; those that are known to fit are not looked at again."""
-    found: list[tuple[Check, Rows]] = []
-    for name, column in parsed.items():
-        if column.pattern is None:
-            continue
-        if name not in patterned:
-            found += _hits(values, [column.pattern])
-            continue
-        open_ = np.flatnonzero(~patterned[name])
-        if len(open_):
-            few = values.select(name)[open_]
-            found += [(check, open_[at]) for check, at in _hits(few, [column.pattern])]
-    return found
+    places = changed.arg_true()
+    return ChangedTexts(text, at[places.to_numpy()], odd.values[name].gather(places))
 
 
 def _hits(frame: pl.DataFrame, checks: Sequence[Check]) -> list[tuple[Check, Rows]]:
-    if not checks:
-        return []
-    masks = frame.select(
-        [check.failed.fill_null(False).alias(str(n)) for n, check in enumerate(checks)]
-    )
+    return _found(frame.select(_failed(checks, "?")), checks, frame.height, "?") if checks else []
+
+
+def _failed(checks: Sequence[Check], prefix: str) -> list[pl.Expr]:
+    return [each.failed.fill_null(False).alias(f"{prefix}{n}") for n, each in enumerate(checks)]
+
+
+def _found(
+    masks: pl.DataFrame, checks: Sequence[Check], height: int, prefix: str
+) -> list[tuple[Check, Rows]]:
     found: list[tuple[Check, Rows]] = []
     for number, check in enumerate(checks):
-        found += _hit(check, _as_long(masks[str(number)], frame.height))
+        found += _hit(check, _as_long(masks[f"{prefix}{number}"], height))
     return found
 
 

@@ -7,9 +7,9 @@ rows, broken rules and keys wait on disk: what stays in memory is two bits a row
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import orjson
 import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.batch_store import BatchStore
-from hybridmandate.execution.services.spreadsheets.body_rows import RowSorter
+from hybridmandate.execution.services.spreadsheets.body_rows import RowMarks, RowSorter, is_summed
 from hybridmandate.execution.services.spreadsheets.column_checks import Check
 from hybridmandate.execution.services.spreadsheets.duplicates import (
     AcceptedBefore,
@@ -34,9 +34,13 @@ from hybridmandate.execution.services.spreadsheets.file_result import (
     value_name,
 )
 from hybridmandate.execution.services.spreadsheets.file_rules import FileTallies
-from hybridmandate.execution.services.spreadsheets.judging import Judge, Judged, References, Rows
+from hybridmandate.execution.services.spreadsheets.judged_rows import Judged, Rows
+from hybridmandate.execution.services.spreadsheets.judging import Judge
 from hybridmandate.execution.services.spreadsheets.profile import Profile
+from hybridmandate.execution.services.spreadsheets.proved_rows import References
 from hybridmandate.execution.services.spreadsheets.reading import open_reading
+from hybridmandate.execution.services.spreadsheets.record_chunk import RecordChunk
+from hybridmandate.execution.services.spreadsheets.record_scan import Mask
 from hybridmandate.execution.services.spreadsheets.result_digest import ResultDigest
 from hybridmandate.execution.services.spreadsheets.structure import (
     FoundTable,
@@ -92,44 +96,37 @@ def normalize(
     """
     reading = open_reading(content, profile)
     makers = iter(reading.batches)
-    first = next(makers)()
-    head = first.frame.head(HEAD_ROWS)
-    names = [text_column(position) for position in range(first.width)]
-    texts = [list(row) for row in head.select(names).iter_rows()]
+    first = next(makers)
+    head = first.head(HEAD_ROWS) if isinstance(first, RecordChunk) else first()
+    frame = head.frame.head(HEAD_ROWS)
+    names = [text_column(position) for position in range(head.width)]
+    texts = [list(row) for row in frame.select(names).iter_rows()]
     lower_merged_headings(texts, reading.merged)
-    table = find_table(texts, head[FIRST_LINE].to_list(), profile)
+    table = find_table(texts, frame[FIRST_LINE].to_list(), profile)
     log = DecisionLog([*reading.notes, *table.decisions])
     judge = Judge(profile, table, reading.has_kinds, references or {})
-    body = replace(first, frame=first.frame.slice(table.first_row))
     collector = _Collector(
         profile, table, log, BatchStore(spill), references or {}, accepted_before
     )
-    for judged, final in _judged(_with_first(body, makers), judge):
+    for judged, final in _judged(first, makers, judge):
         collector.take(judged, final=final)
         if progress is not None:
             progress(collector.so_far(reading.rows_hint))
-    return collector.result(reading, first.width)
+    return collector.result(reading, head.width)
 
 
-def _with_first(first: Batch, rest: Iterator[Callable[[], Batch]]) -> Iterator[Callable[[], Batch]]:
-    yield lambda: first
-    yield from rest
-
-
-def _judged(batches: Iterable[Callable[[], Batch]], judge: Judge) -> Iterator[tuple[Judged, bool]]:
+def _judged(
+    first: Callable[[], Batch], rest: Iterator[Callable[[], Batch]], judge: Judge
+) -> Iterator[tuple[Judged, bool]]:
     """Judged batches in file order, at most four under way, each with whether it is the last."""
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="judge") as pool:
-        waiting: deque[Future[Judged]] = deque()
-        for make in batches:
-            waiting.append(pool.submit(_made_and_judged, make, judge))
+        waiting = deque([pool.submit(judge, first, judge.table.first_row)])
+        for make in rest:
+            waiting.append(pool.submit(judge, make, 0))
             if len(waiting) > WORKERS + 1:
                 yield waiting.popleft().result(), False
         while waiting:
             yield waiting.popleft().result(), not waiting
-
-
-def _made_and_judged(make: Callable[[], Batch], judge: Judge) -> Judged:
-    return judge(make())
 
 
 class _Collector:
@@ -155,10 +152,11 @@ class _Collector:
             else AcceptedBefore(accepted_before, list(profile.columns))
         )
         self._sorter = RowSorter(profile, table)
-        self._texts = {m.column: text_column(m.position) for m in table.matches}
         self._keys = KeyLedger(store.folder)
         self._tallies = FileTallies(profile)
-        self._digest = ResultDigest(profile.label)
+        self._digest = ResultDigest(
+            profile.label, {m.column: text_column(m.position) for m in table.matches}
+        )
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._checks: dict[tuple[str, str, str], tuple[int, Check]] = {}
         self._batches: list[KeptBatch] = []
@@ -173,41 +171,68 @@ class _Collector:
         """Keep the data rows of a batch."""
         for note in judged.notes:
             self._log.add(note)
-        data, decisions = self._sorter.data_rows(
-            judged.rows, judged.values, judged.marks, final=final
-        )
-        for each in decisions:
-            self._log.add(each)
-        mask = data.to_numpy()
-        rows, values, hits = judged.rows, judged.values, list(judged.hits)
+        mask = self._data_rows(judged, final=final)
+        hits, data = list(judged.hits), None
         if not mask.all():
             place = np.cumsum(mask) - 1
             hits = [(check, place[r[mask[r]]]) for check, r in hits if mask[r].any()]
-            rows, values = rows.filter(data), values.filter(data)
-        hits += self._known_before(values)
-        self._digest.add(rows, values, self._texts, judged.same, judged.chunk, mask)
-        self._tallies.add(values)
-        if self._profile.duplicates is not None:
-            self._keys.add(values, self._profile.duplicates.key, self._rows)
-        kept = KeptBatch(len(self._batches), rows.height, self._rows, judged.same)
-        own = values.drop(judged.same).rename(value_name)
-        self._store.put(ROWS, kept.number, pl.concat([rows, own], how="horizontal"))
+            data = pl.Series(mask)
+        hits += self._known_before(judged, data)
+        self._digest.add(judged, mask)
+        height = int(np.count_nonzero(mask))
+        needed = self._tallies.columns
+        self._tallies.add(_values(judged, needed, data), height)
+        if judged.keys is not None:
+            self._keys.add(judged.keys if data is None else judged.keys.of(mask), self._rows)
+        kept = KeptBatch(len(self._batches), height, self._rows, judged.same)
+        self._keep_rows(kept, judged, data)
         self._keep_hits(kept, hits)
         self._batches.append(kept)
-        self._rows += rows.height
+        self._rows += height
 
-    def _known_before(self, values: pl.DataFrame) -> list[tuple[Check, Rows]]:
+    def _data_rows(self, judged: Judged, *, final: bool) -> Mask:
+        """Which rows of a batch are data; what the others are goes into the log."""
+        if judged.marks is None and not self._sorter.ended:
+            numbers = [n for n, v in judged.own.items() if is_summed(v.dtype)]
+            self._sorter.add_data(judged.values(numbers))
+            return np.ones(judged.height, dtype=bool)
+        rows, values = judged.texts.frame(None), judged.values(list(self._profile.columns))
+        marks = judged.marks or RowMarks.none(judged.height)
+        data, decisions = self._sorter.data_rows(rows, values, marks, final=final)
+        for each in decisions:
+            self._log.add(each)
+        return data.to_numpy()
+
+    def _keep_rows(self, kept: KeptBatch, judged: Judged, data: pl.Series | None) -> None:
+        own = pl.DataFrame([value.alias(value_name(name)) for name, value in judged.own.items()])
+        if data is not None and own.width:
+            own = own.filter(data)
+        texts = judged.texts.stored(data)
+        if texts is None:
+            rows = judged.texts.frame(None)
+            rows = rows if data is None else rows.filter(data)
+            self._store.put(ROWS, kept.number, pl.concat([rows, own], how="horizontal"))
+            return
+        changed = {value_name(name): each for name, each in judged.changed.items()}
+        if data is not None:
+            mask = data.to_numpy()
+            changed = {name: each.of(mask) for name, each in changed.items()}
+        self._store.put_derived(ROWS, kept.number, texts, changed, own)
+
+    def _known_before(self, judged: Judged, data: pl.Series | None) -> list[tuple[Check, Rows]]:
         """Rows that were committed before, or accepted in the submission before."""
         found: list[tuple[Check, Rows]] = []
         duplicates = self._profile.duplicates
         if duplicates is not None and duplicates.committed is not None:
             known = self._references[duplicates.committed.view]
+            values = _values(judged, duplicates.key, data)
             there = np.flatnonzero(committed_rows(values, duplicates, known))
             message = f"{' and '.join(duplicates.key)} was committed before"
             check = Check("duplicate.committed", duplicates.key[-1], message, pl.lit(False))
             found += [(check, there)] if len(there) else []
         if self._before is not None:
-            again = np.flatnonzero(self._before.among(values))
+            every = _values(judged, list(self._profile.columns), data)
+            again = np.flatnonzero(self._before.among(every))
             message = "was accepted in the submission before"
             check = Check("duplicate.accepted_before", "", message, pl.lit(False))
             found += [(check, again)] if len(again) else []
@@ -290,6 +315,11 @@ class _Collector:
             before = kept.rejected()
             self._bad += int((again & ~before).sum())
             kept.bad = np.packbits(before | again)
+
+
+def _values(judged: Judged, names: Sequence[str], data: pl.Series | None) -> pl.DataFrame:
+    values = judged.values(names)
+    return values if data is None or not names else values.filter(data)
 
 
 __all__ = ["Normalization", "RowsSoFar", "Unreadable", "normalize"]

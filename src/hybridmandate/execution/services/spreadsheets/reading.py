@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from hybridmandate.execution.services.spreadsheets.byte_facts import Buffer
 from hybridmandate.execution.services.spreadsheets.compressed import unpacked
 from hybridmandate.execution.services.spreadsheets.profile import Profile, ReaderOptions
 from hybridmandate.execution.services.spreadsheets.sheet_choice import Recognise, choose_sheet
@@ -20,7 +21,7 @@ from hybridmandate.execution.services.spreadsheets.table import (
     Unreadable,
     whole_sheet,
 )
-from hybridmandate.execution.services.spreadsheets.text_content import Buffer, open_content
+from hybridmandate.execution.services.spreadsheets.text_content import open_content
 from hybridmandate.execution.services.spreadsheets.text_reader import TextOptions, read_text
 from hybridmandate.execution.services.spreadsheets.workbook_reader import (
     MAX_FILE,

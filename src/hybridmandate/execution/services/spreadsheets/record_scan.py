@@ -7,7 +7,7 @@ of a longer record are read by polars at once. Only the others are walked one by
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,10 +33,31 @@ class ScannedChunk:
     single: tuple[Record, ...]
     used: int
 
-    @property
-    def used_bytes(self) -> int:
-        """Bytes of the lines that are used, their line ends included."""
-        return len(self.data) if self.used == len(self.starts) else int(self.starts[self.used])
+    def whole_records(self) -> ScannedChunk:
+        """The same without the lines that belong to no complete record."""
+        used = self.used
+        if used == len(self.starts):
+            return self
+        return replace(
+            self,
+            data=self.data[: int(self.starts[used])],
+            starts=self.starts[:used],
+            ends=self.ends[:used],
+            together=self.together[:used],
+            blank=self.blank[:used],
+        )
+
+    def records(self) -> tuple[Numbers, Numbers]:
+        """The first and the last line of each record, 0-based."""
+        first = np.arange(len(self.starts))
+        if not self.single:
+            return first, first
+        begins = np.ones(len(first), dtype=bool)
+        last = first.copy()
+        for record in self.single:
+            begins[record.start + 1 : record.end] = False
+            last[record.start] = record.end - 1
+        return first[begins], last[begins]
 
 
 def scan_chunk(data: bytes, dialect: Dialect, *, final: bool) -> ScannedChunk:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from hybridmandate.execution.services.spreadsheets.cell_bytes import Chunk, Mask, Numbers
-from hybridmandate.execution.services.spreadsheets.table import END, FIRST_LINE, LAST_LINE, START
+from hybridmandate.execution.services.spreadsheets.batch_store import ChangedTexts
+from hybridmandate.execution.services.spreadsheets.judged_rows import Judged, RecordBytes
+from hybridmandate.execution.services.spreadsheets.record_scan import Mask, Numbers
+from hybridmandate.execution.services.spreadsheets.table import FIRST_LINE, LAST_LINE
 
 _EMPTY = np.iinfo(np.int64).min
 """Stands for an empty cell; no value is that far from zero (15 digits)."""
@@ -24,42 +26,44 @@ _RECORDS = "\x00records"
 
 
 class ResultDigest:
-    """Fed batch by batch in file order; ``label`` names the profile."""
+    """Fed batch by batch in file order; ``label`` names the profile.
 
-    def __init__(self, label: str) -> None:
+    ``texts_of`` names the column of texts that a column of values was read from.
+    """
+
+    def __init__(self, label: str, texts_of: Mapping[str, str]) -> None:
         self._label = label
+        self._texts_of = texts_of
         self._running: dict[str, Any] = defaultdict(hashlib.sha256)
         self._rows = 0
 
-    def add(
-        self,
-        rows: pl.DataFrame,
-        values: pl.DataFrame,
-        texts: Mapping[str, str],
-        same: Collection[str],
-        chunk: Chunk | None,
-        mask: Mask,
-    ) -> None:
-        """Data rows and their values; ``texts`` names the column of texts of a column of values,
-        ``same`` lists the columns whose values are all equal to it.
+    def add(self, judged: Judged, mask: Mask) -> None:
+        """The data rows of a batch, for which ``mask`` is true, and their values.
 
-        ``chunk`` are the bytes of the batch, in which ``mask`` is true for the data rows. Where
-        they are known, a text is hashed once more only where its value differs from it.
+        Where their bytes are known, a text is hashed once more only where its value differs.
         """
-        if chunk is not None:
-            self._records(rows, chunk, mask)
+        data = None if mask.all() else pl.Series(mask)
+        records = judged.texts.records
+        if records is not None:
+            self._records(records, mask)
         else:
-            for line in (FIRST_LINE, LAST_LINE):
-                self._numbers(line, rows[line])
-        for name in values.columns:
-            value = values[name]
+            for line in judged.texts.frame([FIRST_LINE, LAST_LINE]).iter_columns():
+                self._numbers(line.name, _filtered(line, data))
+        for name, value in judged.own.items():
+            values = _filtered(value, data)
             if value.dtype != pl.String:
-                self._numbers(name, value)
-            elif chunk is None or name not in texts:
-                self._texts(name, value)
-            elif name not in same:
-                self._changed(name, value, rows[texts[name]])
-        self._rows += rows.height
+                self._numbers(name, values)
+            elif records is None or name not in self._texts_of:
+                self._texts(name, values)
+            else:
+                texts = judged.texts.frame([self._texts_of[name]]).to_series()
+                self._changed(name, values, _filtered(texts, data))
+        for name, change in judged.changed.items():
+            self._text_changes(name, change if data is None else change.of(mask))
+        if records is None:
+            for name, text in judged.same.items():
+                self._texts(name, _filtered(judged.texts.frame([text]).to_series(), data))
+        self._rows += int(np.count_nonzero(mask))
 
     def failed(self, code: str, field: str, rows: Numbers) -> None:
         """Rows that break a rule, by their number among all data rows, ascending."""
@@ -74,15 +78,15 @@ class ResultDigest:
             whole.update(hashlib.sha256(each).digest())
         return whole.hexdigest()
 
-    def _records(self, rows: pl.DataFrame, chunk: Chunk, mask: Mask) -> None:
+    def _records(self, records: RecordBytes, mask: Mask) -> None:
         """The bytes of runs of data rows, line ends included."""
         places = np.flatnonzero(mask)
         if not len(places):
             return
         after = np.flatnonzero(np.diff(places) > 1) + 1
-        starts = rows[START].to_numpy()[np.concatenate([[0], after])] - chunk.offset
-        ends = rows[END].to_numpy()[np.concatenate([after, [len(places)]]) - 1] - chunk.offset
-        data, running = memoryview(chunk.data), self._running[_RECORDS]
+        starts = records.starts[places[np.concatenate([[0], after])]]
+        ends = records.ends[places[np.concatenate([after, [len(places)]]) - 1]]
+        data, running = memoryview(records.data), self._running[_RECORDS]
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             end += data[end : end + 1].tobytes() == b"\r"
             end += data[end : end + 1].tobytes() == b"\n"
@@ -98,8 +102,15 @@ class ResultDigest:
             self._running[name].update(joined.encode() + b"\x1f")
 
     def _changed(self, name: str, value: pl.Series, text: pl.Series) -> None:
-        changed = value.ne_missing(text)
-        if changed.any():
-            places = changed.arg_true()
-            self._numbers(f"{name}\x00at", places.cast(pl.Int64) + self._rows)
-            self._texts(name, value.gather(places))
+        places = value.ne_missing(text).arg_true()
+        change = ChangedTexts(text.name, places.to_numpy().astype(np.int64), value.gather(places))
+        self._text_changes(name, change)
+
+    def _text_changes(self, name: str, change: ChangedTexts) -> None:
+        if len(change.rows):
+            self._numbers(f"{name}\x00at", pl.Series(change.rows + self._rows))
+            self._texts(name, change.values)
+
+
+def _filtered(column: pl.Series, data: pl.Series | None) -> pl.Series:
+    return column if data is None else column.filter(data)

@@ -60,7 +60,8 @@ def compile_rule(
     if when is None:
         return RowRule(code, message, holds, frozenset(used), pl.lit(True), min(used, default=""))
     if when in columns:
-        return RowRule(code, message, holds, frozenset(used), pl.col(when).is_not_null(), when)
+        needed = frozenset(used) | {when}
+        return RowRule(code, message, holds, needed, pl.col(when).is_not_null(), when)
     condition = compile_rule(code, message, when, None, columns)
     both = frozenset(used) | condition.columns
     return RowRule(code, message, holds, both, condition.holds, min(used, default=""))

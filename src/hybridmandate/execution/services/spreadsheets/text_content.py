@@ -14,11 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hybridmandate.execution.services.spreadsheets.byte_facts import (
+    WINDOW,
+    Buffer,
+    ByteFacts,
+    forget_pages,
+)
 from hybridmandate.execution.services.spreadsheets.table import Decision, Unreadable
 
 FALLBACK_ENCODING = "cp1252"
 PROBE = 1 << 16
-_WINDOW = 16 << 20
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -33,8 +38,6 @@ _NOT_TABLES = (
     (b"%PDF", "the file is a PDF document"),
     (b"{\\rtf", "the file is a rich text document"),
 )
-
-Buffer = bytes | mmap.mmap
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,15 @@ def text_content(content: Buffer, fallback: str = FALLBACK_ENCODING) -> TextCont
     :raises Unreadable: for empty, binary, markup and JSON content, or when a mark is wrong.
     """
     _refuse_what_is_no_table(content)
-    data, encoding, notes = _as_utf8(content, fallback)
-    data = _without_nuls(data, notes)
-    data = _line_ends(data, notes)
+    facts = ByteFacts.of(content)
+    data, encoding, notes = _as_utf8(content, facts, fallback)
+    if data is not content:
+        facts = ByteFacts.of(data)
+    if facts.nul:
+        data = _without_nuls(data, notes)
+        facts = ByteFacts.of(data)
+    if facts.returns > facts.pairs:
+        data = _line_ends(data, facts, notes)
     forget_pages(data)
     if not _has_text(data):
         raise Unreadable("file.empty", "the file holds no text")
@@ -83,7 +92,9 @@ def _refuse_what_is_no_table(content: Buffer) -> None:
         raise Unreadable("file.json", "the file is JSON, not a table")
 
 
-def _as_utf8(content: Buffer, fallback: str) -> tuple[Buffer, str, list[Decision]]:
+def _as_utf8(
+    content: Buffer, facts: ByteFacts, fallback: str
+) -> tuple[Buffer, str, list[Decision]]:
     for mark, encoding in _MARKS:
         if content[: len(mark)] == mark:
             if encoding == "utf-8-sig":
@@ -96,7 +107,7 @@ def _as_utf8(content: Buffer, fallback: str) -> tuple[Buffer, str, list[Decision
         return _decoded(content, wide), wide, [_no_mark(wide)]
     if head.count(0) > max(16, len(head) // 100):
         raise Unreadable("file.binary", "the file is binary, not a table")
-    if _is_utf8(content):
+    if facts.ascii or _is_utf8(content):
         return content, "utf-8", []
     return _by_lines(content, fallback)
 
@@ -140,8 +151,8 @@ def _decoded(content: Buffer, encoding: str) -> bytes:
 def _is_utf8(content: Buffer) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for start in range(0, len(content), _WINDOW):
-            window = content[start : start + _WINDOW]
+        for start in range(0, len(content), WINDOW):
+            window = content[start : start + WINDOW]
             forget_pages(content)
             if window.isascii() and not decoder.getstate()[0]:
                 continue
@@ -184,58 +195,23 @@ def _undefined(lines: list[int], encoding: str) -> list[Decision]:
     return [Decision.of("encoding.undefined", f"bytes that {encoding} does not define", lines)]
 
 
-def _without_nuls(data: Buffer, notes: list[Decision]) -> Buffer:
-    if not _holds(data, b"\x00"):
-        return data
+def _without_nuls(data: Buffer, notes: list[Decision]) -> bytes:
     whole = bytes(data)
     lines = [n for n, line in enumerate(whole.split(b"\n"), start=1) if b"\x00" in line]
     notes.append(Decision.of("text.nul", "zero bytes were taken out", lines))
     return whole.replace(b"\x00", b"")
 
 
-def _line_ends(data: Buffer, notes: list[Decision]) -> Buffer:
+def _line_ends(data: Buffer, facts: ByteFacts, notes: list[Decision]) -> bytes:
     """Every lone CR becomes LF, so that offsets stay; a CR inside a CRLF file's field too."""
-    if not _holds(data, b"\r"):
-        return data
-    lone = _count(data, b"\r") - _count(data, b"\r\n")
-    if lone == 0:
-        return data
     whole = bytes(data)
-    pairs = whole.count(b"\r\n")
-    if whole.count(b"\n"):
-        message = (
-            f"{lone} line ends are CR, {pairs} CRLF, {whole.count(chr(10).encode()) - pairs} LF"
-        )
+    feeds, lone = whole.count(b"\n"), facts.returns - facts.pairs
+    if feeds:
+        message = f"{lone} line ends are CR, {facts.pairs} CRLF, {feeds - facts.pairs} LF"
         notes.append(Decision.of("lines.mixed", message, []))
     return re.sub(rb"\r(?!\n)", b"\n", whole)
-
-
-def _count(data: Buffer, what: bytes) -> int:
-    if isinstance(data, bytes):
-        return data.count(what)
-    total = 0
-    for start in range(0, len(data), _WINDOW):
-        # Overlap by one byte less than the pattern, so that none is missed or counted twice.
-        total += data[start : start + _WINDOW + len(what) - 1].count(what)
-        forget_pages(data)
-    return total
-
-
-def _holds(data: Buffer, byte: bytes) -> bool:
-    """Whether a byte occurs; of a mapped file only a window is resident at a time."""
-    for start in range(0, len(data), _WINDOW):
-        if data.find(byte, start, start + _WINDOW) >= 0:
-            return True
-        forget_pages(data)
-    return False
 
 
 def _has_text(data: Buffer) -> bool:
     step: Callable[[bytes], bytes] = lambda piece: piece.strip(b" \t\r\n\xef\xbb\xbf")  # noqa: E731
     return any(step(data[start : start + PROBE]) for start in range(0, len(data), PROBE))
-
-
-def forget_pages(buffer: Buffer) -> None:
-    """Let the system take back the pages of a mapped file that were read; they stay on disk."""
-    if isinstance(buffer, mmap.mmap) and hasattr(buffer, "madvise"):
-        buffer.madvise(mmap.MADV_DONTNEED)
