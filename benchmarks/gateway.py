@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
+import uvloop
 from gateway_parts import back_end
 from gateway_parts.load import Figures, load
 from gateway_parts.peers import start_envoy, start_nginx
@@ -32,9 +32,11 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from hybridmandate.evidence.record import Record
+from hybridmandate.governance.gateway.door import HeadLimits, door_protocol
 from hybridmandate.governance.gateway.layout import baseline_folder, load_layout
 from hybridmandate.governance.gateway.server import GatewayApp, create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
+from hybridmandate.local.serving import Serving, bind, server_of
 
 TENANT = "6f1c9e1a-3b0e-4c57-9d52-7a0a6c1f2b10"
 AUDIENCE = "api://vendor-invoices/bench"
@@ -92,9 +94,10 @@ def gateway_app(issuer: str, back_end_url: str) -> GatewayApp:
 
 
 def serve_gateway(port: int, issuer: str, back_end_url: str) -> None:
-    """The gateway's process."""
+    """The gateway's process, behind the door that `mandate up` gives it."""
     app = gateway_app(issuer, back_end_url)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="critical", access_log=False)
+    serving = Serving(app, port=port, protocol=door_protocol(app, HeadLimits()))
+    uvloop.run(server_of(serving).serve(sockets=[bind(serving)]))
 
 
 def free_port() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from hybridmandate.contracts import FailureType, is_correlation_id
@@ -25,9 +26,7 @@ def call_record(
     The principal is the one whose token was verified; a malformed correlation id is left out.
     """
     operation = exchange.operation
-    template = operation.url_template if operation is not None else ""
-    parts = (exchange.api.path.strip("/"), template.strip("/"))
-    path = "".join(f"/{each}" for each in parts if each)
+    path = _path(exchange.api.path, operation.url_template if operation is not None else "")
     status = exchange.response.status
     outcome = "succeeded" if status < 400 else "refused" if status < 500 else "failed"
     detail: dict[str, Any] = {
@@ -55,7 +54,7 @@ def call_record(
         time_ns=time_ns,
         tier=Tier.GATEWAY,
         kind="gateway.call",
-        subject=f"{exchange.request.method} {path or '/'}",
+        subject=f"{exchange.request.method} {path}",
         correlation_id=_correlation(exchange),
         principal=exchange.principal,
         outcome="failed" if broke is not None else outcome,
@@ -65,6 +64,11 @@ def call_record(
         bytes_out=exchange.bytes_out,
         detail=detail,
     )
+
+
+@lru_cache(maxsize=4096)
+def _path(api: str, template: str) -> str:
+    return "".join(f"/{each}" for each in (api.strip("/"), template.strip("/")) if each) or "/"
 
 
 def _correlation(exchange: Exchange) -> str | None:

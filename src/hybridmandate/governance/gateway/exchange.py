@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -103,7 +103,7 @@ class Exchange:
         self.bytes_in = 0
         self.bytes_out = 0
         self.started = services.clock()
-        self.id = str(uuid.uuid4())
+        self.id = _new_id()
         self.budget = Budget()
         """What all expressions of this call may use together."""
         self._context: PolicyContext | None = None
@@ -159,3 +159,10 @@ class Exchange:
             await self.request.body.buffer()
         if step.reads_response_body and not self.response.body.taken:
             await self.response.body.buffer()
+
+
+def _new_id() -> str:
+    """A random UUID (RFC 9562, version 4) as text, without the detour over an object."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

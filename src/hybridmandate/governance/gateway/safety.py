@@ -68,17 +68,14 @@ def check_headers(headers: Headers, *, most_bytes: int, most_count: int) -> None
     if CONTROL.search(joined):
         raise refusal("A header holds a control sign.", reason="HeaderInvalid")
     seen: set[bytes] = set()
-    for name, value in headers:
-        if name in _SINGLE:
-            if name in seen:
-                raise refusal(
-                    f"Header {name.decode()} may stand only once.", reason="HeaderInvalid"
-                )
-            seen.add(name)
-            if name == b"content-length" and not value.isdigit():
-                raise refusal("Header content-length is not a number.", reason="HeaderInvalid")
-            if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-                raise refusal("Only the transfer encoding chunked is read.", reason="HeaderInvalid")
+    for name, value in [line for line in headers if line[0] in _SINGLE]:
+        if name in seen:
+            raise refusal(f"Header {name.decode()} may stand only once.", reason="HeaderInvalid")
+        seen.add(name)
+        if name == b"content-length" and not value.isdigit():
+            raise refusal("Header content-length is not a number.", reason="HeaderInvalid")
+        if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            raise refusal("Only the transfer encoding chunked is read.", reason="HeaderInvalid")
     if b"content-length" in seen and b"transfer-encoding" in seen:
         raise refusal(
             "Content-Length and Transfer-Encoding exclude each other.", reason="HeaderInvalid"

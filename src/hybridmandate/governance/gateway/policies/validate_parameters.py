@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jsonschema_rs
 
+from hybridmandate.governance.gateway.configuration import OperationEntry
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.policies.validation import ACTIONS, Violation, settle
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
@@ -45,6 +46,7 @@ class ValidateParameters(Policy):
             for kind, element in (("header", "headers"), ("query", "query"), ("path", "path"))
         }
         self._validators: dict[int, Any] = {}
+        self._by_operation: dict[int, Mapping[str, Mapping[str, Any]]] = {}
 
     @staticmethod
     def _of_kind(
@@ -64,30 +66,32 @@ class ValidateParameters(Policy):
         return specified, unspecified, own
 
     def act(self, exchange: Exchange) -> None:
-        declared = exchange.operation.parameters if exchange.operation is not None else ()
         violations: list[Violation] = []
-        for kind, given in self._given(exchange).items():
-            known = {str(each["name"]).lower(): each for each in declared if each.get("in") == kind}
+        for kind, known in self._declared(exchange.operation).items():
             specified, unspecified, own = self._actions[kind]
-            actions = (specified.get(exchange), own)
-            violations.extend(self._specified(kind, known, given, actions))
-            if kind != "path":
-                actions = (unspecified.get(exchange), own)
-                violations.extend(_unknown(kind, known, given, actions))
+            general = "ignore" if kind == "path" else unspecified.get(exchange)
+            # Where others are ignored only the declared ones need to be looked at.
+            ignores = general == "ignore" and not own
+            if ignores and not known:
+                continue
+            given = _given(exchange, kind, known if ignores else None)
+            violations.extend(self._specified(kind, known, given, (specified.get(exchange), own)))
+            if kind != "path" and not ignores:
+                violations.extend(_unknown(kind, known, given, (general, own)))
         settle(exchange, violations, self._variable, self._section)
 
-    @staticmethod
-    def _given(exchange: Exchange) -> dict[str, dict[str, str]]:
-        request = exchange.request
-        return {
-            "header": {
-                name.lower(): ",".join(values)
-                for name, values in request.headers
-                if name.lower() not in _USUAL_HEADERS
-            },
-            "query": {name.lower(): values[0] for name, values in request.url.query.items()},
-            "path": {name.lower(): value for name, value in request.matched_parameters.items()},
-        }
+    def _declared(self, operation: OperationEntry | None) -> Mapping[str, Mapping[str, Any]]:
+        """The parameters that an operation declares, by kind and lower-case name."""
+        found = self._by_operation.get(id(operation))
+        if found is None:
+            declared = operation.parameters if operation is not None else ()
+            found = self._by_operation[id(operation)] = {
+                kind: {
+                    str(each["name"]).lower(): each for each in declared if each.get("in") == kind
+                }
+                for kind in ("header", "query", "path")
+            }
+        return found
 
     def _specified(
         self, kind: str, known: Mapping[str, Any], given: Mapping[str, str], actions: _Actions
@@ -113,6 +117,21 @@ class ValidateParameters(Policy):
         if key not in self._validators:
             self._validators[key] = jsonschema_rs.Draft202012Validator(schema)
         return bool(self._validators[key].is_valid(_typed(text, schema.get("type"))))
+
+
+def _given(exchange: Exchange, kind: str, names: Collection[str] | None) -> dict[str, str]:
+    """What the request gives, by lower-case name; only of ``names`` unless they are None."""
+    request = exchange.request
+    if kind == "query":
+        return {name.lower(): values[0] for name, values in request.url.query.items()}
+    if kind == "path":
+        return {name.lower(): value for name, value in request.matched_parameters.items()}
+    headers = request.headers
+    return {
+        name.lower(): headers.get(name) or ""
+        for name in (headers.names() if names is None else names)
+        if name.lower() not in _USUAL_HEADERS and name in headers
+    }
 
 
 def _typed(text: str, kind: Any) -> Any:
