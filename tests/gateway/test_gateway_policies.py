@@ -247,6 +247,90 @@ CASES = [
         request={"path": "/api/items?b=1"},
     ),
     case(
+        "a template's date is text of .NET and takes its formats",
+        {"backend_request": {"body": "03/21/2012 05:40:00|20120321T054000Z|BOB|/items|q"}},
+        inbound="<set-body template='liquid'>{{body.d}}|{{body.d | Date:\"yyyyMMddTHHmmssZ\"}}|"
+        "{{body.n | Upcase}}|{{context.Request.Url.Path}}|{{context.Request.Headers.X-A}}"
+        "</set-body>",
+        request={
+            "method": "POST",
+            "headers": {"Content-Type": "application/json", "X-A": "q"},
+            "body": '{"d": "2012-03-21T05:40:00Z", "n": "bob"}',
+        },
+    ),
+    case(
+        "parameters of the template's query are matched and not copied",
+        {"backend_request": {"query": {"c": "d"}, "query_absent": ["a"], "headers": {"X": "b"}}},
+        inbound="<set-header name='X'><value>@(context.Request.MatchedParameters[\"p\"])</value>"
+        "</set-header><rewrite-uri template='/put'/>",
+        operation={"method": "GET", "urlTemplate": "/get?a={p}"},
+        request={"path": "/api/get?a=b&c=d"},
+    ),
+    case(
+        "names with declared prefixes become elements of namespaces",
+        {"body_contains": '<v:List n="1"><v:Item>x</v:Item></v:List></s:Body>'},
+        outbound="<json-to-xml apply='always' consider-accept-header='false' "
+        "namespace-separator=':' namespace-prefix='xmlns' attribute-block-name='#attrs'/>",
+        back_end={
+            "body": '{"s:Body": {"xmlns:s": "u:s", "xmlns:v": "u:v", "v:List": '
+            '{"#attrs": {"n": "1"}, "v:Item": "x"}}}'
+        },
+    ),
+    case(
+        "prefixes of XML stay in both forms of JSON",
+        {"body_json": {"p:a": {"@xmlns:p": "u", "@x": "1", "b": ["1", "2"]}}},
+        outbound="<xml-to-json kind='@(\"direct\")' apply='always' "
+        "consider-accept-header='false'/>",
+        back_end={
+            "headers": {"Content-Type": "text/xml"},
+            "body": '<p:a xmlns:p="u" x="1"><b>1</b><b>2</b></p:a>',
+        },
+    ),
+    case(
+        "additional properties can be forbidden and names compared without case",
+        {"status": 400, "body_contains": "does not conform to the definition s, which"},
+        inbound="<validate-content unspecified-content-type-action='prevent' max-size='100' "
+        "size-exceeded-action='prevent'><content type='application/json' validate-as='json' "
+        "action='prevent' schema-id='s' allow-additional-properties='false' "
+        "case-insensitive-property-names='true'/></validate-content>",
+        schemas={"s": {"type": "object", "required": ["Id"], "properties": {"Id": {}}}},
+        request={
+            "method": "POST",
+            "headers": {"Content-Type": "application/json"},
+            "body": '{"ID": 1, "more": 2}',
+        },
+    ),
+    case(
+        "LastError tells the cause and the caller reads the policy's message",
+        {
+            "status": 401,
+            "body_json": {"statusCode": 401, "message": "No"},
+            "headers": {"X-M": "Header X-A was not found in the request. Access denied."},
+        },
+        inbound="<check-header name='X-A' failed-check-httpcode='401' "
+        "failed-check-error-message='No' ignore-case='true'/>",
+        on_error="<set-header name='X-M'><value>@(context.LastError.Message)</value></set-header>",
+    ),
+    case(
+        "a preflight for a method without operation gets an empty 200",
+        {"status": 200, "body_equals": "", "headers_absent": ["Access-Control-Allow-Origin"]},
+        inbound=CORS,
+        operation={"method": "GET", "urlTemplate": "/items"},
+        request={"method": "OPTIONS", "headers": {**PREFLIGHT, "Origin": "https://b"}},
+    ),
+    case(
+        "a refused connection ends in on-error",
+        {
+            "status": 500,
+            "headers": {
+                "X-Error": "forward-request|BackendConnectionFailure|backend|global|"
+                "forward-request[1]"
+            },
+        },
+        on_error=TELL,
+        back_end={"refuse": True},
+    ),
+    case(
         "a body read without preserving it is gone",
         {"backend_request": {"body": "", "headers": {"X": "abc"}}},
         inbound="<set-header name='X'><value>@(context.Request.Body.As&lt;string&gt;())</value>"

@@ -14,6 +14,7 @@ from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.expression_context import shown_response
 from hybridmandate.governance.gateway.liquid_body import LiquidBody
+from hybridmandate.governance.gateway.liquid_objects import LiquidContent
 from hybridmandate.governance.gateway.policies.send_request import answer, failure_reason
 from hybridmandate.governance.gateway.registry import (
     INBOUND,
@@ -77,7 +78,11 @@ class _Content:
     """A body by text, expression or Liquid template."""
 
     def __init__(self, reader: ElementReader, template: str) -> None:
-        self._liquid = LiquidBody(reader, on_request=True) if template == "liquid" else None
+        self._liquid = (
+            LiquidBody(reader, LiquidContent(parse_date=True, nil=""), on_request=True)
+            if template == "liquid"
+            else None
+        )
         self._value = reader.content() if self._liquid is None else None
 
     def get(self, exchange: Exchange) -> bytes:

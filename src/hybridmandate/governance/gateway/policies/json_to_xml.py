@@ -66,7 +66,8 @@ class XmlNames:
 
     A member whose name begins with ``prefix`` declares a namespace; ``separator`` stands between
     a declared prefix and a local name; members of the object named ``attributes`` become
-    attributes of the element around it. An empty text switches the rule off.
+    attributes of the element around it. An empty text switches the rule off. ``@name``
+    and ``#text`` are read as Json.NET reads them: what xml-to-json wrote comes back.
     """
 
     def __init__(self, separator: str, prefix: str, attributes: str) -> None:
@@ -110,7 +111,7 @@ class XmlNames:
                 self._element(element, "item", each)
             return
         if not isinstance(value, dict):
-            element.text = _text(value)
+            element.text = _text(value) or None
             return
         for name, inner in value.items():
             if self._prefix and name.startswith(self._prefix) and isinstance(inner, str):
@@ -118,6 +119,12 @@ class XmlNames:
             if self._attributes and name == self._attributes and isinstance(inner, dict):
                 for key, text in inner.items():
                     element.set(self._qualified(key, element.nsmap, default=False), _text(text))
+                continue
+            if name.startswith("@") and not isinstance(inner, dict | list):
+                element.set(self._qualified(name[1:], element.nsmap, default=False), _text(inner))
+                continue
+            if name == "#text":
+                element.text = _text(inner)
                 continue
             for each in inner if isinstance(inner, list) else [inner]:
                 self._element(element, name, each)

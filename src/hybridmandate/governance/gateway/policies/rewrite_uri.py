@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, quote
 
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
+from hybridmandate.governance.gateway.routing import query_template
 from hybridmandate.governance.gateway.values import text_of
 
 _PARAMETER = re.compile(r"\{([A-Za-z0-9_.-]+)\}")
@@ -35,6 +36,8 @@ class RewriteUri(Policy):
 
         copied = self._copy.get(exchange)
         used = set(_PARAMETER.findall(template))
+        if exchange.operation is not None:
+            used.update(query_template(exchange.operation.url_template))
         query = {k: list(v) for k, v in url.query.items() if copied and k not in used}
         for name, value in parse_qsl(_PARAMETER.sub(parameter, added), keep_blank_values=True):
             query[name] = [value]

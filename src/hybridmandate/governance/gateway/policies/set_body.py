@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.liquid_body import LiquidBody
+from hybridmandate.governance.gateway.liquid_objects import LiquidContent
 from hybridmandate.governance.gateway.messages import Request, Response
 from hybridmandate.governance.gateway.policies.set_header import REQUEST_SECTIONS
 from hybridmandate.governance.gateway.registry import ElementReader, Policy, policy
@@ -15,11 +16,11 @@ class BodyChange:
 
     def __init__(self, reader: ElementReader, *, on_request: bool) -> None:
         template = reader.choice("template", ("none", "liquid"), "none")
-        reader.choice("xsi-nil", ("blank", "null"), "blank")
-        reader.flag("parse-date", True)
+        nil = None if reader.choice("xsi-nil", ("blank", "null"), "blank") == "null" else ""
+        content = LiquidContent(parse_date=reader.flag("parse-date", True), nil=nil)
         self._liquid: LiquidBody | None = None
         if template == "liquid":
-            self._liquid = LiquidBody(reader, on_request=on_request)
+            self._liquid = LiquidBody(reader, content, on_request=on_request)
         else:
             self._content = reader.content()
 

@@ -46,6 +46,8 @@ class _Content:
     validator: Any
     additional: bool | None
     any_case: bool
+    name: str
+    """The schema that is named, "" for that of the operation."""
     own_checks: dict[int, SchemaCheck] = field(default_factory=dict)
     """Schemas of operations with this element's overrides, by the identity of the original."""
 
@@ -124,7 +126,13 @@ class ValidateContent(Policy):
         named = "allow-additional-properties"
         additional = reader.flag(named, True) if reader.has(named) else None
         content = _Content(
-            kind.lower() if kind else None, validate_as, action, None, additional, any_case
+            kind.lower() if kind else None,
+            validate_as,
+            action,
+            None,
+            additional,
+            any_case,
+            schema_id or "",
         )
         if schema_id is not None:
             schema = reader.configuration.schemas.get(schema_id)
@@ -191,8 +199,15 @@ class ValidateContent(Policy):
             check = content.overridden(own)
         if content.any_case:
             value = lowered(value)
+        broken = (
+            f"Body of the {self._side.lower()} does not conform to the definition "
+            f"{content.name or kind}, which is associated with the content type {kind}."
+        )
         return [
-            self._violation(fault.pointer, "IncorrectMessage", fault.message, "JsonSchema")
+            replace(
+                self._violation(fault.pointer, "IncorrectMessage", fault.message, "JsonSchema"),
+                definition=broken,
+            )
             for fault in check.faults(value)
         ]
 

@@ -33,6 +33,15 @@ class Violation:
     details: str
     action: str
     reason: str
+    definition: str = ""
+    """Where a body breaks a schema: which, and of which content type; for LastError."""
+
+    @property
+    def message(self) -> str:
+        """What LastError says."""
+        if not self.definition:
+            return self.details
+        return f"{self.definition}\n\n{self.details}"
 
     def as_value(self) -> dict[str, str]:
         """The members that expressions read."""
@@ -58,5 +67,5 @@ def settle(
         return
     first = prevented[0]
     if section is Section.INBOUND:
-        raise PolicyError(400, first.reason, first.details)
-    raise PolicyError(502, first.reason, first.details, public=HIDDEN)
+        raise PolicyError(400, first.reason, first.message)
+    raise PolicyError(502, first.reason, first.message, public=HIDDEN)
