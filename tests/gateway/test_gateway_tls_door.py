@@ -18,7 +18,7 @@ import pytest
 from hyperframe.frame import HeadersFrame
 
 from hybridmandate.governance.gateway.call import Call
-from hybridmandate.governance.gateway.door import HeadLimits
+from hybridmandate.governance.gateway.door import HeadLimits, Refusal
 from hybridmandate.governance.gateway.http2_connection import Http2Limits
 from hybridmandate.governance.gateway.tls_door import server_context, tls_door_protocol
 from hybridmandate.local.serving import Serving, bind, server_of
@@ -49,7 +49,11 @@ class Behind:
         self.running = 0
         self.most = 0
         self.broken: list[str] = []
+        self.refusals: list[tuple[str, str]] = []
         self.read_on = asyncio.Event()
+
+    def refused_at_door(self, refusal: Refusal, client: str) -> None:
+        self.refusals.append((refusal.reason, client))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -329,6 +333,8 @@ async def test_head_that_is_no_calls_is_answered_and_the_connection_lives(
         events = await raw.read()
     assert sorted(statuses(events)) == sorted([status, "200"])
     assert [call["path"] for call in door.behind.calls] == ["/ok"]
+    reason = {"431": "HeadersTooLarge", "400": "TargetInvalid"}[status]
+    assert door.behind.refusals == [(reason, "127.0.0.1")]
     body = b"".join(each.data for each in events if isinstance(each, h2.events.DataReceived))
     assert b'"malformed_request"' in body
 

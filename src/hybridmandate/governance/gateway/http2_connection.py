@@ -36,8 +36,8 @@ from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from hybridmandate.contracts import FailureType, refusal
-from hybridmandate.governance.gateway.door import HeadLimits
-from hybridmandate.governance.gateway.http2_head import Http2Head, Refused
+from hybridmandate.governance.gateway.door import HeadLimits, Refusal
+from hybridmandate.governance.gateway.http2_head import Http2Head
 from hybridmandate.governance.gateway.http2_stream import Http2Stream
 
 _BROKE = ErrorCodes.INTERNAL_ERROR
@@ -68,12 +68,14 @@ class Http2Limits:
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a server keeps of all its connections: ``connections`` and ``tasks`` are waited for at
-    a stop, ``headers`` are added to each answer, ``state`` is the application's own."""
+    a stop, ``headers`` are added to each answer, ``state`` is the application's own; ``refused``
+    hears of each head that did not become a call, and from where it came."""
 
     connections: set[Any]
     tasks: set[asyncio.Task[None]]
     headers: Callable[[], Sequence[tuple[bytes, bytes]]]
     state: Mapping[str, Any]
+    refused: Callable[[Refusal, str], None]
 
 
 class Http2Connection(asyncio.Protocol):
@@ -313,7 +315,8 @@ class Http2Connection(asyncio.Protocol):
             self._h2.acknowledge_received_data(unread, stream.number)
         stream.left()
 
-    def _answer_at_once(self, number: int, refused: Refused) -> None:
+    def _answer_at_once(self, number: int, refused: Refusal) -> None:
+        self._around.refused(refused, self._client[0])
         outcome = refusal(
             FailureType.MALFORMED_REQUEST,
             refused.message,

@@ -8,21 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from hybridmandate.governance.gateway.door import HeadLimits
+from hybridmandate.governance.gateway.door import HeadLimits, Refusal
 
 _TARGET = re.compile(rb"/[\x21\x22\x24-\x7e]*")
 """A path and query of visible characters; no fragment (RFC 9112, section 3.2)."""
 
 Header = tuple[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a head never becomes a call."""
-
-    status: int
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +45,13 @@ class Http2Head:
             headers.append((b"transfer-encoding", b"chunked"))
         return cls(pseudo[b":method"], pseudo.get(b":path", b""), headers)
 
-    def refused(self, limits: HeadLimits) -> Refused | None:
+    def refused(self, limits: HeadLimits) -> Refusal | None:
         """Why this head is none that the gateway takes, None when it is."""
         size = len(self.target) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > limits.bytes or len(self.headers) > limits.count:
-            return Refused(431, "HeadersTooLarge", "The request's headers are too large.")
+            return Refusal(431, "HeadersTooLarge", "The request's headers are too large.")
         if _TARGET.fullmatch(self.target) is None:
-            return Refused(400, "TargetInvalid", "The target of a request is a path.")
+            return Refusal(400, "TargetInvalid", "The target of a request is a path.")
         return None
 
     def scope(self) -> dict[str, Any]:

@@ -78,7 +78,11 @@ class TlsDoor(asyncio.Protocol):
     def _http2(self, certificate: bytes | None) -> asyncio.Protocol:
         state = self._server_state
         around = Surroundings(
-            state.connections, state.tasks, lambda: state.default_headers, self._app_state
+            connections=state.connections,
+            tasks=state.tasks,
+            headers=lambda: state.default_headers,
+            state=self._app_state,
+            refused=self.application.refused_at_door,
         )
         app = self._config.loaded_app
         extensions = {"tls": _tls_extension(certificate)}
