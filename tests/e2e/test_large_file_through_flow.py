@@ -139,10 +139,12 @@ def test_call_streams_a_large_file_and_follows_its_job(
     assert (code, lines) == (0, [])
     assert stored["data"]["size"] == path.stat().st_size
     body = json.dumps({"handle": stored["data"]["handle"], "profile": "invoice"})
-    code, outcome, lines = mandate(large, "call", "spreadsheets.normalize/1", "--body", body)
+    call = ("call", "spreadsheets.normalize/1", "--body", body, "--correlation-id", "by-hand")
+    code, outcome, lines = mandate(large, *call, "--wait", "0.1")
+    assert (code, outcome["status"], lines) == (3, "accepted", [])
+    code, outcome, lines = mandate(large, *call)
     assert (code, outcome["status"]) == (0, "partiallySucceeded")
     assert outcome["counts"] == {"rowsIn": rows, "accepted": rows - wrong, "rejected": wrong}
-    assert lines
     assert all(re.fullmatch(r"\d+ of \d+ rows, \d+ accepted, \d+ rejected", x) for x in lines)
 
 

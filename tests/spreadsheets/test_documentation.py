@@ -1,6 +1,7 @@
 """Each reason code, rule and setting of the spreadsheet service stands in its documentation."""
 
 import ast
+import fnmatch
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,10 @@ FORMATTED = {
     "stdnum.{}": "python-stdnum",
 }
 """Codes that are put together, and the words by which the page has them."""
+
+
+CORPUS = Path(__file__).parent / "corpus"
+CORPUS_PAGE = PAGE.with_name("corpus.md")
 
 
 def texts() -> Iterator[str]:
@@ -106,3 +111,13 @@ def test_rules_that_can_be_switched_off_stand_in_the_lines_that_say_so() -> None
 def test_page_has_every_setting_of_a_profile(part: type[Profile]) -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert {name for name in part.model_fields if f"`{name}`" not in page} == set()
+
+
+def test_page_of_the_corpus_names_every_file_and_no_other() -> None:
+    page = CORPUS_PAGE.read_text(encoding="utf-8").partition("Strict dates")[0]
+    patterns = re.findall(r"`([^`]*[-.*][^`]*)`", page.partition("## Text")[2])
+    files = {p.name for p in CORPUS.iterdir() if p.name != "corpus.toml" and p.suffix != ".json"}
+    # A refused list.json is a file of the corpus as well.
+    files |= {p.name.removesuffix(".expected.json") for p in CORPUS.glob("*.expected.json")}
+    assert {each for each in patterns if not fnmatch.filter(files, each)} == set()
+    assert {f for f in files if not any(fnmatch.fnmatchcase(f, each) for each in patterns)} == set()

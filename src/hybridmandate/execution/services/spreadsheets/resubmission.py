@@ -22,6 +22,10 @@ from hybridmandate.execution.services.spreadsheets.accepted_file import PARQUET
 
 CORRELATION_PROPERTY = "mandateCorrelationId"
 HANDLE_PROPERTY = "mandateAcceptedRows"
+MAX_BEFORE_ROWS = 5_000_000
+MAX_BEFORE_BYTES = 1024 * 1024 * 1024
+"""Rows, and bytes in memory, of an earlier result that a file is compared with."""
+_ROWS_AT_ONCE = 100_000
 _PART = "docProps/custom.xml"
 _MAX_PART = 64 * 1024
 _MAX_VALUE = 200
@@ -110,12 +114,50 @@ def _not_followed(call: Call, reason: str) -> RowError:
 
 
 async def _accepted(call: Call, handle: str) -> pl.DataFrame:
-    content = b"".join([chunk async for chunk in call.files.read(handle)])
+    stored = await call.files.describe(handle)
+    if stored.content_type != PARQUET:
+        # No upload has this type: what is opened here was written by the service itself.
+        raise _not_parquet()
+    path = Path(await call.files.local_path(handle))
     try:
-        return await asyncio.to_thread(pl.read_parquet, io.BytesIO(content))
+        return await asyncio.to_thread(read_accepted, path)
     except pl.exceptions.PolarsError:
-        raise Refused(
-            FailureType.VALIDATION_ERROR,
-            "acceptedBefore is not an acceptedParquetHandle of this operation",
-            reason="resubmission.not_parquet",
-        ) from None
+        raise _not_parquet() from None
+
+
+def read_accepted(
+    path: Path, *, most_rows: int = MAX_BEFORE_ROWS, most_bytes: int = MAX_BEFORE_BYTES
+) -> pl.DataFrame:
+    """The rows of a stored result, read piece by piece within a bound of rows and memory.
+
+    :raises Refused: ``payload_too_large`` beyond it.
+    """
+    lazy = pl.scan_parquet(path)
+    rows = int(lazy.select(pl.len()).collect().item())
+    if rows > most_rows:
+        raise _too_large(f"{rows} rows, and {most_rows} are compared")
+    pieces = [lazy.head(0).collect()]
+    size = 0
+    for start in range(0, rows, _ROWS_AT_ONCE):
+        piece = lazy.slice(start, _ROWS_AT_ONCE).collect()
+        size += int(piece.estimated_size())
+        if size > most_bytes:
+            raise _too_large(f"more than {most_bytes} bytes of values")
+        pieces.append(piece)
+    return pl.concat(pieces)
+
+
+def _not_parquet() -> Refused:
+    return Refused(
+        FailureType.VALIDATION_ERROR,
+        "acceptedBefore is not an acceptedParquetHandle of this operation",
+        reason="resubmission.not_parquet",
+    )
+
+
+def _too_large(what: str) -> Refused:
+    return Refused(
+        FailureType.PAYLOAD_TOO_LARGE,
+        f"the accepted rows of the earlier submission have {what}: send the rejected rows alone",
+        reason="resubmission.too_large",
+    )
