@@ -118,6 +118,23 @@ async def test_broken_stream_ends_the_callers_connection_and_is_evidence(edge: E
     assert "broke off" in edge.last.detail["broke"]
 
 
+async def test_reason_of_a_policy_stands_on_the_wire(edge: Edge) -> None:
+    answer = await edge.raw(message("Content-Length: 2", body="{}").replace(b"Bearer", b"Basic"))
+    assert answer.startswith(b"HTTP/1.1 401 unauthorized\r\n")
+
+
+async def test_what_the_door_refuses_is_evidence(edge: Edge) -> None:
+    await edge.raw(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n")
+    [record] = edge.evidence.records
+    assert (record.kind, record.subject, record.outcome) == (
+        "door.refused",
+        "RequestInvalid",
+        "refused",
+    )
+    assert record.failure_type == "malformed_request"
+    assert record.detail == {"status": 400, "client": "127.0.0.1"}
+
+
 async def test_slow_body_is_given_up(edge: Edge) -> None:
     began = time.perf_counter()
     answer = await edge.raw(message("Content-Length: 100", body="{"))

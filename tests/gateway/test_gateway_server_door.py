@@ -50,6 +50,8 @@ class Behind:
         if path == "/slow":
             await asyncio.sleep(2 * LIMITS.seconds)
         self.clients.append(call.head.client)
+        if path == "/breaks":
+            call.answer(200, "OK\r\nevil: 1", [("content-length", "0")], b"")
         with contextlib.suppress(CallerLeft):
             call.answer(200, "", [("content-length", "2")], b"ok")
 
@@ -240,6 +242,37 @@ async def test_refusal_is_never_read_as_the_answer_of_the_request_before(
 async def test_request_in_one_piece_with_rubbish_is_not_answered(behind: Behind) -> None:
     assert await behind.raw(GOOD + b"no request\r\n\r\n") == b""
     assert behind.refusals == ["RequestInvalid"]
+
+
+async def test_answer_with_a_line_break_never_reaches_the_wire(behind: Behind) -> None:
+    answer = await behind.raw(GOOD.replace(b"/ok", b"/breaks"))
+    assert answer.startswith(b"HTTP/1.1 500")
+    assert b"evil" not in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["failure"]["type"] == "internal_error"
+
+
+async def test_upgrade_is_answered_in_http1_and_nothing_behind_it_is_read(behind: Behind) -> None:
+    upgrade = GOOD.replace(b"Host: a", b"Host: a\r\nConnection: Upgrade\r\nUpgrade: h2c")
+    answer = await behind.raw(upgrade + GOOD)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert behind.calls == [("/ok", b"")]
+
+
+async def test_request_behind_one_that_ends_the_connection_is_not_run(behind: Behind) -> None:
+    last = GOOD.replace(b"Host: a", b"Host: a\r\nConnection: close")
+    answer = await behind.raw(last + GOOD)
+    assert answer.count(b"HTTP/1.1 200") == 1
+    assert behind.calls == [("/ok", b"")]
+
+
+async def test_expectation_is_met_when_the_body_is_wanted(behind: Behind) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", behind.port)
+    writer.write(post("Content-Length: 3", "Expect: 100-continue"))
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"abc")
+    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+    writer.close()
+    assert behind.calls == [("/ok", b"abc")]
 
 
 async def test_forwarded_address_of_a_caller_is_not_believed(behind: Behind) -> None:

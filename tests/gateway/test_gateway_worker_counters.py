@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridmandate.governance.gateway.worker_counters import CELLS, CountersFull, WorkerCounters
+from hybridmandate.governance.gateway.worker_counters import CELLS, WorkerCounters
 
 
 class Clock:
@@ -92,15 +92,21 @@ def test_slots_of_ended_windows_are_used_again(workers: list[WorkerCounters], cl
         clock.now += 0.05
 
 
-def test_too_many_live_keys_are_an_error_and_never_a_free_pass(
-    workers: list[WorkerCounters],
+def test_key_without_room_is_refused_until_there_is_some_and_never_passed(
+    workers: list[WorkerCounters], clock: Clock
 ) -> None:
-    def count_all() -> None:
-        for number in range(5000):
-            workers[0].slide(f"k{number}", 1, 300, 1)
-
-    with pytest.raises(CountersFull):
-        count_all()
+    counters = workers[0]
+    refused = []
+    for number in range(5000):
+        sliding = counters.slide(f"k{number}", 10, 300, 1)
+        fixed = counters.fixed(f"q{number}", 10, 0, 1000, 1)
+        refused += [each for each in (sliding, fixed) if not each.allowed]
+    assert refused
+    assert all(0 < each.wait <= 1000 and each.used == 10 for each in refused)
+    assert counters.slide("k0", 10, 300, 1).used == 2
+    assert counters.add_sliding("other", 300, 7) == 7
+    clock.now += 1001
+    assert counters.slide("k4999", 10, 300, 1).allowed
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ class Door(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_over = True
-        self._state.connections.discard(self)  # type: ignore[arg-type]
+        self._state.connections.discard(self)
         for timer in (self._head_timer, self._quiet_timer, self._end_timer):
             if timer is not None:
                 timer.cancel()

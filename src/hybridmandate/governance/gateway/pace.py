@@ -53,6 +53,6 @@ class Pace:
             async with asyncio.timeout(max(patience, 0.0)):
                 return await caller
         except TimeoutError:
-            raise TooSlow from None
+            raise TooSlow("the caller is too slow") from None
         finally:
             self._waited += time.monotonic() - began

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hybridmandate.governance.gateway.server import Message, Receive, Scope, Send
+    from hybridmandate.governance.gateway.asgi_call import Message, Receive, Scope, Send
 
 Application = Callable[["Scope", "Receive", "Send"], Awaitable[None]]
 Work = Callable[[], Awaitable[None]]

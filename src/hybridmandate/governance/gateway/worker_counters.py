@@ -7,6 +7,9 @@ and lets go: microseconds, no server, and what a killed worker held is released 
 A quota is exact. A sliding window is cut into ``CELLS`` cells, and a cell counts as a whole until
 its last moment has left the window: so no window of the period ever holds more than the limit, and
 room is given back late by at most ``period / CELLS``.
+
+Where no slot near a new key is free, its call is refused until the first of them ends: a limit is
+never passed because there was no room to count.
 """
 
 from __future__ import annotations
@@ -35,8 +38,16 @@ _NEVER = float("inf")
 _PROBES = 64
 
 
-class CountersFull(Exception):
-    """All slots near a key are in use; make the file with more slots."""
+_LONGEST_WAIT = 3600.0
+"""Seconds after which a refused caller may ask again where no slot ever ends."""
+
+
+class _Full(Exception):
+    """All slots near a key are in use; the first of them ends in ``wait`` seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__()
+        self.wait = min(wait, _LONGEST_WAIT)
 
 
 class WorkerCounters:
@@ -72,7 +83,10 @@ class WorkerCounters:
         now = self._clock()
         needed = amount or 1
         with self._locked():
-            window = self._sliding(key, period, now)
+            try:
+                window = self._sliding(key, period, now)
+            except _Full as full:
+                return Reading(False, limit, full.wait)
             if window.total + needed > limit:
                 return Reading(False, window.total, window.wait(now, needed, limit))
             if amount:
@@ -80,10 +94,13 @@ class WorkerCounters:
             return Reading(True, window.total, 0.0)
 
     def add_sliding(self, key: str, period: float, amount: float) -> float:
-        """See :class:`Counters`."""
+        """See :class:`Counters`. Without a free slot nothing is counted."""
         now = self._clock()
         with self._locked():
-            window = self._sliding(key, period, now)
+            try:
+                window = self._sliding(key, period, now)
+            except _Full:
+                return amount
             window.add(amount)
             return window.total
 
@@ -93,7 +110,10 @@ class WorkerCounters:
         needed = amount or 1
         ends = start + ((now - start) // period + 1) * period if period else _NEVER
         with self._locked():
-            place, used = self._fixed(key, ends, now)
+            try:
+                place, used = self._fixed(key, ends, now)
+            except _Full as full:
+                return Reading(False, amount if limit == _NEVER else limit, full.wait)
             if used + needed > limit:
                 return Reading(False, used, max(ends - now, 0.0))
             if amount:
@@ -102,7 +122,7 @@ class WorkerCounters:
             return Reading(True, used, 0.0)
 
     def add_fixed(self, key: str, start: float, period: float, amount: float) -> float:
-        """See :class:`Counters`."""
+        """See :class:`Counters`. Without a free slot nothing is counted."""
         return self.fixed(key, _NEVER, start, period, amount).used
 
     def _prepare(self, path: Path, size: int) -> None:
@@ -150,21 +170,23 @@ class WorkerCounters:
     def _place(self, digest: bytes, now: float) -> int:
         """Where the key's slot is, or the first place whose slot has ended.
 
-        :raises CountersFull: when neither is near.
+        :raises _Full: when neither is near.
         """
         first = int.from_bytes(digest[:8], "little") % self._slots
         free: int | None = None
+        earliest = _NEVER
         for step in range(_PROBES):
             place = _HEADER + (first + step) % self._slots * _SLOT_SIZE
-            known = self._memory[place : place + _KEY]
+            known, ends, *_ = _HEAD.unpack_from(self._memory, place)
             if known == digest:
                 return place
-            if free is None and _AMOUNT.unpack_from(self._memory, place + _KEY)[0] <= now:
+            if free is None and ends <= now:
                 free = place
             if known == bytes(_KEY):
                 break
+            earliest = min(earliest, ends)
         if free is None:
-            raise CountersFull(f"more than {self._slots} keys are counted at once")
+            raise _Full(earliest - now)
         return free
 
 
