@@ -29,7 +29,7 @@ def open_durable(
     url: str,
     executor_id: str,
     application_version: str,
-    poll_seconds: float = 0.02,
+    poll_seconds: float = 0.1,
     lost_after_seconds: float = LOST_AFTER_SECONDS,
     keep_steps_seconds: float = KEEP_STEPS_SECONDS,
     patience_seconds: float = PATIENCE_SECONDS,
