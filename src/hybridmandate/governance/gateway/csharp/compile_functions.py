@@ -59,7 +59,7 @@ def function_code(
     c.scopes.append({})
     locals_ = [c.declare(node, name, type_name) for node, name, type_name in parameters]
     if body.type == "block":
-        call = _returned(c.statement(body))
+        call = _returned(c.statement(body).run)
         kinds = set(function.returns)
         returns = kinds.pop() if len(kinds) == 1 else ""
     else:

@@ -45,7 +45,7 @@ def switch_statement(c: Compiler, node: Node) -> Execute:
         if takes_default:
             default = len(sections)
             takes_default = False
-        sections.append((waiting, sequence(c, body)))
+        sections.append((waiting, sequence(c, body).run))
         waiting = []
     c.scopes.pop()
     value = subject.run
@@ -117,10 +117,10 @@ Catch = tuple[str, Callable[[Frame, Any], None] | None, int, Evaluate | None, Ex
 @statement("try_statement")
 def try_statement(c: Compiler, node: Node) -> Execute:
     """``try``, ``catch`` with type, name and filter, ``finally``."""
-    body = c.statement(field(node, "body"))
+    body = c.statement(field(node, "body")).run
     catches = [_catch(c, each) for each in named(node) if each.type == "catch_clause"]
     last = next((n for n in named(node) if n.type == "finally_clause"), None)
-    final = None if last is None else c.statement(named(last)[-1])
+    final = None if last is None else c.statement(named(last)[-1]).run
 
     def guarded(frame: Frame) -> Any:
         try:
@@ -169,7 +169,7 @@ def _catch(c: Compiler, node: Node) -> Catch:
         elif part.type == "catch_filter_clause":
             guard = c.expression(named(part)[-1]).run
         elif part.type == "block":
-            handler = c.statement(part)
+            handler = c.statement(part).run
     c.scopes.pop()
     assert handler is not None
     return type_name, start, slot, guard, handler
@@ -182,10 +182,10 @@ def using_statement(c: Compiler, node: Node) -> Execute:
     parts = named(node)
     start: Execute
     if parts[0].type == "variable_declaration":
-        start = declaration(c, parts[0])
+        start = declaration(c, parts[0]).run
     else:
         start = c.expression(parts[0]).run
-    body = c.statement(parts[-1])
+    body = c.statement(parts[-1]).run
     c.scopes.pop()
 
     def run(frame: Frame) -> Any:

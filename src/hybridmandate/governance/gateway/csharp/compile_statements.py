@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import setitem
 from typing import Any, Final
 
 from tree_sitter import Node
@@ -15,9 +16,11 @@ from hybridmandate.governance.gateway.csharp.compile_assignments import (
 )
 from hybridmandate.governance.gateway.csharp.compile_functions import function_code
 from hybridmandate.governance.gateway.csharp.compiler import (
+    Code,
     Compiler,
     Evaluate,
     Execute,
+    Local,
     elements_of,
     statement,
 )
@@ -25,6 +28,8 @@ from hybridmandate.governance.gateway.csharp.conversions import declared
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
 from hybridmandate.governance.gateway.csharp.python_code import Frame, truth
 
+VOID: Final = "void"
+"""The type of statements that never give a signal."""
 BREAK: Final = object()
 CONTINUE: Final = object()
 _EFFECTS = frozenset({
@@ -33,7 +38,7 @@ _EFFECTS = frozenset({
 })  # fmt: skip
 
 
-def sequence(c: Compiler, nodes: list[Node]) -> Execute:
+def sequence(c: Compiler, nodes: list[Node]) -> Code:
     """Statements one after the other; local functions can be called before their place."""
     for node in nodes:
         if node.type == "local_function_statement":
@@ -44,51 +49,51 @@ def sequence(c: Compiler, nodes: list[Node]) -> Execute:
     compiled = [(node, c.statement(node)) for node in nodes]
     first = [step for node, step in compiled if node.type == "local_function_statement"]
     steps = first + [step for node, step in compiled if node.type != "local_function_statement"]
+    return _in_order(c, steps)
+
+
+def _in_order(c: Compiler, steps: list[Code]) -> Code:
+    """One step after the other until one gives a signal; by halves, so that nothing gets deep."""
+    if not steps:
+        return c.constant(None, VOID)
     if len(steps) == 1:
         return steps[0]
-
-    def run(frame: Frame) -> Any:
-        for step in steps:
-            signal = step(frame)
-            if signal is not None:
-                return signal
-        return None
-
-    return run
+    middle = len(steps) // 2
+    before, after = _in_order(c, steps[:middle]), _in_order(c, steps[middle:])
+    if before.type == VOID:
+        return c.write("B if A is None else None", after.type, A=before, B=after)
+    return c.write("B if (V := A) is None else V", A=before, B=after)
 
 
 @statement("block")
-def block(c: Compiler, node: Node) -> Execute:
+def block(c: Compiler, node: Node) -> Code:
     """``{ … }``."""
     c.scopes.append({})
-    run = sequence(c, named(node))
+    code = sequence(c, named(node))
     c.scopes.pop()
-    return run
+    return code
 
 
 @statement("checked_statement")
-def checked_statement(c: Compiler, node: Node) -> Execute:
+def checked_statement(c: Compiler, node: Node) -> Code:
     """``checked { … }`` and ``unchecked { … }``."""
     return c.statement(named(node)[-1])
 
 
 @statement("empty_statement")
-def empty(c: Compiler, node: Node) -> Execute:
+def empty(c: Compiler, node: Node) -> Code:
     """``;``."""
-    return lambda frame: None
+    return c.constant(None, VOID)
 
 
 @statement("return_statement")
-def return_statement(c: Compiler, node: Node) -> Execute:
+def return_statement(c: Compiler, node: Node) -> Code:
     """``return x;``."""
     parts = named(node)
-    if not parts:
-        return lambda frame: (None,)
-    code = c.expression(parts[0])
-    if c.functions:
+    code = c.expression(parts[0]) if parts else c.constant(None, "null")
+    if parts and c.functions:
         c.functions[-1].returns.append(code.type)
-    value = code.run
-    return lambda frame: (value(frame),)
+    return c.write("(A,)", A=code)
 
 
 @statement("break_statement")
@@ -104,47 +109,30 @@ def continue_statement(c: Compiler, node: Node) -> Execute:
 
 
 @statement("expression_statement")
-def expression_statement(c: Compiler, node: Node) -> Execute:
+def expression_statement(c: Compiler, node: Node) -> Code:
     """An expression for its effect."""
     inner = named(node)[0]
     if inner.type not in _EFFECTS:
         raise c.error(node, "Only assignments, calls, increments and new objects can be statements")
-    value = c.expression(inner).run
-
-    def run(frame: Frame) -> None:
-        value(frame)
-
-    return run
+    return c.write("None if (V := A) is V else None", VOID, A=c.expression(inner))
 
 
 @statement("local_declaration_statement")
-def local_declaration(c: Compiler, node: Node) -> Execute:
+def local_declaration(c: Compiler, node: Node) -> Code:
     """``var x = …;``, ``int a = 1, b;``."""
     if any(text_of(n) in ("using", "await") for n in node.children if not n.is_named):
         return declaration(c, named(node)[-1])
     return declaration(c, next(n for n in named(node) if n.type == "variable_declaration"))
 
 
-def declaration(c: Compiler, node: Node) -> Execute:
+def declaration(c: Compiler, node: Node) -> Code:
     """The variables of a declaration, without its semicolon."""
-    type_node = field(node, "type")
-    type_name = c.type_name(type_node)
-    steps = [
-        _declarator(c, each, type_name)
-        for each in named(node)
-        if each.type == "variable_declarator"
-    ]
-    if len(steps) == 1:
-        return steps[0]
-
-    def run(frame: Frame) -> None:
-        for step in steps:
-            step(frame)
-
-    return run
+    type_name = c.type_name(field(node, "type"))
+    declarators = [each for each in named(node) if each.type == "variable_declarator"]
+    return _in_order(c, [_declarator(c, each, type_name) for each in declarators])
 
 
-def _declarator(c: Compiler, node: Node, type_name: str) -> Execute:
+def _declarator(c: Compiler, node: Node, type_name: str) -> Code:
     parts = named(node)
     target, value_node = parts[0], parts[-1] if len(parts) > 1 else None
     if target.type == "tuple_pattern":
@@ -154,32 +142,26 @@ def _declarator(c: Compiler, node: Node, type_name: str) -> Execute:
         for part in named(target):
             local = c.declare(part, text_of(part), "")
             places.append(new_place(local))
-        taken = deconstruction(places, code).run
-
-        def take_apart(frame: Frame) -> None:
-            taken(frame)
-
-        return take_apart
+        taken = deconstruction(places, code)
+        return c.write("None if (V := A) is V else None", VOID, A=taken)
     name = text_of(target).removeprefix("@")
     if value_node is None:
-        begin = c.declare(node, name, type_name).start()
-
-        def clear(frame: Frame) -> None:
-            begin(frame, None)
-
-        return clear
+        return _start(c, c.declare(node, name, type_name), c.constant(None, "null"))
     code = c.expression(value_node)
     check_assignable(c, node, code.type, type_name)
     inferred = type_name or ("" if code.type in ("null", "throw") else code.type)
-    start = c.declare(node, name, inferred).start()
-    value = code.run
+    local = c.declare(node, name, inferred)
     convert = declared(type_name) if type_name else None
+    if convert is not None:
+        code = c.write("k(A)", type_name, k=convert, A=code)
+    return _start(c, local, code)
 
-    def run(frame: Frame) -> None:
-        result = value(frame)
-        start(frame, result if convert is None else convert(result))
 
-    return run
+def _start(c: Compiler, local: Local, value: Code) -> Code:
+    """Give a variable its first value, afresh each time its declaration runs."""
+    first = "[A]" if local.shared else "A"
+    slot = c.constant(local.slot, "int")
+    return c.write(f"k(f, B, {first})", VOID, k=setitem, A=value, B=slot)
 
 
 @statement("local_function_statement")
@@ -207,13 +189,13 @@ def local_function(c: Compiler, node: Node) -> Execute:
 
 
 @statement("if_statement")
-def if_statement(c: Compiler, node: Node) -> Execute:
+def if_statement(c: Compiler, node: Node) -> Code:
     """``if``; ``else if`` chains are compiled without recursion."""
-    branches: list[tuple[Evaluate, Execute]] = []
-    otherwise: Execute | None = None
+    branches: list[tuple[Code, Code]] = []
+    otherwise: Code = c.constant(None, VOID)
     current: Node | None = node
     while current is not None:
-        test = c.expression(field(current, "condition")).run
+        test = c.condition(c.expression(field(current, "condition")))
         branches.append((test, c.statement(field(current, "consequence"))))
         following = current.child_by_field_name("alternative")
         current = None
@@ -221,37 +203,24 @@ def if_statement(c: Compiler, node: Node) -> Execute:
             current = following
         elif following is not None:
             otherwise = c.statement(following)
-    last = otherwise
-    if len(branches) == 1:
-        condition, then = branches[0]
-
-        def run_one(frame: Frame) -> Any:
-            if truth(condition(frame)):
-                return then(frame)
-            return None if last is None else last(frame)
-
-        return run_one
-
-    def run(frame: Frame) -> Any:
-        for test, body in branches:
-            if truth(test(frame)):
-                return body(frame)
-        return None if last is None else last(frame)
-
-    return run
+    code: Code = otherwise
+    for test, then in reversed(branches):
+        quiet = VOID if then.type == code.type == VOID else ""
+        code = c.write("B if A else C", quiet, A=test, B=then, C=code)
+    return code
 
 
 @statement("while_statement")
 def while_statement(c: Compiler, node: Node) -> Execute:
     """``while``."""
     test = c.expression(field(node, "condition")).run
-    return _loop(test, c.statement(field(node, "body")), None)
+    return _loop(test, c.statement(field(node, "body")).run, None)
 
 
 @statement("do_statement")
 def do_statement(c: Compiler, node: Node) -> Execute:
     """``do … while``."""
-    body = c.statement(field(node, "body"))
+    body = c.statement(field(node, "body")).run
     again = _loop(c.expression(field(node, "condition")).run, body, None)
 
     def run(frame: Frame) -> Any:
@@ -292,7 +261,7 @@ def for_statement(c: Compiler, node: Node) -> Execute:
     for index, part in enumerate(node.children):
         if node.field_name_for_child(index) == "initializer":
             is_declaration = part.type == "variable_declaration"
-            starts.append(declaration(c, part) if is_declaration else c.expression(part).run)
+            starts.append((declaration(c, part) if is_declaration else c.expression(part)).run)
     condition = node.child_by_field_name("condition")
     test = None if condition is None else c.expression(condition).run
     updates = [
@@ -303,7 +272,7 @@ def for_statement(c: Compiler, node: Node) -> Execute:
         for each in updates:
             each(frame)
 
-    loop = _loop(test, c.statement(field(node, "body")), update)
+    loop = _loop(test, c.statement(field(node, "body")).run, update)
     c.scopes.pop()
 
     def run(frame: Frame) -> Any:
@@ -338,7 +307,7 @@ def foreach_statement(c: Compiler, node: Node) -> Execute:
         def assign(frame: Frame, value: Any) -> None:
             start(frame, value if convert is None else convert(value))
 
-    body = c.statement(field(node, "body"))
+    body = c.statement(field(node, "body")).run
     c.scopes.pop()
     items = source.run
 

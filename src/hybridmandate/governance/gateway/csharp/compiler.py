@@ -327,12 +327,16 @@ class Compiler:
             return code
         return self.write("None if (V := A) is skip else V", code.type, A=code)
 
-    def statement(self, node: Node) -> Execute:
-        """Compile a statement."""
+    def statement(self, node: Node) -> Code:
+        """Compile a statement; its value is None, BREAK, CONTINUE, or a tuple that is returned.
+
+        Its type is "void" when that is always None.
+        """
         compile_node = STATEMENTS.get(node.type)
         if compile_node is None:
             raise self.error(node, f"'{_readable(node)}' is not supported in policy expressions")
-        return compile_node(self, node)
+        found = compile_node(self, node)
+        return found if isinstance(found, Code) else Code(found)
 
     # Types
 
@@ -466,7 +470,7 @@ def _readable(node: Node) -> str:
 
 
 ExpressionCompiler = Callable[[Compiler, Node], Code]
-StatementCompiler = Callable[[Compiler, Node], Execute]
+StatementCompiler = Callable[[Compiler, Node], Code | Execute]
 EXPRESSIONS: Final[dict[str, ExpressionCompiler]] = {}
 STATEMENTS: Final[dict[str, StatementCompiler]] = {}
 

@@ -88,4 +88,4 @@ def _body(compiler: Compiler, source: Source) -> Code:
             raise compiler.error(value, "The brackets of @(…) do not enclose the whole expression")
         return compiler.expression(value)
     execute = compiler.statement(source.body)
-    return compiler.write("V[0] if type(V := k(f)) is tuple else None", k=execute)
+    return compiler.write("V[0] if type(V := A) is tuple else None", A=execute)
