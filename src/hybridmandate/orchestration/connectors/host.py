@@ -23,6 +23,7 @@ from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.connectors.session import ServiceSession
 from hybridmandate.orchestration.connectors.settings import ConnectorSettings
 from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
+from hybridmandate.orchestration.connectors.swagger_paths import routed
 from hybridmandate.orchestration.connectors.teams import TeamsConnector
 from hybridmandate.orchestration.connectors.users import UsersConnector
 from hybridmandate.orchestration.connectors.web_contents import WebContentsConnector
@@ -80,38 +81,52 @@ class ConnectorHost:
 
     async def call(self, flow: Flow, call: Call) -> Answer:
         """Send one attempt of a call."""
+        if call.type == "Http":
+            return await self._http.send(call.request, _operation(call, "Http", {}))
+        connector = self._behind(flow, call.request)
         host = call.request.get("host") or {}
+        if connector is None:
+            name = host.get("connectionName") or (host.get("connection") or {}).get("name")
+            return Answer.refused(f"connection '{name}' has no connection in this environment")
+        if "operationId" not in host:
+            found = routed(connector.api_name, call.request)
+            if found is None:
+                path = f"{call.request.get('method')} {call.request.get('path')}"
+                return Answer.refused(f"'{path}' of '{connector.api_name}' is not simulated")
+            return await connector.call(_operation(call, found.operation, found.parameters))
         parameters = call.request.get("parameters") or {}
         if call.type == "Changeset":
             parameters = {REQUESTS: call.request[REQUESTS]}
-        operation = OperationCall(
-            operation_id=str(host.get("operationId") or call.type),
-            parameters=parameters,
-            correlation_id=call.correlation_id,
-            idempotency_key=call.idempotency_key,
-            pagination=call.pagination,
-        )
-        if call.type == "Http":
-            return await self._http.send(call.request, operation)
-        if "operationId" not in host:
-            path = f"{call.request.get('method')} {call.request.get('path')}"
-            return Answer.refused(f"'{path}': actions of type {call.type} are not simulated")
-        key = str(host.get("connectionName"))
-        connector = self.connector(flow, key)
-        if connector is None:
-            return Answer.refused(f"connection '{key}' has no connection in this environment")
-        return await connector.call(operation)
+        return await connector.call(_operation(call, str(host["operationId"]), parameters))
 
     async def read(self, flow: Flow, watch: Watch) -> Answer:
         """Read a watched location once."""
         if watch.type == "Http":
             return await self._http.read(watch.request, watch.location, watch.correlation_id)
-        host: Mapping[str, Any] = watch.request.get("host") or {}
-        connector = self.connector(flow, str(host.get("connectionName")))
+        connector = self._behind(flow, watch.request)
         if connector is None:
             return Answer.refused(f"'{watch.action}' has no connection in this environment")
         parameters = watch.request.get("parameters") or {}
         return await connector.read(watch.location, parameters, watch.correlation_id)
+
+    def _behind(self, flow: Flow, request: Mapping[str, Any]) -> Connector | None:
+        """The connector of a request: by the key of its connection, or by the connection's id."""
+        host: Mapping[str, Any] = request.get("host") or {}
+        if "connectionName" in host:
+            return self.connector(flow, str(host["connectionName"]))
+        given = host.get("connection")
+        name = str(given.get("name") if isinstance(given, Mapping) else "").rpartition("/")[2]
+        return self.connector(flow, name)
+
+
+def _operation(call: Call, name: str, parameters: Mapping[str, Any]) -> OperationCall:
+    return OperationCall(
+        operation_id=name,
+        parameters=parameters,
+        correlation_id=call.correlation_id,
+        idempotency_key=call.idempotency_key,
+        pagination=call.pagination,
+    )
 
 
 def _connector(settings: ConnectorSettings) -> Connector:

@@ -14,6 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hybridmandate.orchestration.connectors.host import CONNECTORS
+from hybridmandate.orchestration.connectors.swagger_paths import (
+    connection_key,
+    routed,
+    without_values,
+)
 from hybridmandate.orchestration.definition import DefinitionInvalid, Flow, load_flow
 from hybridmandate.orchestration.definition.model import Action
 from hybridmandate.orchestration.definition.packages import PackagedFlow, is_desktop_flow
@@ -135,9 +140,9 @@ def _not_loaded(packaged: PackagedFlow, fault: DefinitionInvalid | None) -> Flow
 
 def _run(entry: str, flow: Flow) -> FlowResult:
     run = run_with_samples(flow)
-    calls = [each for each in flow.actions.values() if _operation(each) is not None]
-    known = Counter(str(_operation(each)) for each in calls if _is_simulated(each))
-    other = Counter(str(_operation(each)) for each in calls if not _is_simulated(each))
+    calls = [each for action in flow.actions.values() if (each := _operation(flow, action))]
+    known = Counter(each for each in calls if _is_simulated(each))
+    other = Counter(each for each in calls if not _is_simulated(each))
     reached = {each["name"] for each in run.tracked if each["status"] != "Skipped"}
     return FlowResult(
         entry,
@@ -164,22 +169,28 @@ def _reason(run: MemoryRun) -> str | None:
     return None
 
 
-def _operation(action: Action) -> str | None:
+def _operation(flow: Flow, action: Action) -> str | None:
     """Connector and operation of a call, None for what calls nothing."""
     inputs = action.inputs if isinstance(action.inputs, dict) else {}
     if action.type in ("Http", "Workflow"):
         return action.type
-    if "Connection" not in action.type:
+    if "Connection" not in action.type and action.type != "Changeset":
         return None
     host = inputs["host"]
-    api = str(host.get("apiId") or (host.get("api") or {}).get("runtimeUrl", ""))
-    operation = host.get("operationId") or f"{inputs.get('method')} {inputs.get('path')}"
-    return f"{api.rpartition('/')[2]}.{operation}"
+    if "operationId" in host:
+        return f"{str(host.get('apiId', '')).rpartition('/')[2]}.{host['operationId']}"
+    key = connection_key((host.get("connection") or {}).get("name"))
+    reference = flow.connections.get(key or "")
+    api = reference.api_name if reference else ""
+    path = without_values(str(inputs.get("path")))
+    found = routed(api, {"method": inputs.get("method"), "path": path})
+    name = found.operation if found else f"{inputs.get('method')} {path}"
+    return f"{api}.{name}"
 
 
-def _is_simulated(action: Action) -> bool:
-    if action.type in ("Http", "Workflow"):
+def _is_simulated(operation: str) -> bool:
+    if operation in ("Http", "Workflow"):
         return True
-    api, _, operation = str(_operation(action)).partition(".")
+    api, _, name = operation.partition(".")
     connector = CONNECTORS.get(api)
-    return connector is not None and operation in connector.operations
+    return connector is not None and name in connector.operations
