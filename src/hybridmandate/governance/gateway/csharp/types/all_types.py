@@ -18,11 +18,14 @@ from hybridmandate.governance.gateway.csharp.types import (
     regex_types,
     string_builder,
     strings,
+    text_streams,
+    xml_navigation,
     xml_types,
 )
 
 MODULES = (
     basics, comparison, containers, converting, crypto, http_types, json_convert, json_types, linq,
-    moments, net, numeric, regex_types, string_builder, strings, xml_types,
+    moments, net, numeric, regex_types, string_builder, strings, text_streams, xml_navigation,
+    xml_types,
 )  # fmt: skip
 """The families of types."""

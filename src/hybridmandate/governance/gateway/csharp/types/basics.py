@@ -110,6 +110,8 @@ ANONYMOUS: Final = ClrType("anonymous", "<>f__AnonymousType", Anonymous, base=OB
 TUPLE: Final = ClrType("ValueTuple", "System.ValueTuple", Tuple, base=OBJECT)
 TUPLE.static("Create", lambda *items: Tuple(items), "")
 TUPLE2: Final = ClrType("Tuple", "System.Tuple", base=TUPLE)
+TUPLE.constructed_by(lambda *items, types=(): Tuple(items))
+TUPLE2.constructed_by(lambda *items, types=(): Tuple(items))
 TUPLE2.static("Create", lambda *items: Tuple(items), "ValueTuple")
 for _number in range(1, 8):
     TUPLE.property(f"Item{_number}", lambda t, n=_number: t[n - 1])

@@ -72,6 +72,13 @@ class Found(Capture):
         return self.groups[number]
 
 
+class Captures(list[Any]):
+    """What a group captured: here the last, which is the group itself."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
 class Groups(list[Any]):
     """Groups of a match, by number or name."""
 
@@ -161,6 +168,22 @@ def _expand(found: Found, template: str) -> str:
     return _REFERENCE.sub(one, template)
 
 
+_ESCAPED: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
+_SIGNS: Final = {"a": "\a", "e": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+def unescape(text: Any) -> str:
+    """``Regex.Unescape``."""
+    return _ESCAPED.sub(
+        lambda found: (
+            chr(int(found[1] or found[2], 16))
+            if found[3] is None
+            else _SIGNS.get(found[3], found[3])
+        ),
+        _input(text, "str"),
+    )
+
+
 def split(run: Run, regex: Regex, text: Any) -> Array:
     """``Split``; captured groups come between the parts."""
     given = _input(text)
@@ -221,18 +244,29 @@ REGEX.static(
     "string",
 )
 
-GROUP: Final = ClrType("Group", "System.Text.RegularExpressions.Group", Capture, base=OBJECT)
-GROUP.property("Value", lambda g: g.text, "string")
+REGEX.static("Unescape", unescape, "string")
+
+CAPTURE: Final = ClrType("Capture", "System.Text.RegularExpressions.Capture", base=OBJECT)
+CAPTURE.property("Value", lambda c: c.text, "string")
+CAPTURE.property("Index", lambda c: c.index, "int")
+CAPTURE.property("Length", lambda c: len(c.text), "int")
+GROUP: Final = ClrType("Group", "System.Text.RegularExpressions.Group", Capture, base=CAPTURE)
 GROUP.property("Success", lambda g: g.success, "bool")
-GROUP.property("Index", lambda g: g.index, "int")
-GROUP.property("Length", lambda g: len(g.text), "int")
+GROUP.property("Captures", lambda g: Captures([g] if g.success else []), "CaptureCollection")
 GROUP.property("Name", lambda g: g.name, "string")
 MATCH: Final = ClrType("Match", "System.Text.RegularExpressions.Match", Found, base=GROUP)
 MATCH.property("Groups", Groups, "GroupCollection")
 MATCH.method("NextMatch", next_match, "Match")
+MATCH.method("Result", lambda m, replacement: _expand(m, _input(replacement)), "string")
+MATCH.constant("Empty", Found(regexes.compiled("", 0), "", None), "Match")
 GROUPS: Final = ClrType(
     "GroupCollection", "System.Text.RegularExpressions.GroupCollection", Groups, base=OBJECT
 )
 GROUPS.indexed_by(lambda groups, key: groups.found.group(key), "Group")
 GROUPS.property("Count", len, "int")
+CAPTURES: Final = ClrType(
+    "CaptureCollection", "System.Text.RegularExpressions.CaptureCollection", Captures, base=OBJECT
+)
+CAPTURES.indexed_by(lambda captures, index: captures[index], "Capture")
+CAPTURES.property("Count", len, "int")
 linq.extend(GROUPS)
