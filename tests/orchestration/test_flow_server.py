@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from flow_kit import after, call, compose, document
 from flow_process import CALLER, OPERATOR, process
 
 from hybridmandate.orchestration.definition import DefinitionInvalid, FlowDocument
+from hybridmandate.orchestration.limits import Limit, Profile
 from hybridmandate.orchestration.server import FlowsSettings
+from hybridmandate.orchestration.shells.message_sizes import body_size
 
 GET = {"parameters": {"entityName": "rows", "recordId": "1"}}
 
@@ -306,3 +309,64 @@ async def test_an_asynchronous_response_is_asked_for_at_its_location(
         assert (await started.client.get(place)).status_code == 401
         nowhere = await started.client.get(place + "0", headers=CALLER)
         assert nowhere.status_code == 404
+
+
+async def test_a_response_that_comes_too_late_is_a_timeout_for_the_caller(
+    tmp_path: Path, service: Service
+) -> None:
+    rest = {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}}, "runAfter": {}}
+    late = {"type": "Response", "inputs": {"statusCode": 200}, "runAfter": after("Rest")}
+    flow = document({"Rest": rest, "Response": late}, name="Late.json")
+    async with process(tmp_path, [flow], service, respond_seconds=0.3) as flows:
+        answer = await flows.client.post("/flows/Late/triggers/manual", headers=CALLER)
+        assert answer.status_code == 504
+        assert answer.json()["failure"]["type"] == "timeout"
+        (run,) = await flows.runs(1)
+        assert run["flow"] == "Late"
+
+
+async def test_a_body_in_chunks_is_held_to_the_same_bound(tmp_path: Path, service: Service) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 400
+
+    flow = document({"A": compose(1)}, name="Short.json")
+    async with process(tmp_path, [flow], service, max_body_bytes=1_000) as flows:
+        answer = await flows.client.post(
+            "/flows/Short/triggers/manual", headers=CALLER, content=chunks()
+        )
+        assert "content-length" not in answer.request.headers
+        assert answer.status_code == 413
+        assert (await flows.client.get("/runs", headers=OPERATOR)).json()["runs"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "size"),
+    [
+        (None, 0),
+        ("é", 2),
+        ("\ud800", 3),
+        ({"$content-type": "x/y", "$content": "QUJD" * 33 + "QUI="}, 101),
+        ({"$content-type": "x/y", "$content": ""}, 0),
+        ({"text": "x" * 90}, 101),
+        (["é" * 50], 104),
+    ],
+)
+def test_a_body_is_measured_as_it_is_sent(body: Any, size: int) -> None:
+    assert body_size(body) == size
+
+
+async def test_what_a_trigger_brings_is_held_to_the_limit_of_a_message(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Limit("message.size", "A message", "bytes", "run", dict.fromkeys(Profile, 100))
+    monkeypatch.setattr("hybridmandate.orchestration.shells.pace.limit", lambda name: small)
+    flow = document({"A": compose(1)}, name="Short.json")
+    file = {"$content-type": "x/y", "$content": "QUJD" * 33 + "QUI="}
+    async with process(tmp_path, [flow], service) as flows:
+        answer = await flows.client.post("/flows/Short/triggers/manual", headers=CALLER, json=file)
+        assert answer.status_code == 413
+        assert answer.json()["failure"]["type"] == "payload_too_large"
+        (near,) = [each for each in flows.records.of("flow.limit") if each.subject == "manual"]
+        assert (near.outcome, near.detail["value"], near.detail["highest"]) == ("limited", 101, 100)
+        assert (await flows.client.get("/runs", headers=OPERATOR)).json()["runs"] == []

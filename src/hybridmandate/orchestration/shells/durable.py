@@ -46,7 +46,7 @@ from hybridmandate.orchestration.limits import Licence, Profile, RequestBudget
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.history_writer import HistoryWriter
 from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
-from hybridmandate.orchestration.shells.pace import Pace
+from hybridmandate.orchestration.shells.pace import MessageTooLarge, Pace
 from hybridmandate.orchestration.shells.request_windows import RequestWindows
 from hybridmandate.orchestration.shells.run_record import connection_values, workflow_record
 from hybridmandate.orchestration.shells.tracking import RunEvidence
@@ -159,9 +159,11 @@ class FlowHost:
 
         Returns the run id and whether it is new.
         :raises KeyError: when there is no such flow.
+        :raises MessageTooLarge: when the trigger's body is over the limit of a message.
         """
         flow = self.flows.current(flow_name)
         run_id = run_id or uuid.uuid4().hex
+        self._pace.must_take(flow, outputs.get("body"), run_id)
         start = {
             "runId": run_id,
             "flow": flow_name,
@@ -243,7 +245,10 @@ class FlowHost:
             return Answer.refused(f"there is no flow '{reference}' in this solution")
         outputs = {"headers": call.request.get("headers") or {}, "body": call.request.get("body")}
         child = call.idempotency_key[:32]
-        await self.start(name, outputs, run_id=child, correlation_id=call.correlation_id)
+        try:
+            await self.start(name, outputs, run_id=child, correlation_id=call.correlation_id)
+        except MessageTooLarge as large:
+            return Answer.too_large(str(large))
         stored = await self.responded(child, timeout_seconds=CHILD_SECONDS)
         if stored.response is not None:
             response = stored.response

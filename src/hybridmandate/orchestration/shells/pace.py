@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from hybridmandate.orchestration.engine import Answer
 from hybridmandate.orchestration.limits import Profile, RequestBudget, Usage, limit
 from hybridmandate.orchestration.limits.catalogue import WAITING_RUNS
 from hybridmandate.orchestration.limits.measures import WARN_SHARE, measure_flow
+from hybridmandate.orchestration.shells.message_sizes import answer_size, body_size
 from hybridmandate.orchestration.shells.request_windows import RequestWindows
 from hybridmandate.orchestration.shells.tracking import limit_record
 
@@ -26,6 +27,10 @@ WAITING_RETRY_SECONDS = 10
 """What a caller is told to wait when a trigger takes no further run."""
 LONGEST_HOLD = 60.0
 """A hold is cut into pieces, so that a clock that jumps is noticed."""
+
+
+class MessageTooLarge(Exception):
+    """A trigger brings more than a message may have; the run is not started."""
 
 
 class Pace:
@@ -87,13 +92,25 @@ class Pace:
         duration = limit("call.duration").of(self._profile)
         if seconds >= WARN_SHARE * duration:
             self.near(flow, Usage("call.duration", action, round(seconds), duration), run)
-        size, highest = message_size(answer), limit("message.size").of(self._profile)
+        over = self._over(flow, action, answer_size(answer), run)
+        return answer if over is None else Answer.too_large(f"the answer has {over}")
+
+    def must_take(self, flow: Flow, body: Any, run: str) -> None:
+        """Hold what a trigger brings to the limit of a message.
+
+        :raises MessageTooLarge: when it is over.
+        """
+        over = self._over(flow.name, flow.trigger.name, body_size(body), run)
+        if over is not None:
+            raise MessageTooLarge(f"what trigger '{flow.trigger.name}' brings has {over}")
+
+    def _over(self, flow: str, place: str, size: int, run: str) -> str | None:
+        """By how much a message is over its limit, in words; says in the evidence when it nears."""
+        highest = limit("message.size").of(self._profile)
         if size < WARN_SHARE * highest:
-            return answer
-        self.near(flow, Usage("message.size", action, size, highest), run)
-        if size <= highest:
-            return answer
-        return Answer.too_large(f"the answer has {size} bytes; a message has at most {highest}")
+            return None
+        self.near(flow, Usage("message.size", place, size, highest), run)
+        return None if size <= highest else f"{size} bytes; a message has at most {highest}"
 
     def must_admit(self, flow: Flow) -> None:
         """Refuse one more run when as many wait as may.
@@ -147,14 +164,3 @@ class Pace:
             yield
         finally:
             room.release()
-
-
-def message_size(answer: Answer) -> int:
-    """Bytes of an answer's body: as its headers say, or of the text that it is; 0 when unknown."""
-    said = next((v for k, v in answer.headers.items() if k.lower() == "content-length"), "")
-    if said.isdigit():
-        return int(said)
-    body = answer.body
-    if isinstance(body, Mapping) and isinstance(body.get("$content"), str):
-        return len(body["$content"]) * 3 // 4
-    return len(body) if isinstance(body, str) else 0

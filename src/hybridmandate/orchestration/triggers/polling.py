@@ -9,6 +9,7 @@ its service (limits page, waiting runs of a trigger).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine.outcomes import ActionFault
 from hybridmandate.orchestration.shells.durable import FlowHost, trigger_run_id
+from hybridmandate.orchestration.shells.pace import MessageTooLarge
 from hybridmandate.orchestration.triggers.trigger_values import (
     TriggerValues,
     conditions_hold,
@@ -125,9 +127,16 @@ def batch_starts(
 
 
 async def start_all(flow: Flow, host: FlowHost, starts: Sequence[Start]) -> int:
-    """Start runs; those that are known already start nothing. Returns how many were new."""
-    new = [await host.start(flow.name, each.outputs, run_id=each.run_id) for each in starts]
-    return sum(fresh for _, fresh in new)
+    """Start runs; those that are known already start nothing. Returns how many were new.
+
+    What is too large for a message starts nothing, as the evidence says: the trigger goes on.
+    """
+    started = 0
+    for each in starts:
+        with contextlib.suppress(MessageTooLarge):
+            _, new = await host.start(flow.name, each.outputs, run_id=each.run_id)
+            started += new
+    return started
 
 
 def _outputs(body: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine.data_actions import schema_errors
 from hybridmandate.orchestration.history import StoredRun
 from hybridmandate.orchestration.shells.durable import FlowHost, trigger_run_id
+from hybridmandate.orchestration.shells.pace import MessageTooLarge
 from hybridmandate.orchestration.triggers.trigger_values import conditions_hold
 from hybridmandate.orchestration.triggers.user_started import (
     check_inputs,
@@ -134,13 +135,16 @@ class RequestTrigger:
             )
         key = request.headers.get(names.IDEMPOTENCY_KEY)
         run_id = trigger_run_id(flow.name, principal.object_id, key) if key else None
-        run_id, _ = await self._host.start(
-            flow.name,
-            outputs,
-            run_id=run_id,
-            correlation_id=correlation_id,
-            principal=principal.object_id,
-        )
+        try:
+            run_id, _ = await self._host.start(
+                flow.name,
+                outputs,
+                run_id=run_id,
+                correlation_id=correlation_id,
+                principal=principal.object_id,
+            )
+        except MessageTooLarge as large:
+            raise Refused(FailureType.PAYLOAD_TOO_LARGE, str(large)) from None
         responses = [each for each in flow.actions.values() if each.type == "Response"]
         if any("Asynchronous" in each.options for each in responses):
             return _later(flow, run_id)
