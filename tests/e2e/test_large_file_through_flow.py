@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 from world import EXAMPLE, World
 
-from hybridmandate.local.machine import LocalRun
-
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("large-file")]
 
 MAX_SIZE = "96 MiB"
 MAX_BYTES = 96 * 1024 * 1024
 FILE_BYTES = 60 * 1024 * 1024
+BY_HAND = "0f8fad5b-d9cb-469f-a165-70867728950e"
 HEADER = (
     "Vendor No,Invoice No,Invoice date,Due date,Amount,Currency,Cost center,Remarks of the vendor\n"
 )
@@ -64,18 +63,10 @@ def change(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-class LargeWorld(World):
-    """A running solution that takes files up to 96 MiB."""
-
-    async def _start(self, state: Path) -> LocalRun:
-        local = LocalRun.prepare(large_solution(state.parent / "solution"), "local", state)
-        await local.start()
-        return local
-
-
 @pytest.fixture(scope="module", name="large")
-def _large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LargeWorld]:
-    world = LargeWorld(tmp_path_factory.mktemp("large") / "state")
+def _large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("large")
+    world = World(folder / "state", large_solution(folder / "solution"))
     yield world
     world.close()
 
@@ -97,13 +88,13 @@ def _invoices(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]
     return path, rows, -(-rows // 100)
 
 
-def mandate(world: LargeWorld, *arguments: str) -> tuple[int, Any, list[str]]:
+def mandate(world: World, *arguments: str) -> tuple[int, Any, list[str]]:
     """Exit code, JSON of standard output, lines of standard error."""
     result = subprocess.run(
         [sys.executable, "-m", "hybridmandate.cli", *arguments, "--state", str(world.state)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
     assert result.stdout, result.stderr
@@ -111,7 +102,7 @@ def mandate(world: LargeWorld, *arguments: str) -> tuple[int, Any, list[str]]:
 
 
 def test_flow_takes_a_large_file_as_a_job_and_run_shows_how_far_it_is(
-    large: LargeWorld, invoices: tuple[Path, int, int]
+    large: World, invoices: tuple[Path, int, int]
 ) -> None:
     path, rows, wrong = invoices
     code, run, lines = mandate(large, "run", "InvoiceIntake", "--file", str(path), "--json")
@@ -132,14 +123,14 @@ def test_flow_takes_a_large_file_as_a_job_and_run_shows_how_far_it_is(
 
 
 def test_call_streams_a_large_file_and_follows_its_job(
-    large: LargeWorld, invoices: tuple[Path, int, int]
+    large: World, invoices: tuple[Path, int, int]
 ) -> None:
     path, rows, wrong = invoices
     code, stored, lines = mandate(large, "call", "files.store/1", "--file", str(path))
     assert (code, lines) == (0, [])
     assert stored["data"]["size"] == path.stat().st_size
     body = json.dumps({"handle": stored["data"]["handle"], "profile": "invoice"})
-    call = ("call", "spreadsheets.normalize/1", "--body", body, "--correlation-id", "by-hand")
+    call = ("call", "spreadsheets.normalize/1", "--body", body, "--correlation-id", BY_HAND)
     code, outcome, lines = mandate(large, *call, "--wait", "0.1")
     assert (code, outcome["status"], lines) == (3, "accepted", [])
     code, outcome, lines = mandate(large, *call)
@@ -148,7 +139,7 @@ def test_call_streams_a_large_file_and_follows_its_job(
     assert all(re.fullmatch(r"\d+ of \d+ rows, \d+ accepted, \d+ rejected", x) for x in lines)
 
 
-def test_file_above_the_limit_of_the_solution_is_refused(large: LargeWorld, tmp_path: Path) -> None:
+def test_file_above_the_limit_of_the_solution_is_refused(large: World, tmp_path: Path) -> None:
     path = tmp_path / "decade.csv"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
