@@ -22,7 +22,7 @@ _KINDS = {
     "customresponse": "custom",
     "customresponseawaitall": "customAwaitAll",
 }
-_INPUTS = ("WebhookApprovalCreationInput", "ApprovalCreationInput")
+INPUTS = ("WebhookApprovalCreationInput", "ApprovalCreationInput")
 """Where the parameters of an approval stand: when waited for, and when only created."""
 
 
@@ -57,7 +57,7 @@ class ApprovalsConnector(Connector):
         kind = _KINDS.get(str(call.required("approvalType")).lower())
         if kind is None:
             raise ValueError(f"approval type '{call.parameters['approvalType']}' is not simulated")
-        asked = next((found for name in _INPUTS if (found := call.nested(name))), {})
+        asked = next((found for name in INPUTS if (found := call.nested(name))), {})
         people = [each.strip() for each in str(asked.get("assignedTo") or "").split(";")]
         options = asked.get("responseOptions") if kind.startswith("custom") else None
         body = {

@@ -1,4 +1,4 @@
-"""The services of flow tests in memory: mail, Teams, files, approvals, rows.
+"""The services of flow tests in memory: mail, Teams, files, approvals, questions, rows.
 
 They answer the operations that the connectors know, in the connectors' own shapes, and remember
 what was done. Whatever they do not know must be mocked by the test.
@@ -6,37 +6,25 @@ what was done. Whatever they do not know must be mocked by the test.
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hybridmandate.orchestration.connectors.approvals import INPUTS
+from hybridmandate.orchestration.connectors.dataverse_changeset import REQUESTS
+from hybridmandate.orchestration.connectors.dataverse_requests import CHANGES
 from hybridmandate.orchestration.connectors.drive_items import file_metadata, file_properties
+from hybridmandate.orchestration.connectors.mail_options import asked_message, options_of
 from hybridmandate.orchestration.connectors.request import MissingParameter, OperationCall
 from hybridmandate.orchestration.connectors.session import as_content, content_bytes
+from hybridmandate.orchestration.connectors.teams_places import WITH_BOT, people
 from hybridmandate.orchestration.engine import Answer, Call, Watch
+from hybridmandate.orchestration.testing.memory_people import OPTIONS, Approval, Question
 
 APPROVALS = "memory:/approvals/"
-
-
-@dataclass(slots=True)
-class Approval:
-    """A request for a decision; ``outcome`` is None while nobody has decided."""
-
-    id: str
-    title: str
-    details: str
-    assigned_to: str
-    outcome: str | None = None
-    responses: list[dict[str, Any]] = field(default_factory=list)
-
-    def decide(self, answer: str, comments: str = "", by: str | None = None) -> None:
-        """Answer it as the person that it is assigned to (``Approve``, ``Reject`` …)."""
-        person = by or self.assigned_to.partition(";")[0]
-        self.outcome = answer
-        self.responses.append(
-            {"responder": {"email": person}, "approverResponse": answer, "comments": comments}
-        )
+QUESTIONS = "memory:/questions/"
 
 
 class Kept(list[Any]):
@@ -57,6 +45,7 @@ class MemoryOffice:
     approvals: Kept = field(default_factory=Kept)
     mails: Kept = field(default_factory=Kept)
     messages: Kept = field(default_factory=Kept)
+    questions: Kept = field(default_factory=Kept)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
@@ -88,7 +77,9 @@ class MemoryOffice:
         """Answer one attempt of an operation that is known here."""
         operation = OperationCall(
             str((call.request.get("host") or {}).get("operationId")),
-            call.request.get("parameters") or {},
+            {REQUESTS: call.request[REQUESTS]}
+            if call.type == "Changeset"
+            else call.request.get("parameters") or {},
             call.correlation_id,
             call.idempotency_key,
         )
@@ -98,21 +89,18 @@ class MemoryOffice:
             return Answer.refused(str(error))
 
     def read(self, watch: Watch) -> Answer:
-        """Whether an approval has been decided."""
-        identifier = watch.location.removeprefix(APPROVALS)
-        found = next((each for each in self.approvals if each.id == identifier), None)
-        if found is None:
-            return Answer.refused(f"nothing is kept at '{watch.location}'")
-        if found.outcome is None:
-            return Answer(202, {"retry-after": "60"})
-        body = {
-            "name": found.id,
-            "title": found.title,
-            "details": found.details,
-            "outcome": found.outcome,
-            "responses": list(found.responses),
-        }
-        return Answer(200, {}, body)
+        """Whether an approval has been decided, or a question answered."""
+        for place, kept in ((APPROVALS, self.approvals), (QUESTIONS, self.questions)):
+            identifier = watch.location.removeprefix(place)
+            found = next((each for each in kept if each.id == identifier), None)
+            if found is not None:
+                return _waiting(found)
+        return Answer.refused(f"nothing is kept at '{watch.location}'")
+
+
+def _waiting(found: Approval | Question) -> Answer:
+    open_still = found.outcome is None if isinstance(found, Approval) else found.given is None
+    return Answer(202, {"retry-after": "60"}) if open_still else Answer(200, {}, found.to_body())
 
 
 def _key(call: Call) -> tuple[str, str]:
@@ -120,16 +108,62 @@ def _key(call: Call) -> tuple[str, str]:
     return str(host.get("apiId") or "").rpartition("/")[2], str(host.get("operationId"))
 
 
-def _ask(office: MemoryOffice, call: OperationCall) -> Answer:
-    asked = call.nested("WebhookApprovalCreationInput")
+def _approval(office: MemoryOffice, call: OperationCall) -> Approval:
+    asked = next((found for name in INPUTS if (found := call.nested(name))), {})
+    kind = str(call.parameters.get("approvalType") or "Basic").lower()
+    own = asked.get("responseOptions") if kind.startswith("custom") else None
     approval = Approval(
         id=f"approval-{len(office.approvals) + 1}",
         title=str(asked.get("title") or ""),
         details=str(asked.get("details") or ""),
         assigned_to=str(asked.get("assignedTo") or ""),
+        options=tuple(own) if own else OPTIONS,
+        everybody=kind.endswith("awaitall"),
     )
     office.approvals.append(approval)
-    return Answer(202, {"location": f"{APPROVALS}{approval.id}", "retry-after": "60"})
+    return approval
+
+
+def _ask(office: MemoryOffice, call: OperationCall) -> Answer:
+    return _wait_at(f"{APPROVALS}{_approval(office, call).id}")
+
+
+def _create_approval(office: MemoryOffice, call: OperationCall) -> Answer:
+    return Answer(201, {}, _approval(office, call).to_body())
+
+
+def _wait_for_approval(office: MemoryOffice, call: OperationCall) -> Answer:
+    name = str(call.required("approvalName"))
+    if all(each.id != name for each in office.approvals):
+        return Answer(404, {}, {"message": "no such approval"})
+    return _wait_at(f"{APPROVALS}{name}")
+
+
+def _card_question(office: MemoryOffice, call: OperationCall) -> Answer:
+    outer = call.nested("body")
+    inner = outer.get("body")
+    body = inner if isinstance(inner, Mapping) else outer
+    recipient = body.get("recipient")
+    with_bot = call.required("location") in WITH_BOT
+    return _question(office, people(recipient) if with_bot else [], (), body.get("messageBody"))
+
+
+def _mail_question(office: MemoryOffice, call: OperationCall) -> Answer:
+    message = asked_message(call)
+    options = tuple(options_of(message))
+    return _question(office, people(message["To"]), options, message.get("Body"))
+
+
+def _question(
+    office: MemoryOffice, asked: list[str], options: tuple[str, ...], content: Any
+) -> Answer:
+    question = Question(f"question-{len(office.questions) + 1}", asked, options, content)
+    office.questions.append(question)
+    return _wait_at(f"{QUESTIONS}{question.id}")
+
+
+def _wait_at(location: str) -> Answer:
+    return Answer(202, {"location": location, "retry-after": "60"})
 
 
 def _mail(office: MemoryOffice, call: OperationCall) -> Answer:
@@ -142,7 +176,9 @@ def _mail(office: MemoryOffice, call: OperationCall) -> Answer:
 
 def _message(office: MemoryOffice, call: OperationCall) -> Answer:
     body = call.nested("body")
-    office.messages.append({"text": body.get("messageBody"), **(body.get("recipient") or {})})
+    recipient = body.get("recipient") or {}
+    place = recipient if isinstance(recipient, Mapping) else {"to": recipient}
+    office.messages.append({"text": body.get("messageBody"), **place})
     return Answer(201, {}, {"id": str(len(office.messages))})
 
 
@@ -206,6 +242,26 @@ def _delete_row(office: MemoryOffice, call: OperationCall) -> Answer:
     return Answer(404 if removed is None else 204)
 
 
+def _changeset(office: MemoryOffice, call: OperationCall) -> Answer:
+    before = copy.deepcopy(office.rows)
+    responses = []
+    for each in call.required(REQUESTS):
+        name, operation = str(each["name"]), str((each.get("host") or {}).get("operationId"))
+        do = _OPERATIONS.get((_DATAVERSE, operation))
+        if do is None or operation not in CHANGES:
+            raise ValueError(f"'{operation}' cannot stand in a change set of a test: mock it")
+        key = f"{call.idempotency_key}/{name}"
+        part = replace(
+            call, operation_id=operation, parameters=each["parameters"], idempotency_key=key
+        )
+        answer = do(office, part)
+        responses.append({"name": name, "status": answer.status, "body": answer.body})
+        if answer.status >= 400:
+            office.rows = before
+            return Answer(answer.status, {}, {"responses": responses[-1:]})
+    return Answer(200, {}, {"responses": responses})
+
+
 def _media_type(name: str) -> str:
     if name.lower().endswith(".csv"):
         return "text/csv"
@@ -216,8 +272,14 @@ _DATAVERSE = "shared_commondataserviceforapps"
 _SHAREPOINT = "shared_sharepointonline"
 _OPERATIONS: dict[tuple[str, str], Callable[[MemoryOffice, OperationCall], Answer]] = {
     ("shared_approvals", "StartAndWaitForAnApproval"): _ask,
+    ("shared_approvals", "CreateAnApproval"): _create_approval,
+    ("shared_approvals", "WaitForAnApproval"): _wait_for_approval,
     ("shared_office365", "SendEmailV2"): _mail,
+    ("shared_office365", "SendMailWithOptions"): _mail_question,
+    ("shared_office365", "SendApprovalMail"): _mail_question,
     ("shared_teams", "PostMessageToConversation"): _message,
+    ("shared_teams", "PostCardToConversation"): _message,
+    ("shared_teams", "PostCardAndWaitForResponse"): _card_question,
     (_SHAREPOINT, "GetFileMetadata"): _of_file(file_metadata),
     (_SHAREPOINT, "GetFileItem"): _of_file(file_properties),
     (_SHAREPOINT, "GetFileContent"): _of_file(
@@ -229,4 +291,5 @@ _OPERATIONS: dict[tuple[str, str], Callable[[MemoryOffice, OperationCall], Answe
     (_DATAVERSE, "UpdateOnlyRecord"): _update_row,
     (_DATAVERSE, "GetItem"): _get_row,
     (_DATAVERSE, "DeleteRecord"): _delete_row,
+    (_DATAVERSE, "ExecuteChangeset"): _changeset,
 }
