@@ -141,6 +141,20 @@ async def test_an_answer_that_breaks_the_contract_leaves_as_internal_error(
     assert edge.last.detail["faults"]
 
 
+async def test_answer_too_large_to_be_checked_passes_whole_and_is_evidence(edge: Edge) -> None:
+    content = b"[" + b"1," * 2_500_000 + b"1]"
+
+    async def large(request: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [JSON]})
+        await send({"type": "http.response.body", "body": content})
+
+    edge.back_end.answer = large
+    answer = await edge.post()
+    assert (answer.status_code, answer.content == content) == (200, True)
+    [fault] = edge.last.detail["faults"]
+    assert "exceeds the configured limit of 4194304 bytes" in fault
+
+
 @pytest.mark.parametrize("kind", FailureType)
 async def test_every_refusal_of_a_service_passes_as_it_is(edge: Edge, kind: FailureType) -> None:
     outcome = refusal(kind, "no", correlation_id=CORRELATION)

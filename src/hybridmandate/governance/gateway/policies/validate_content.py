@@ -6,7 +6,7 @@ larger is accepted here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -144,13 +144,34 @@ class ValidateContent(Policy):
                 content.validator = _xml_schema(reader, schema_id, schema)
         return content
 
-    async def act(self, exchange: Exchange) -> None:
+    def act(self, exchange: Exchange) -> Awaitable[None] | None:
         message: Request | Response = exchange.response if self._outbound else exchange.request
-        size = await _size(message)
         most = integer_of(self._most.get(exchange))
-        if size > most:
-            told = f"{self._side}'s body is {size} bytes long and it exceeds the configured limit"
-            found = [self._violation("", "SizeLimit", f"{told} of {most} bytes.", "SizeLimit")]
+        content = message.body.content
+        if content is None:
+            return self._read_and_check(exchange, message, most)
+        size = max(_declared(message), len(content))
+        self._check(exchange, message, most, str(size) if size > most else None)
+        return None
+
+    async def _read_and_check(
+        self, exchange: Exchange, message: Request | Response, most: int
+    ) -> None:
+        """A body that is too large is not read further, and streams on where that is ignored."""
+        size = _declared(message)
+        too_large = str(size) if size > most else None
+        if too_large is None and not await message.body.fits(most):
+            too_large = f"more than {most}"
+        self._check(exchange, message, most, too_large)
+
+    def _check(
+        self, exchange: Exchange, message: Request | Response, most: int, too_large: str | None
+    ) -> None:
+        """``too_large`` is the size of a body that is over the limit, in words."""
+        if too_large is not None:
+            told = f"{self._side}'s body is {too_large} bytes long and it exceeds"
+            told += f" the configured limit of {most} bytes."
+            found = [self._violation("", "SizeLimit", told, "SizeLimit")]
             action = self._too_large.get(exchange)
         else:
             found, action = self._judge(exchange, message)
@@ -243,13 +264,9 @@ class ValidateContent(Policy):
         return checks.get(kind)
 
 
-async def _size(message: Request | Response) -> int:
-    """The size that is declared, or that of the body where it is larger or nothing is declared."""
+def _declared(message: Request | Response) -> int:
     declared = message.headers.get("content-length")
-    stated = int(declared) if declared is not None and declared.isdigit() else 0
-    if stated > _MOST_BYTES:
-        return stated
-    return max(stated, len(await message.body.buffer()))
+    return int(declared) if declared is not None and declared.isdigit() else 0
 
 
 def _check_of(schema: Any, reference: str | None) -> SchemaCheck:
