@@ -3,6 +3,7 @@
 from hybridmandate.governance.gateway.csharp.budget import Budget
 from hybridmandate.governance.gateway.csharp.context import (
     Api,
+    Backend,
     Certificate,
     Deployment,
     Group,
@@ -16,6 +17,7 @@ from hybridmandate.governance.gateway.csharp.context import (
     Request,
     Response,
     Subscription,
+    SubscriptionKeyNames,
     Url,
     User,
     UserIdentity,
@@ -38,6 +40,7 @@ from hybridmandate.governance.gateway.csharp.text import as_text
 
 __all__ = [
     "Api",
+    "Backend",
     "Budget",
     "Certificate",
     "Deployment",
@@ -57,6 +60,7 @@ __all__ = [
     "Request",
     "Response",
     "Subscription",
+    "SubscriptionKeyNames",
     "Url",
     "User",
     "UserIdentity",

@@ -98,6 +98,8 @@ def static_member(c: Compiler, node: Node, owner: ClrType, name: str) -> Code:
 def property_of(c: Compiler, node: Node, receiver: Code, name: str) -> Code:
     """A property of a value, found at load when the type is known."""
     _note_bodies(c, receiver.type, name)
+    if name == "HasValue" and receiver.type.endswith("?"):
+        return c.write_on(receiver, "A is not None", "bool")
     known = find_type(receiver.type) if receiver.type else None
     found = None if known is None else known.find_property(name)
     if known is not None and found is None and known.name not in _OPEN_TYPES:
@@ -113,8 +115,10 @@ def property_of(c: Compiler, node: Node, receiver: Code, name: str) -> Code:
     part = part_of(c, receiver.place, name, type_name)
     if part is not None:
         return part
-    call = "k(run, V)" if found.wants_run else "k(V)"
-    template = f"{call} if (V := A) is not None else null()"
+    leading = "run, " if found.wants_run else ""
+    if receiver.exact:
+        return c.write(f"k({leading}A)", type_name, k=found.call, A=receiver)
+    template = f"k({leading}V) if (V := A) is not None else null()"
     return c.write_on(receiver, template, type_name, k=found.call)
 
 

@@ -103,6 +103,14 @@ class Workspace:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionKeyNames:
+    """Where an API looks for a subscription key."""
+
+    header: str = "Ocp-Apim-Subscription-Key"
+    query: str = "subscription-key"
+
+
 @dataclass(slots=True)
 class Api:
     """``context.Api``."""
@@ -116,6 +124,16 @@ class Api:
     is_current_revision: bool = True
     protocols: Sequence[str] = ("https",)
     workspace: Workspace | None = None
+    subscription_key_names: SubscriptionKeyNames = SubscriptionKeyNames()
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """``context.Backend``; ``azure_region`` is empty where none is known."""
+
+    id: str
+    is_pool: bool
+    azure_region: str = ""
 
 
 @dataclass(slots=True)
@@ -245,4 +263,6 @@ class PolicyContext:
     started: float = 0.0
     tracing: bool = False
     trace: Callable[[str], None] = lambda message: None
+    backend: Callable[[], Backend | None] = lambda: None
+    """The named back end that the call goes to, as it is when an expression asks."""
     new_guid: Callable[[], uuid.UUID] = uuid.uuid4

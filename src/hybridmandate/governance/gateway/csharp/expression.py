@@ -26,6 +26,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
     as_failure,
 )
 from hybridmandate.governance.gateway.csharp.parse import Source, named, statements
+from hybridmandate.governance.gateway.csharp.reachability import runs_out
 from hybridmandate.governance.gateway.csharp.types import all_types
 
 REGISTERED = (
@@ -87,5 +88,7 @@ def _body(compiler: Compiler, source: Source) -> Code:
         if value.type not in ("parenthesized_expression", "tuple_expression"):
             raise compiler.error(value, "The brackets of @(…) do not enclose the whole expression")
         return compiler.expression(value)
+    if runs_out(source.body):
+        raise compiler.error(source.body, "Not all code paths return a value")
     execute = compiler.statement(source.body)
     return compiler.write("V[0] if type(V := A) is tuple else None", A=execute)

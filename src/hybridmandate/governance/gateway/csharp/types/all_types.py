@@ -6,6 +6,7 @@ from hybridmandate.governance.gateway.csharp.types import (
     basics,
     comparison,
     containers,
+    context_details,
     converting,
     crypto,
     http_types,
@@ -24,8 +25,8 @@ from hybridmandate.governance.gateway.csharp.types import (
 )
 
 MODULES = (
-    basics, comparison, containers, converting, crypto, http_types, json_convert, json_types, linq,
-    moments, net, numeric, regex_types, string_builder, strings, text_streams, xml_navigation,
-    xml_types,
+    basics, comparison, containers, context_details, converting, crypto, http_types, json_convert,
+    json_types, linq, moments, net, numeric, regex_types, string_builder, strings, text_streams,
+    xml_navigation, xml_types,
 )  # fmt: skip
 """The families of types."""

@@ -11,13 +11,20 @@ from hybridmandate.governance.gateway.csharp.collections import (
     Pair,
     Tuple,
 )
-from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure, out_of_range
+from hybridmandate.governance.gateway.csharp.failures import (
+    ExpressionFailure,
+    argument,
+    out_of_range,
+)
 from hybridmandate.governance.gateway.csharp.number_parsing import parse_boolean
 from hybridmandate.governance.gateway.csharp.text import as_text
 from hybridmandate.governance.gateway.csharp.types.table import (
+    ENUM,
     OBJECT,
     ClrType,
+    EnumValue,
     Run,
+    find_type,
     full_name_of,
 )
 
@@ -100,6 +107,39 @@ EXCEPTION.property("InnerException", lambda e: e.inner, "Exception")
 EXCEPTION.property("StackTrace", lambda e: "", "string")
 EXCEPTION.property("Source", lambda e: "", "string")
 EXCEPTION.method("ToString", lambda e: f"System.{e.dotnet_type}: {e.message}", "string")
+
+
+def parse_enum(
+    kind: Any = None, value: Any = None, ignore_case: Any = False, *, types: tuple[str, ...] = ()
+) -> EnumValue:
+    """``Enum.Parse(type, text)`` and ``Enum.Parse<T>(text)``; numbers are taken too.
+
+    :raises ExpressionFailure: ArgumentException for no member of the enumeration.
+    """
+    if types:
+        kind, value, ignore_case = types[0], kind, bool(value)
+    declared = find_type(as_text(kind))
+    if declared is None or not declared.values:
+        raise argument("Type provided must be an Enum. (Parameter 'enumType')")
+    text = as_text(value).strip()
+    for label, member in declared.values.items():
+        same = label.lower() == text.lower() if ignore_case else label == text
+        if same or text == str(int(member)):
+            found: EnumValue = member
+            return found
+    raise argument(f"Requested value '{text}' was not found.")
+
+
+def try_parse_enum(*arguments: Any, types: tuple[str, ...] = ()) -> tuple[bool, Any]:
+    """``Enum.TryParse<T>(text, out value)``."""
+    try:
+        return True, parse_enum(*arguments, types=types)
+    except ExpressionFailure:
+        return False, None
+
+
+ENUM.static("Parse", parse_enum)
+ENUM.static("TryParse", try_parse_enum, "bool", outs=1)
 
 DELEGATE: Final = ClrType("Func", "System.Func", Delegate, base=OBJECT)
 DELEGATE.method("Invoke", lambda f, *arguments: f(*arguments))

@@ -249,6 +249,9 @@ for _label, _kind, _name in (
 ):  # fmt: skip
     BITS.static(_label, _reader(_kind), _name)
 _USUAL_GUID: Final = re.compile(
+    "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+)
+_GUID: Final = re.compile(
     "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
 )
 _GUID: Final = re.compile(

@@ -153,6 +153,35 @@ for _algorithm in ("MD5", "SHA1", "SHA256", "SHA384", "SHA512"):
         "byte[]",
     )
 
+for _name in ("HMAC", "KeyedHashAlgorithm"):
+    _base = ClrType(_name, f"System.Security.Cryptography.{_name}", base=HASH)
+    _base.static(
+        "Create",
+        lambda name="HMACSHA1": Hasher(str(name).upper().removeprefix("HMAC").lower(), _key(None)),
+        "HashAlgorithm",
+    )
+
+
+class RandomBytes:
+    """RNGCryptoServiceProvider."""
+
+    __slots__ = ()
+
+
+def fill(run: Run, _: RandomBytes, data: bytearray) -> None:
+    """``GetBytes``: fill a buffer with bytes that cannot be foreseen."""
+    run.budget.allocate(len(data))
+    data[:] = secrets.token_bytes(len(data))
+
+
+RANDOM_BYTES: Final = ClrType(
+    "RNGCryptoServiceProvider", "System.Security.Cryptography.RNGCryptoServiceProvider",
+    RandomBytes, base=OBJECT,
+)  # fmt: skip
+RANDOM_BYTES.constructed_by(RandomBytes)
+RANDOM_BYTES.method("GetBytes", fill)
+RANDOM_BYTES.method("Dispose", lambda provider: None)
+
 CRYPTO: Final = ClrType(
     "CryptographicOperations", "System.Security.Cryptography.CryptographicOperations", base=OBJECT
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Final
 
 from hybridmandate.governance.gateway.csharp.collections import (
@@ -230,6 +231,16 @@ TOKEN.method(
     "Descendants",
     lambda run, token: Sequence(lambda: linq_results.walked(run, Sequence(token.descendants))),
     "IEnumerable<JToken>",
+)
+TOKEN.method(
+    "DescendantsAndSelf",
+    lambda run, token: Sequence(
+        lambda: linq_results.walked(run, Sequence(lambda: chain([token], token.descendants())))
+    ),
+    "IEnumerable<JToken>",
+)
+TOKEN.method(
+    "AncestorsAndSelf", lambda token: List([token, *ancestors(token)]), "IEnumerable<JToken>"
 )
 TOKEN.method("Ancestors", lambda token: List(ancestors(token)), "IEnumerable<JToken>")
 TOKEN.static("Parse", lambda run, json, settings=None: parsed(run, json), "JToken")

@@ -313,6 +313,7 @@ DATE.static(
 )
 DATE.static("SpecifyKind", lambda v, kind: DateTime(v.ticks, kind.label), "DateTime")
 DATE.static("DaysInMonth", lambda year, month: months.monthrange(year, month)[1], "int")
+DATE.method("IsDaylightSavingTime", lambda date: False, "bool")
 DATE.static("IsLeapYear", lambda year: months.isleap(year), "bool")
 
 

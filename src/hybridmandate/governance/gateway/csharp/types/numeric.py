@@ -125,12 +125,22 @@ def _constants() -> None:
     ):  # fmt: skip
         double.constant(name, value, "double")
     double.static("IsNaN", lambda value: math.isnan(value), "bool")
+    double.static("IsPositiveInfinity", lambda value: value == math.inf, "bool")
+    double.static("IsNegativeInfinity", lambda value: value == -math.inf, "bool")
     double.static("IsInfinity", lambda value: math.isinf(value), "bool")
     single.constant("MaxValue", Single(3.4028234663852886e38), "float")
+    single.constant("MinValue", Single(-3.4028234663852886e38), "float")
     decimal.constant("MaxValue", MAX_DECIMAL, "decimal")
     decimal.constant("MinValue", -MAX_DECIMAL, "decimal")
     decimal.constant("Zero", Decimal(0), "decimal")
     decimal.constant("One", Decimal(1), "decimal")
+    for name, call in (
+        ("Floor", _whole(ROUND_FLOOR)),
+        ("Ceiling", _whole(ROUND_CEILING)),
+        ("Truncate", _whole("ROUND_DOWN")),
+        ("Negate", lambda value: -value),
+    ):
+        decimal.static(name, lambda value, call=call: call(as_decimal(value)), "decimal")
     decimal.static("Round", lambda *a: rounded(*map(_decimal_or_same, a)), "decimal")
 
 
@@ -236,6 +246,14 @@ def logarithm(value: Any, base: Any = None) -> float:
     return number if base is None else number / _real(math.log, -math.inf)(base)
 
 
+def _div_rem(first: Any, second: Any) -> tuple[Any, Any]:
+    """``DivRem``: quotient towards zero, and the rest."""
+    quotient = abs(first) // abs(second)
+    if (first < 0) != (second < 0):
+        quotient = -quotient
+    return type(first)(quotient), type(first)(first - quotient * second)
+
+
 MATH: Final = ClrType("Math", "System.Math", base=OBJECT)
 MATH.constant("PI", math.pi, "double")
 MATH.constant("E", math.e, "double")
@@ -254,6 +272,7 @@ MATH.static("Log10", _real(math.log10, -math.inf), "double")
 for _label in ("Sin", "Cos", "Tan", "Asin", "Acos", "Atan"):
     MATH.static(_label, _real(getattr(math, _label.lower())), "double")
 MATH.static("Atan2", lambda y, x: math.atan2(y, x), "double")
+MATH.static("DivRem", _div_rem, "int", outs=1)
 MATH.static("Sign", lambda value: (value > 0) - (value < 0), "int")
 MATH.static("Clamp", lambda value, low, high: _pick(">=")(low, _pick("<=")(value, high)), "")
 

@@ -109,6 +109,12 @@ def replace_nodes(run: Run, node: Node, *content: Any) -> None:
     add_content(run, node, *content)
 
 
+def replace_all(run: Run, node: Node, *content: Any) -> None:
+    """``ReplaceAll``: content and attributes."""
+    remove_all(node)
+    add_content(run, node, *content)
+
+
 def replace_with(run: Run, node: Node, content: Any) -> None:
     """``ReplaceWith``: another element in the place of this one."""
     parent = node.raw.getparent()
@@ -168,9 +174,7 @@ CONTAINER.method("RemoveNodes", remove_nodes)
 CONTAINER.method("ReplaceNodes", replace_nodes)
 ELEMENT.method("RemoveAll", remove_all)
 ELEMENT.method("RemoveAttributes", lambda e: e.raw.attrib.clear())
-ELEMENT.method(
-    "ReplaceAll", lambda run, e, *content: (remove_all(e), add_content(run, e, *content))
-)
+ELEMENT.method("ReplaceAll", replace_all)
 ELEMENT.method("SetElementValue", set_element_value)
 ELEMENT.method("GetNamespaceOfPrefix", prefix_space, "XNamespace")
 ELEMENT.method(
