@@ -49,3 +49,13 @@ def test_standard_output_is_one_json_document(name: str) -> None:
     for command in (("read", "--json"), NORMALIZE):
         said = CliRunner().invoke(app, [*command, str(SAMPLES / name)]).stdout
         assert isinstance(json.loads(said), dict)
+
+
+def test_progress_is_told_on_standard_error_only() -> None:
+    command = [*NORMALIZE, str(SAMPLES / "03-odd-dates.csv")]
+    told = [json.loads(x)["progress"] for x in CliRunner().invoke(app, command).stderr.splitlines()]
+    assert told[-1] == {"done": 7, "total": 7, "unit": "rows, 6 accepted, 1 rejected"}
+    command.remove("--json")
+    plain = CliRunner().invoke(app, command)
+    assert plain.stderr.splitlines()[-1] == "7 of 7 rows, 6 accepted, 1 rejected"
+    assert "of 7 rows, 6" not in plain.stdout

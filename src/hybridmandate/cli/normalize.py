@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hybridmandate.cli.job_progress import progress_shown
 from hybridmandate.cli.terminal import JsonOption, SolutionOption, fail, print_json
 
 if TYPE_CHECKING:
     from hybridmandate.execution.services.spreadsheets import Normalization, Profile
+    from hybridmandate.execution.services.spreadsheets.normalization import RowsSoFar
 
 IN_MEMORY = 128 * 1024 * 1024
 SHOWN_ERRORS = 20
@@ -30,6 +31,8 @@ def normalize(
 ) -> None:
     """Bring a spreadsheet into the shape of a profile and say why each row was rejected.
 
+    Shows on standard error how far it is.
+
     Ends with 0 when every row is accepted, 1 when some are rejected, 2 when none is or the file is
     no table.
 
@@ -43,7 +46,7 @@ def normalize(
     with tempfile.TemporaryDirectory(prefix="mandate-") as folder:
         spill = Path(folder) if file.stat().st_size > IN_MEMORY else None
         try:
-            result = _run(file, chosen, spill)
+            result = _run(file, chosen, spill, as_json=as_json)
         except Unreadable as unreadable:
             if as_json:
                 problem = {"reason": unreadable.reason, "message": unreadable.message}
@@ -79,10 +82,7 @@ def _profile(name: str, solution: Path) -> Profile:
     return found
 
 
-def _run(file: Path, profile: Profile, spill: Path | None) -> Normalization:
-    from rich.console import Console
-    from rich.progress import Progress
-
+def _run(file: Path, profile: Profile, spill: Path | None, *, as_json: bool) -> Normalization:
     from hybridmandate.execution.services.spreadsheets import normalize as run
 
     views = profile.views()
@@ -92,20 +92,17 @@ def _run(file: Path, profile: Profile, spill: Path | None) -> Normalization:
             "normalise through the gateway (mandate call spreadsheets.normalize)",
             code=2,
         )
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("rows read", total=None)
-        return run(
-            file,
-            profile,
-            spill=spill,
-            progress=lambda far: bar.update(
-                task,
-                completed=far.read,
-                total=None if far.expected is None else max(far.expected, far.read),
-                description=f"{far.read} rows: {far.accepted} accepted, {far.rejected} rejected",
-            ),
-        )
+    with progress_shown(as_json=as_json) as show:
+        return run(file, profile, spill=spill, progress=lambda far: show(_told(far)))
+
+
+def _told(far: RowsSoFar) -> dict[str, Any]:
+    """Progress in the words of a job's (``data.progress`` of an accepted outcome)."""
+    return {
+        "done": far.read,
+        "total": None if far.expected is None else max(far.expected, far.read),
+        "unit": f"rows, {far.accepted} accepted, {far.rejected} rejected",
+    }
 
 
 def _write(result: Normalization, folder: Path) -> None:
