@@ -85,6 +85,8 @@ class StepJournal:
 
     async def _write_all(self) -> None:
         while self._waiting:
+            # Runs that the same answer of the database woke have their next steps together.
+            await asyncio.sleep(0)
             batch, self._waiting = self._waiting[:MAX_STEPS], self._waiting[MAX_STEPS:]
             try:
                 lost = await self._patiently([step for step, _ in batch])

@@ -12,10 +12,8 @@ import asyncio
 import contextlib
 import hashlib
 import uuid
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from hybridmandate.durable.port import (
@@ -30,16 +28,7 @@ from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine import (
     Answer,
     Call,
-    Command,
-    Event,
-    RunStarted,
-    State,
-    Track,
-    TrackRetry,
     Watch,
-    event_from_json,
-    event_to_json,
-    step,
 )
 from hybridmandate.orchestration.history import RunHistory, StoredRun
 from hybridmandate.orchestration.limits import Licence, Profile, RequestBudget
@@ -48,9 +37,10 @@ from hybridmandate.orchestration.shells.history_writer import HistoryWriter
 from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
 from hybridmandate.orchestration.shells.pace import MessageTooLarge, Pace
 from hybridmandate.orchestration.shells.request_windows import RequestWindows
-from hybridmandate.orchestration.shells.run_record import connection_values, workflow_record
+from hybridmandate.orchestration.shells.run_record import connection_values
+from hybridmandate.orchestration.shells.run_turns import RunTurns, run_started
 from hybridmandate.orchestration.shells.tracking import RunEvidence
-from hybridmandate.orchestration.shells.turn_tracker import HistoryUnwritable, Turn, TurnTracker
+from hybridmandate.orchestration.shells.turn_tracker import HistoryUnwritable, TurnTracker
 from hybridmandate.orchestration.shells.unfinished_runs import UnfinishedRuns
 
 WORKFLOW = "flow.run"
@@ -284,8 +274,8 @@ class FlowHost:
             async with self._pace.room(flow):
                 if flow.trigger.concurrency is not None:
                     start = {**start, "time": await context.now()}
-                run = _Run(context, flow, live, tracker, self._pace)
-                return await run.turns(_started(flow, start))
+                run = RunTurns(context, flow, live, tracker, self._pace)
+                return await run.work(run_started(flow, start))
         except (StepFailed, StepUnwritable, HistoryUnwritable) as broken:
             # It would fail in the same way after every restart.
             message = f"the run cannot go on: {broken}"[:2000]
@@ -333,73 +323,3 @@ class _WithChildren:
 def trigger_run_id(flow: str, *parts: str) -> str:
     """The run id of a trigger event: the same event gives the same id (32 hex digits)."""
     return hashlib.sha256("\x00".join((flow, *parts)).encode()).hexdigest()[:32]
-
-
-def _started(flow: Flow, start: Mapping[str, Any]) -> RunStarted:
-    return RunStarted(
-        time=start["time"],
-        run_id=start["runId"],
-        seed=start["seed"],
-        trigger=start["trigger"],
-        parameters=start["parameters"],
-        correlation_id=start["correlationId"],
-        workflow=workflow_record(flow, start["runId"]),
-        default_retry=start["defaultRetry"],
-        profile=start.get("profile", Profile.MEDIUM.value),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One run under way: its log, its services, its history."""
-
-    context: DurableContext
-    flow: Flow
-    live: LiveRun
-    tracker: TurnTracker
-    pace: Pace
-
-    async def turns(self, started: RunStarted) -> Json:
-        """Work through the run's events, those in its log first, until it has ended."""
-        events: list[Event] = [started]
-        state: State | None = None
-        counted: Counter[str] = Counter(actions=0, requests=0)
-        number = 0
-        racy = [each.variable for each in self.flow.races]
-        races = {"racyVariables": racy} if racy else {}
-        while True:
-            commands: list[Command] = []
-            for event in events:
-                transition = step(self.flow, state, event)
-                state = transition.state
-                commands.extend(transition.commands)
-            if state is None:
-                raise RuntimeError("a turn brought no event")
-            self.live.settle(events)
-            self.live.note(commands)
-            # A replay counts the same again: every command of the run passes here once.
-            counted["actions"] += sum(isinstance(each, Track) for each in commands)
-            counted["requests"] += sum(isinstance(each, Call) for each in commands)
-            facts = {**counted, "profile": started.profile, **races}
-            await self.tracker.track(Turn(number, tuple(commands), state, facts))
-            if state["run"]["status"] != "Running":
-                self.pace.spend(self.flow.name, _requests(commands), self.context.id)
-                await self.tracker.settled()
-                return {"status": state["run"]["status"]}
-            happened = partial(self._happened, _requests(commands))
-            remembered = await self.context.step(f"turn {number}", happened)
-            events = [event_from_json(each) for each in remembered]
-            number += 1
-
-    async def _happened(self, requests: int) -> Json:
-        """What comes next, as soon as the flow's budget of requests allows it."""
-        self.pace.spend(self.flow.name, requests, self.context.id)
-        await self.pace.hold(self.flow.name, self.context.id)
-        return [event_to_json(each) for each in await self.live.next_events()]
-
-
-def _requests(commands: Sequence[Command]) -> int:
-    """What counts against the budget: actions that ran, and retries."""
-    tracked = [each.record["status"] for each in commands if isinstance(each, Track)]
-    retries = sum(isinstance(each, TrackRetry) for each in commands)
-    return retries + len(tracked) - tracked.count("Skipped")
