@@ -11,7 +11,12 @@ import hashlib
 from dataclasses import dataclass
 
 from hybridmandate.evidence.record import Record
-from hybridmandate.evidence.redaction import bounded_detail, canonical_json, redacted_text
+from hybridmandate.evidence.redaction import (
+    bounded_detail,
+    canonical_json,
+    redacted_text,
+    well_formed,
+)
 
 GENESIS = "0" * 64
 """The previous digest of the first record of a chain."""
@@ -114,7 +119,7 @@ class Chain:
 
 
 def _text(value: object) -> str:
-    return redacted_text(str(value).encode("utf-8", "replace").decode())
+    return redacted_text(well_formed(str(value)))
 
 
 def _optional(value: object | None) -> str | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 REDACTED = "[redacted]"
@@ -17,6 +18,9 @@ MAX_TEXT = 500
 MAX_ITEMS = 30
 MAX_DEPTH = 4
 MAX_DETAIL_BYTES = 4096
+MAX_NAME = 64
+"""The most characters of a text that is remembered once it was looked at."""
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 _SECRET_KEY = re.compile(
     r"authorization|secret|password|passwd|pwd|assertion|credential|cookie|"
@@ -44,10 +48,23 @@ _SECRET_VALUES = (
 
 def redacted_text(text: str) -> str:
     """The text without anything that looks like a credential, at most ``MAX_TEXT`` characters."""
+    return _redacted_name(text) if len(text) <= MAX_NAME else _redacted(text)
+
+
+def _redacted(text: str) -> str:
     # Cut after looking: a token must not survive because its end was cut off.
     for pattern in _SECRET_VALUES:
         text = pattern.sub(REDACTED, text)
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+# Most short texts are names that stand in thousands of records: kinds, subjects, principals.
+_redacted_name = lru_cache(maxsize=2048)(_redacted)
+
+
+def well_formed(text: str) -> str:
+    """The text with half surrogates, which no file can hold, replaced by question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def bounded_detail(detail: Mapping[str, Any]) -> str:
@@ -56,11 +73,21 @@ def bounded_detail(detail: Mapping[str, Any]) -> str:
     What does not fit is left out and counted under ``omitted``. Never raises for odd values: they
     become their type's name.
     """
+    pairs = [(str(key)[:100], _value(str(key), value, 1)) for key, value in detail.items()]
+    if len(pairs) <= MAX_ITEMS:
+        whole = canonical_json(dict(pairs))
+        # So small that the count below, which adds a little for each item, would keep all of it.
+        if len(whole.encode()) <= MAX_DETAIL_BYTES - 40 - 2 * MAX_ITEMS:
+            return whole
+    return _cut(pairs)
+
+
+def _cut(pairs: Sequence[tuple[str, Any]]) -> str:
     kept: dict[str, Any] = {}
     size = 2
     omitted = 0
-    for key, value in detail.items():
-        item = {str(key)[:100]: _value(str(key), value, 1)}
+    for key, value in pairs:
+        item = {key: value}
         length = len(canonical_json(item).encode())
         if len(kept) >= MAX_ITEMS or size + length > MAX_DETAIL_BYTES - 40:
             omitted += 1
@@ -74,18 +101,23 @@ def bounded_detail(detail: Mapping[str, Any]) -> str:
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys, no spaces, no escapes but the necessary ones."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
+
+
+@lru_cache(maxsize=1024)
+def _names_a_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def _value(key: str, value: Any, depth: int) -> Any:
-    if _SECRET_KEY.search(key) and not isinstance(value, bool | None):
+    if _names_a_secret(key) and not isinstance(value, bool | None):
         return REDACTED
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else str(value)
     if isinstance(value, str):
-        return redacted_text(value.encode("utf-8", "replace").decode())
+        return redacted_text(well_formed(value))
     if depth >= MAX_DEPTH:
         return f"<{type(value).__name__}>"
     if isinstance(value, Mapping):

@@ -10,11 +10,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 from hybridmandate.evidence.chain import StoredRecord
 
 COLUMNS = tuple(each.name for each in fields(StoredRecord))
+_ROW = attrgetter(*COLUMNS)
 BUSY_TIMEOUT_MS = 10_000
 
 _SCHEMA = """
@@ -121,7 +123,7 @@ def insert_records(connection: sqlite3.Connection, records: Iterable[StoredRecor
     places = ", ".join("?" * len(COLUMNS))
     connection.executemany(
         f"INSERT INTO evidence ({', '.join(COLUMNS)}) VALUES ({places})",  # noqa: S608
-        map(astuple, records),
+        map(_ROW, records),
     )
 
 
