@@ -55,6 +55,11 @@ class Backends:
             )
         return entry, parse_base_url(entry.url or "")
 
+    def is_pool(self, id: str) -> bool:
+        """Whether that back end is a pool of others."""
+        entry = self._entries.get(id)
+        return entry is not None and bool(entry.pool)
+
     def report(self, id: str, status: int | None) -> None:
         """Tell how a call ended: its status, or None when the connection failed."""
         entry = self._entries.get(id)

@@ -11,6 +11,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -94,6 +95,10 @@ class CertificateStore:
             if name.startswith(PREFIX)
         }
 
+    def ids(self) -> list[str]:
+        """The ids of all certificates."""
+        return list(self._texts)
+
     def by_id(self, id: str) -> StoredCertificate | None:
         """The certificate of that id, or None.
 
@@ -117,6 +122,7 @@ def plain_thumbprint(digits: str) -> str:
     return "".join(sign for sign in digits if sign.isalnum()).upper()
 
 
+@lru_cache(maxsize=256)
 def _from_text(text: str) -> StoredCertificate:
     if "-----BEGIN" in text:
         return read_certificate(text.encode())

@@ -101,6 +101,8 @@ class ProductEntry:
     policy: Document | None = None
     subscription_required: bool = True
     approval_required: bool = False
+    published: bool = True
+    """What ``context.Product.State`` says; subscriptions open a product that is not, too."""
     file: str = "productInformation.json"
 
 

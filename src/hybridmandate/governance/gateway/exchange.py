@@ -16,7 +16,13 @@ from hybridmandate.governance.gateway.configuration import (
     Subscription,
 )
 from hybridmandate.governance.gateway.counters import Counters
-from hybridmandate.governance.gateway.csharp import Budget, Jwt, LastError, PolicyContext
+from hybridmandate.governance.gateway.csharp import (
+    Budget,
+    Certificate,
+    Jwt,
+    LastError,
+    PolicyContext,
+)
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.expression_context import new_context, refresh
 from hybridmandate.governance.gateway.json_web_token import CompactToken
@@ -55,6 +61,8 @@ class Services:
     background: set[Any] = field(default_factory=set)
     region: str = "local"
     service_name: str = "gateway"
+    certificates: Mapping[str, Certificate] = field(default_factory=dict)
+    """``context.Deployment.Certificates`` of the configuration that is served."""
     trace: PolicyTrace | None = None
     """What notes every policy that runs; None in a gateway that serves callers."""
 

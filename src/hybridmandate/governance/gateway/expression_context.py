@@ -120,6 +120,10 @@ def _api(exchange: Exchange) -> csharp.Api:
         api.revision,
         api.version,
         service_url=_service_url(exchange.backend),
+        is_current_revision=api.current,
+        subscription_key_names=csharp.SubscriptionKeyNames(
+            api.subscription_key_header, api.subscription_key_query
+        ),
     )
 
 
@@ -132,12 +136,23 @@ def _operation(exchange: Exchange) -> csharp.Operation | None:
 
 def _product(exchange: Exchange) -> csharp.Product | None:
     found = exchange.product
-    return None if found is None else csharp.Product(found.id, found.name)
+    if found is None:
+        return None
+    return csharp.Product(
+        found.id,
+        found.name,
+        approval_required=found.approval_required,
+        subscription_required=found.subscription_required,
+        state="Published" if found.published else "NotPublished",
+    )
 
 
 def _subscription(exchange: Exchange) -> csharp.Subscription | None:
     found = exchange.subscription
-    return None if found is None else csharp.Subscription(found.id, found.name, found.keys[0])
+    if found is None:
+        return None
+    primary, secondary = (*found.keys, "", "")[:2]
+    return csharp.Subscription(found.id, found.name, primary, primary, secondary)
 
 
 def _deployment(exchange: Exchange) -> csharp.Deployment:
@@ -146,7 +161,18 @@ def _deployment(exchange: Exchange) -> csharp.Deployment:
         region=services.region,
         service_id=services.service_name,
         service_name=services.service_name,
+        certificates=services.certificates,
     )
+
+
+def _backend(exchange: Exchange) -> Callable[[], csharp.Backend | None]:
+    def named() -> csharp.Backend | None:
+        id = exchange.backend_id
+        if id is None:
+            return None
+        return csharp.Backend(exchange.picked_backend or id, exchange.services.backends.is_pool(id))
+
+    return named
 
 
 def _trace(exchange: Exchange) -> Callable[[str], None]:
@@ -156,6 +182,7 @@ def _trace(exchange: Exchange) -> Callable[[str], None]:
 
 _PARTS: Final[Mapping[str, Callable[[Exchange], Any]]] = {
     "api": _api,
+    "backend": _backend,
     "deployment": _deployment,
     "operation": _operation,
     "product": _product,

@@ -16,6 +16,7 @@ Layout (github.com/Azure/apiops, folder SampleArtifacts; default folder names of
     products/<name>/apis.json or apis/<api>/          the product's APIs (older and newer extractor)
     subscriptions/<name>/subscriptionInformation.json scope, state and keys of subscriptions
     schemas/<name>/schemaInformation.json             schemas of validate-content
+    certificates/<id>.pem | .cer | .crt               public certificates; not of the extractor
 
 Folders that stand for other resources (tags, loggers, diagnostics …) are only looked at for names.
 """
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +33,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from hybridmandate.governance.gateway.certificate_store import PREFIX
 from hybridmandate.governance.gateway.configuration import (
     ApiEntry,
     BackendEntry,
@@ -79,6 +82,7 @@ def load_layout(
     for each in below:
         fragments.update(_fragments(each))
         values.update(_named_values(each))
+        values.update(_certificates(each))
         backends.update(_backends(each))
         schemas.update(_schemas(each))
         loggers.update(path.name for path in _folders(each / "loggers"))
@@ -150,6 +154,25 @@ def _named_values(folder: Path) -> dict[str, str]:
         value = properties.get("value")
         if value is not None:
             found[str(properties.get("displayName", path.name))] = str(value)
+    return found
+
+
+def _certificates(folder: Path) -> dict[str, str]:
+    """Files of certificates as the named values that the store reads: PEM text, or DER as base64.
+
+    A private key is refused: it belongs to the environment's secrets.
+    """
+    found: dict[str, str] = {}
+    below = folder / "certificates"
+    for path in sorted(below.iterdir()) if below.is_dir() else []:
+        if path.suffix.lower() not in (".pem", ".cer", ".crt"):
+            raise PolicyDocumentError(str(path), 1, 1, "write .pem, .cer or .crt")
+        content = path.read_bytes()
+        if b"PRIVATE KEY-----" in content:
+            raise PolicyDocumentError(str(path), 1, 1, "a private key is no text for a repository")
+        text = content.decode("ascii", "replace")
+        is_pem = "-----BEGIN CERTIFICATE" in text
+        found[PREFIX + path.stem] = text if is_pem else b64encode(content).decode()
     return found
 
 
@@ -241,6 +264,7 @@ def _product(path: Path) -> ProductEntry:
         policy=_document(path / "policy.xml"),
         subscription_required=required,
         approval_required=approval,
+        published=str(properties.get("state", "published")).lower() != "notpublished",
         file=str(file),
     )
 

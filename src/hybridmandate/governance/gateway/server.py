@@ -30,6 +30,7 @@ from hybridmandate.governance.gateway.gateway import Gateway
 from hybridmandate.governance.gateway.http_pool import HttpPool
 from hybridmandate.governance.gateway.pace import TooSlow
 from hybridmandate.governance.gateway.settings import GatewaySettings
+from hybridmandate.governance.gateway.shown_certificates import ShownCertificates
 from hybridmandate.governance.gateway.signing_keys import SigningKeys
 from hybridmandate.governance.gateway.transport import Transport, TransportFailure
 from hybridmandate.governance.gateway.verified_tokens import VerifiedTokens
@@ -90,6 +91,7 @@ def create_app(
         telemetry=telemetry,
         region=settings.region,
         service_name=settings.service_name,
+        certificates=ShownCertificates(configuration.named_values),
     )
     return GatewayApp(settings, gateway, services, recorder)
 
@@ -122,6 +124,7 @@ class GatewayApp:
             self.keep(error)
             return error
         self.services.backends = self.services.backends.renewed(configuration.backends)
+        self.services.certificates = ShownCertificates(configuration.named_values)
         self.gateway = gateway
         self.services.telemetry("policy.reloaded", "", {"apis": len(configuration.apis)})
         return None
