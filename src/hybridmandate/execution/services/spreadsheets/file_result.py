@@ -138,6 +138,16 @@ class Normalization:
                 .select(pl.exclude(VALUE_NAMES))
             )
 
+    def different_values(self, name: str, most: int) -> list[Any] | None:
+        """The values of a column in all rows, rejected ones included; None for more than most."""
+        found: set[Any] = set()
+        for kept in self.each_kept():
+            stored = kept.same.get(name, value_name(name))
+            found.update(self.store.get(ROWS, kept.number, [stored])[stored].unique().drop_nulls())
+            if len(found) > most:
+                return None
+        return sorted(found, key=str)
+
     @cached_property
     def errors(self) -> tuple[RowError, ...]:
         """Every (row, rule) that rejected a row, in the order of lines."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,7 +31,11 @@ from hybridmandate.contracts.declaration import declared_operation
 from hybridmandate.execution.job_switch import needs_job
 from hybridmandate.execution.services.spreadsheets.accepted_file import json_frame
 from hybridmandate.execution.services.spreadsheets.file_result import Normalization
-from hybridmandate.execution.services.spreadsheets.normalization import Progress, normalize
+from hybridmandate.execution.services.spreadsheets.normalization import (
+    Progress,
+    RowsSoFar,
+    normalize,
+)
 from hybridmandate.execution.services.spreadsheets.profile import Profile, ProfileLibrary
 from hybridmandate.execution.services.spreadsheets.resubmission import (
     Earlier,
@@ -41,6 +47,11 @@ from hybridmandate.execution.services.spreadsheets.result_files import (
 )
 from hybridmandate.execution.services.spreadsheets.summary import summary
 from hybridmandate.execution.services.spreadsheets.table import Decision, Unreadable
+from hybridmandate.execution.services.spreadsheets.view_rows import (
+    MAX_VALUES,
+    view_rows,
+    without_views,
+)
 from hybridmandate.execution.watched_thread import run_watched
 
 SYNC_TIMEOUT = "60 s"
@@ -148,7 +159,9 @@ def spreadsheet_operations(profiles: ProfileLibrary) -> list[Operation]:
         if stored.size > SYNC_FILE_BYTES and call.remaining_seconds() <= SYNC_SECONDS:
             raise needs_job(f"a file of {stored.size} bytes is normalised in a job")
         content = Path(await call.files.local_path(request.handle))
-        references = await _references(call, profile)
+        with tempfile.TemporaryDirectory(prefix="mandate-look-") as folder:
+            look = _Look(content, profile, Path(folder))
+            references = await view_rows(call, profile, look.values)
         earlier = await earlier_submission(
             call, content, request.resubmission_of, request.accepted_before
         )
@@ -214,26 +227,31 @@ async def _judged(
         raise _refused(unreadable) from None
 
 
-async def _references(call: Call, profile: Profile) -> dict[str, pl.DataFrame]:
-    """The rows of the views that the profile names. :raises Refused: as the data gateway does."""
-    found = {}
-    for view, parameters in profile.views().items():
-        outcome = await call.data.view(view, parameters)
-        rows = outcome.data.get("rows") if isinstance(outcome.data, dict) else outcome.data
-        if outcome.failure is not None or not isinstance(rows, list):
-            raise Refused(
-                FailureType.INTERNAL_ERROR,
-                f"the view '{view}' that the profile names gave no rows",
-                reason="profile.view",
-            )
-        if isinstance(outcome.data, dict) and outcome.data.get("more"):
-            raise Refused(
-                FailureType.INTERNAL_ERROR,
-                f"the view '{view}' has more rows than it may give: it cannot decide on membership",
-                reason="profile.view_cut",
-            )
-        found[view] = pl.DataFrame(rows, infer_schema_length=None)
-    return found
+@dataclass(slots=True)
+class _Look:
+    """A first reading of a file, made once and only if a view has more rows than it may give."""
+
+    content: Path
+    profile: Profile
+    folder: Path
+    result: Normalization | None = None
+
+    async def values(self, column: str) -> Sequence[Any] | None:
+        """The different values of a column. :raises Refused: when the file is no table."""
+        if self.result is None:
+            self.result = await run_watched(self._read, _tell_nobody)
+        return await asyncio.to_thread(self.result.different_values, column, MAX_VALUES)
+
+    def _read(self, progress: Progress) -> Normalization:
+        plain = without_views(self.profile)
+        try:
+            return normalize(self.content, plain, spill=self.folder, progress=progress)
+        except Unreadable as unreadable:
+            raise _refused(unreadable) from None
+
+
+async def _tell_nobody(_far: RowsSoFar) -> None:
+    """The reading that is told is the one that judges."""
 
 
 def _refused(unreadable: Unreadable) -> Refused:
