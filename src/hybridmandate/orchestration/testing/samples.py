@@ -12,9 +12,10 @@ from typing import Any
 
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.testing.place import Place
+from hybridmandate.orchestration.testing.text_forms import PLAIN
 from hybridmandate.orchestration.testing.usage import TRIGGER, Usage
 
-TEXT = "20260131"
+TEXT = PLAIN
 """The plain sample: a text that may also be read as a number, as JSON and as a date."""
 MOMENT = "2026-01-31T08:00:00Z"
 _DEPTH = 24

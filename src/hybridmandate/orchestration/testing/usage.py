@@ -14,6 +14,7 @@ from hybridmandate.orchestration.definition.model import Action, Flow
 from hybridmandate.orchestration.expressions import ExpressionError, parse_template
 from hybridmandate.orchestration.expressions.syntax import Access, Call, Literal, Node
 from hybridmandate.orchestration.testing.place import Place, ask
+from hybridmandate.orchestration.testing.text_forms import form_of
 
 TRIGGER = ""
 """The name under which the trigger's body is kept; no action has it."""
@@ -98,9 +99,6 @@ _VARIABLE_KINDS = {
 _EQUAL = frozenset({"equals", "contains", "startswith", "endswith"})
 _ZONES = {"convertfromutc": 2, "converttoutc": 2, "converttimezone": 3}
 """Functions with time zones: how many of their first arguments lie before and in the zones."""
-_FORMS = {"yyyyMMdd": "20260131", "yyyy-MM-dd": "2026-01-31", "MM/dd/yyyy": "01/31/2026"}
-SPLIT_PARTS = 8
-"""Parts of a text that an expression splits."""
 _COMPARISONS = frozenset(["greater", "greaterorequals", "less", "lessorequals"])
 _OPENING: dict[str, Callable[[Place], Place]] = {
     "first": lambda place: place.element(),
@@ -285,15 +283,9 @@ class Usage:
                 named = self._place(each, action)
                 if named is not None and named.literal is None:
                     named.literal = "sample"
-        if name == "split" and isinstance(second, Literal) and isinstance(second.value, str):
-            form = second.value.join(["1"] * SPLIT_PARTS)
-        elif name == "parsedatetime" and isinstance(arguments[-1], Literal):
-            form = _FORMS.get(str(arguments[-1].value), "")
-        else:
-            return
-        place = self._place(arguments[0], action)
-        if place is not None and place.literal is None and form:
-            place.literal = form
+        place = self._place(arguments[0], action) if arguments else None
+        if place is not None:
+            place.literal = form_of(name, arguments, place.literal) or place.literal
 
     def _want_node(self, node: Node, action: Action | None, kind: str) -> None:
         place = self._place(node, action)

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from hybridmandate.orchestration.expressions.bounds import Frame
 from hybridmandate.orchestration.expressions.data_uris import open_data_uri
-from hybridmandate.orchestration.expressions.registry import Family, required
+from hybridmandate.orchestration.expressions.registry import Family, repeated, required
 from hybridmandate.orchestration.expressions.values import (
     ANY,
     NULL,
@@ -153,13 +153,15 @@ def uri_component(frame: Frame, value: Any) -> str:
 
 @conversion.function(
     "encodeUriComponent",
-    required("value", GIVEN),
+    repeated("value", GIVEN),
     example="encodeUriComponent('a b/c')",
     gives="a%20b%2Fc",
 )
-def encode_uri_component(frame: Frame, value: Any) -> str:
-    """The same as uriComponent."""
-    return uri_component(frame, value)
+def encode_uri_component(frame: Frame, *values: Any) -> str:
+    """The same as uriComponent; several values are joined, as public flows use it."""
+    parts = [uri_component(frame, each) for each in values]
+    frame.admit_text(sum(map(len, parts)))
+    return "".join(parts)
 
 
 @conversion.function(
