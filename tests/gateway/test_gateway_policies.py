@@ -202,13 +202,6 @@ CASES = [
         repeat=2,
     ),
     case(
-        "a rate limit with a condition is judged one call late",
-        {"status": 429, "backend_calls": 2},
-        inbound="<rate-limit-by-key calls='2' renewal-period='60' counter-key='k' "
-        "increment-condition='@(context.Response.StatusCode == 200)'/>",
-        repeat=3,
-    ),
-    case(
         "a limit comes back when its window has passed",
         {"status": 200},
         inbound="<rate-limit-by-key calls='1' renewal-period='60' counter-key='k'/>",
@@ -329,6 +322,36 @@ CASES = [
         },
         on_error=TELL,
         back_end={"refuse": True},
+    ),
+    case(
+        "a Host that a policy sets goes to the back end, the caller's does not",
+        {"backend_request": {"headers": {"Host": "tenant.example"}}},
+        inbound="<set-header name='Host'><value>tenant.example</value></set-header>",
+    ),
+    case(
+        "a limit with an expression for its increment refuses a call later",
+        {"status": 200},
+        inbound="<rate-limit-by-key calls='1' renewal-period='60' counter-key='k' "
+        "increment-condition='@(context.Response.StatusCode == 200)'/>",
+        repeat=2,
+    ),
+    case(
+        "and then it refuses",
+        {"status": 429, "backend_calls": 2},
+        inbound="<rate-limit-by-key calls='1' renewal-period='60' counter-key='k' "
+        "increment-condition='@(context.Response.StatusCode == 200)'/>",
+        repeat=3,
+    ),
+    case(
+        "the members of context that the call gives",
+        {"body_equals": "True|Ocp-Apim-Subscription-Key|op|0|pool-a|Single"},
+        inbound="<set-backend-service backend-id='pool-a'/><set-variable name='n' "
+        "value='@(context.Backend.Id + \"|\" + context.Backend.Type)'/>"
+        '<return-response><set-body>@(context.Api.IsCurrentRevision + "|" + '
+        'context.Api.SubscriptionKeyParameterNames.Header + "|" + context.Operation.Id + '
+        '"|" + context.Deployment.Certificates.Count + "|" + '
+        '(string)context.Variables["n"])</set-body></return-response>',
+        backends={"pool-a": {"url": "http://a.example"}},
     ),
     case(
         "a body read without preserving it is gone",

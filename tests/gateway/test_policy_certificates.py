@@ -19,13 +19,17 @@ from joserfc import jwe, jwt
 from joserfc.jwk import OctKey, RSAKey
 from policy_bench import NOW, Bench
 
+from hybridmandate.governance.gateway import csharp
 from hybridmandate.governance.gateway.backend_route import Route, RoutedTransport
 from hybridmandate.governance.gateway.certificate_store import (
+    CertificateStore,
     CertificateUnreadable,
     StoredCertificate,
     read_certificate,
 )
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
+from hybridmandate.governance.gateway.layout import load_layout
+from hybridmandate.governance.gateway.shown_certificates import ShownCertificates
 from hybridmandate.governance.gateway.transport import Outgoing, TransportFailure
 
 MOMENT = datetime.fromtimestamp(NOW, UTC)
@@ -303,3 +307,40 @@ async def test_an_inline_key_opens_by_itself() -> None:
 def test_a_certificate_that_is_not_declared_is_refused_at_load() -> None:
     with pytest.raises(PolicyDocumentError, match="certificate-opening"):
         Bench(checks("<key certificate-id='opening'/>"))
+
+
+def shown(named_values: dict[str, str], text: str) -> Any:
+    """What an expression about the gateway's certificates gives."""
+    context = csharp.PolicyContext(
+        request=csharp.Request.__new__(csharp.Request),
+        clock=lambda: NOW,
+        random=lambda: 0.5,
+        deployment=csharp.Deployment(certificates=ShownCertificates(named_values)),
+    )
+    return csharp.compile_expression(text, line=1, column=1).evaluate(context, csharp.Budget())
+
+
+def test_expressions_read_the_gateways_certificates_with_their_keys() -> None:
+    key = issue("signer", key=rsa.generate_private_key(65537, 2048))
+    named = {"certificate-signer": key.pem().decode(), "other": "no certificate"}
+    certificates = "context.Deployment.Certificates"
+    assert shown(named, f"@({certificates}.Count)") == 1
+    assert shown(named, f'@({certificates}["signer"].Thumbprint)') == key.thumbprint
+    assert shown(named, f"@({certificates}.First().Value.GetRSAPrivateKey().KeySize)") == 2048
+
+
+def test_a_certificate_that_cannot_be_read_fails_when_an_expression_asks() -> None:
+    with pytest.raises(csharp.ExpressionFailure, match="neither PEM nor"):
+        shown({"certificate-x": "!"}, "@(context.Deployment.Certificates.Count)")
+
+
+def test_the_folder_holds_public_certificates_and_no_private_keys(tmp_path: Path) -> None:
+    below = tmp_path / "certificates"
+    below.mkdir()
+    (below / "root.pem").write_bytes(ROOT.certificate.public_bytes(Encoding.PEM))
+    (below / "middle.cer").write_bytes(der(MIDDLE))
+    store = CertificateStore(load_layout(tmp_path).named_values)
+    assert {each.thumbprint for each in store.all()} == {ROOT.thumbprint, MIDDLE.thumbprint}
+    (below / "secret.pem").write_bytes(ROOT.pem())
+    with pytest.raises(PolicyDocumentError, match="private key"):
+        load_layout(tmp_path)

@@ -66,7 +66,8 @@ def arrive(call: Call, gateway: Gateway, services: Services, settings: GatewaySe
 def _request(call: Call, body: RequestBody, settings: GatewaySettings) -> Request:
     head = call.head
     headers = HeaderMap.received(head.headers)
-    host, _, port = (headers.get("host") or "localhost").partition(":")
+    caller_host = headers.get("host")
+    host, _, port = (caller_host or "localhost").partition(":")
     number = int(port) if port.isdigit() else (443 if head.scheme == "https" else 80)
     path = head.path.decode("latin-1")
     address = head.client
@@ -82,6 +83,7 @@ def _request(call: Call, body: RequestBody, settings: GatewaySettings) -> Reques
         client_ip=address,
         matched_parameters={},
         client_certificate=head.certificate,
+        caller_host=caller_host,
     )
 
 

@@ -244,7 +244,7 @@ class Request:
 
     ``path`` and ``raw_query`` of ``url`` are those below the API, as they go to the back end;
     ``original_url`` is what the caller asked for, ``client_certificate`` what it showed in TLS
-    (DER).
+    (DER). ``caller_host`` is the Host header as it came: another one was set by a policy.
     """
 
     method: str
@@ -255,6 +255,7 @@ class Request:
     client_ip: str
     matched_parameters: dict[str, str]
     client_certificate: bytes | None = None
+    caller_host: str | None = None
 
 
 @dataclass(slots=True)

@@ -136,7 +136,11 @@ async def _read_small(exchange: Exchange) -> None:
 def _target(
     exchange: Exchange,
 ) -> tuple[BaseUrl, list[tuple[str, str]], dict[str, tuple[str, ...]]]:
-    headers = exchange.request.headers.lines(_NOT_SENT)
+    request = exchange.request
+    headers = request.headers.lines(_NOT_SENT)
+    host = request.headers.get("host")
+    if host is not None and host != request.caller_host:
+        headers.append(("Host", host))
     if exchange.backend_id is not None:
         entry, base = exchange.services.backends.pick(exchange.backend_id)
         exchange.picked_backend = entry.id

@@ -12,8 +12,8 @@ from hybridmandate.governance.gateway.values import Constant, boolean_of, intege
 class RateLimitByKey(Policy):
     """One counter a key across all scopes.
 
-    When the increment depends on an expression it is counted at the end of the call, so the limit
-    is judged at the next one.
+    When the increment depends on an expression it is counted at the end of the call, and whether
+    the limit was exceeded is judged at the next one: the refusal comes a call later (usage notes).
     """
 
     def __init__(self, reader: ElementReader) -> None:
@@ -32,7 +32,8 @@ class RateLimitByKey(Policy):
         period = integer_of(self._period.get(exchange))
         key = f"rate-by-key|{text_of(self._key.get(exchange))}"
         amount = 0 if self._deferred else self._amount(exchange)
-        reading = exchange.services.counters.slide(key, calls, period, amount)
+        most = calls + 1 if self._deferred else calls
+        reading = exchange.services.counters.slide(key, most, period, amount)
         if not reading.allowed:
             raise self._announcement.refused(exchange, calls, reading.wait)
         self._announcement.passed(exchange, calls, reading.used)

@@ -26,7 +26,7 @@ from hybridmandate.governance.gateway.values import Constant, integer_of, text_o
 from hybridmandate.identity.principal import TokenUnavailable
 
 _MAX_ANSWER_BYTES = 4 * 1024 * 1024
-_NOT_SENT = HOP_BY_HOP | {"host", "content-length"}
+_NOT_SENT = HOP_BY_HOP | {"content-length"}
 
 
 class OwnRequest:
@@ -76,6 +76,7 @@ class OwnRequest:
         copies = self._mode.get(exchange) == "copy"
         if copies:
             headers = request.headers.copy()
+            headers.remove("host")
             content = await request.body.buffer() if not request.body.taken else b""
         for change in self._headers:
             change.apply(exchange, headers)
