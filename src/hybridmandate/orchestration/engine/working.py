@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from hybridmandate.orchestration.definition import kinds
@@ -58,7 +57,6 @@ _INTERNAL = frozenset(
 )
 
 
-@lru_cache(maxsize=8192)
 def record_key(name: str, at: At) -> str:
     """The key of an action's record in an iteration."""
     if len(at) == 1:

@@ -104,6 +104,8 @@ class CaseScope:
 
     def _named(self, kind: str, name: str) -> Any:
         group = self._context.get(kind, {})
+        if name in group:
+            return group[name]
         for key, value in group.items():
             if key.lower() == name.lower():
                 return value

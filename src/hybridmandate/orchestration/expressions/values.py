@@ -145,7 +145,8 @@ def text_of(frame: Frame, value: Any) -> str:
     """The text form of a value, as in ``@{…}``, ``string()`` and ``concat()``."""
     kind = type(value)
     if kind is str:
-        return str(value)
+        text: str = value
+        return text
     if value is None:
         return ""
     if kind is bool:

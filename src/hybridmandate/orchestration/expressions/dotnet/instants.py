@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from hybridmandate.orchestration.expressions.errors import FunctionFault
 
@@ -24,8 +24,7 @@ UNIT_TICKS = {
 UNIT_MONTHS = {"month": 1, "year": 12}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Instant:
+class Instant(NamedTuple):
     """``ticks`` since 0001-01-01T00:00:00, within the years 1 to 9999; ``utc`` says that the text
     ended in ``Z`` (or had an offset, which is applied). Without it the zone is unknown and no ``Z``
     is written."""

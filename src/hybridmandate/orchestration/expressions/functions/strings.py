@@ -28,7 +28,7 @@ NULLABLE_TEXT = TEXT | NULL
 )
 def concat(frame: Frame, *texts: Any) -> str:
     """Join the text forms of the arguments."""
-    parts = [text_of(frame, each) for each in texts]
+    parts = [each if type(each) is str else text_of(frame, each) for each in texts]
     frame.admit_text(sum(map(len, parts)))
     return "".join(parts)
 
