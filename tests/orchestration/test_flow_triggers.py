@@ -53,14 +53,15 @@ async def test_each_new_file_starts_one_run_also_after_a_restart(
         found = await flows.runs(2)
         assert len(found) == 2
     async with process(tmp_path, [flow], service) as flows:
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(20):
+            # Ready when each trigger has been read once.
+            while (await flows.client.get("/health/ready")).status_code != 200:
+                await asyncio.sleep(0.02)
         found = await flows.runs(2)
         outputs = [
             (await flows.run(each["id"], "Succeeded"))["actions"][0]["outputs"] for each in found
         ]
         assert sorted(outputs) == ["a", "b"]
-        ready = await flows.client.get("/health/ready")
-        assert ready.status_code == 200
     assert service.requests[0]["query"] == {"token": "latest"}
 
 
