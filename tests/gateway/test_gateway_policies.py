@@ -354,6 +354,16 @@ CASES = [
         backends={"pool-a": {"url": "http://a.example"}},
     ),
     case(
+        "the cross-domain file of the global scope belongs to no API",
+        {"status": 200, "body_contains": "<allow-access-from", "backend_called": False},
+        scopes={
+            "global": "<policies><inbound><cross-domain><cross-domain-policy>"
+            "<allow-access-from domain='*'/></cross-domain-policy></cross-domain></inbound>"
+            "<backend><forward-request/></backend></policies>"
+        },
+        request={"path": "/crossdomain.xml"},
+    ),
+    case(
         "a body read without preserving it is gone",
         {"backend_request": {"body": "", "headers": {"X": "abc"}}},
         inbound="<set-header name='X'><value>@(context.Request.Body.As&lt;string&gt;())</value>"

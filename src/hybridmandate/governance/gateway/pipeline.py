@@ -7,7 +7,7 @@ acts on an exchange, whose services are passed in.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hybridmandate.governance.gateway.csharp import LastError
@@ -44,6 +44,7 @@ class Pipeline:
     outbound: Steps
     on_error: Steps
     cors: Step | None
+    cross_domain: Step | None
 
     @classmethod
     def of(cls, sections: Sections) -> Pipeline:
@@ -54,7 +55,8 @@ class Pipeline:
             backend=Steps(sections[Section.BACKEND]),
             outbound=Steps(sections[Section.OUTBOUND]),
             on_error=Steps(sections[Section.ON_ERROR]),
-            cors=next((each for each in inbound if each.name == "cors"), None),
+            cors=_first(inbound, "cors"),
+            cross_domain=_first(inbound, "cross-domain"),
         )
 
     async def run(self, exchange: Exchange) -> None:
@@ -78,7 +80,16 @@ class Pipeline:
         self._end(exchange)
 
     async def refuse(self, exchange: Exchange, error: PolicyError) -> None:
-        """A call that failed before its first policy goes straight to on-error."""
+        """A call that failed before its first policy goes straight to on-error.
+
+        The address of a cross-domain file belongs to no API: there that policy answers.
+        """
+        if self.cross_domain is not None and error.reason == "OperationNotFound":
+            try:
+                self.cross_domain.act(exchange)
+            except ResponseReady:
+                self._end(exchange)
+                return
         await self.fail(exchange, error)
         self._end(exchange)
 
@@ -127,6 +138,10 @@ class Pipeline:
                 )
         for name, value in exchange.answer_headers:
             exchange.response.headers.set(name, [value])
+
+
+def _first(steps: Sequence[Step], name: str) -> Step | None:
+    return next((each for each in steps if each.name == name), None)
 
 
 def default_error(exchange: Exchange, error: PolicyError) -> Response:

@@ -5,11 +5,13 @@ Embeddings come from the declared back end; vectors and answers stay in the gate
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import mul
 
 from hybridmandate.governance.gateway.errors import ResponseReady
 from hybridmandate.governance.gateway.exchange import Exchange
@@ -49,9 +51,7 @@ class _Index:
 
     def nearest(self, vector: Sequence[float], now: float) -> tuple[float, Response] | None:
         """The distance and the answer that is nearest, of those that have not expired."""
-        alive = [each for each in self.entries if each.expires > now]
-        if len(alive) != len(self.entries):
-            self.entries = deque(alive, maxlen=_MOST_ENTRIES)
+        alive = [each for each in tuple(self.entries) if each.expires > now]
         pairs = ((distance(vector, each.vector), each.response) for each in alive)
         return min(pairs, key=lambda pair: pair[0], default=None)
 
@@ -100,7 +100,12 @@ class SemanticCacheLookup(Policy):
         cache = exchange.services.cache
         index = cache.get(key)
         now = exchange.services.clock()
-        found = index.nearest(vector, now) if isinstance(index, _Index) else None
+        # In a thread: comparing all takes milliseconds in which other calls should go on.
+        found = (
+            await asyncio.to_thread(index.nearest, vector, now)
+            if isinstance(index, _Index)
+            else None
+        )
         if found is not None and found[0] <= self._threshold:
             stored = found[1]
             exchange.response = Response(
@@ -151,7 +156,8 @@ def distance(first: Sequence[float], second: Sequence[float]) -> float:
     length = math.hypot(*first) * math.hypot(*second)
     if not length:
         return 2.0
-    return 1.0 - sum(a * b for a, b in zip(first, second, strict=True)) / length
+    product: float = sum(map(mul, first, second))
+    return 1.0 - product / length
 
 
 async def _embedding(exchange: Exchange, backend: str, text: str) -> tuple[float, ...]:
