@@ -18,6 +18,7 @@ from hybridmandate.governance.gateway.configuration import (
 )
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
 from hybridmandate.governance.gateway.preparation import prepare_document
+from hybridmandate.governance.gateway.refused_policies import REFUSED
 from hybridmandate.governance.gateway.registry import POLICIES, Section
 
 assert _policies.__all__
@@ -60,3 +61,19 @@ def test_expressions_stand_where_the_page_allows_them(
     for name in refusing.split():
         with pytest.raises(PolicyDocumentError, match=f"'{name}' of <"):
             prepare(with_attribute(element, name))
+
+
+STRUCTURE = {"include-fragment"}
+"""What is no policy of its own: it is put in the place of others when a document is loaded."""
+
+
+def test_every_policy_with_a_page_is_run_or_refused_with_a_reason() -> None:
+    pages = FILE.with_name("policy_pages.txt").read_text("utf-8").split()
+    assert set(pages) - STRUCTURE == set(pages) & (set(POLICIES) | set(REFUSED))
+    others = set(POLICIES) - set(pages)
+    assert others == {
+        "azure-openai-emit-token-metric",
+        "azure-openai-semantic-cache-lookup",
+        "azure-openai-semantic-cache-store",
+        "azure-openai-token-limit",
+    }
