@@ -126,35 +126,50 @@ class DateForm:
     def read(self, cells: TextBytes) -> tuple[Mask, Any]:
         """The cells that are dates written so, and their days since 1970."""
         size = len(self.form.ranges)
-        front = cells.first_bytes(size)
-        back = front if size == WORD else cells.word_at(size - WORD)
-        good = (cells.lengths == size) & _within(front, self.form.ranges[:WORD])
+        front = _Digits.of(cells.first_bytes(size), self.form.ranges[:WORD])
+        back = front
+        wrong = front.wrong
         if size > WORD:
-            good &= _within(back, self.form.ranges[-WORD:])
+            back = _Digits.of(cells.word_at(size - WORD), self.form.ranges[-WORD:])
+            wrong = wrong | back.wrong
 
-        pairs = _digit_pairs(front), _digit_pairs(back)
+        def pair(place: int) -> Words:
+            if place <= WORD - 2:
+                return (front.pairs >> _U(8 * place)) & _U(255)
+            return (back.pairs >> _U(8 * (place - (size - WORD)))) & _U(255)
 
-        def pair(place: int) -> Any:
-            in_front = place <= WORD - 2
-            shift = place if in_front else place - (size - WORD)
-            found = (pairs[0] if in_front else pairs[1]) >> _U(8 * shift)
-            return (found & _U(255)).astype(np.int32)
-
-        year = pair(self.year) * 100 + pair(self.year + 2) - _FIRST_YEAR
-        month, day = pair(self.month), pair(self.day)
-        good &= (year >= 0) & (year < _YEARS) & (month <= 12) & (day <= 31)
-        days = _days()[np.where(good, (year * 16 + month) * 32 + day, 0)]
+        year, month, day = (
+            pair(self.year) * _U(100) + pair(self.year + 2),
+            pair(self.month),
+            pair(self.day),
+        )
+        # A year before the first one becomes a very large number: there is no sign.
+        year -= _U(_FIRST_YEAR)
+        good = (wrong & _HIGH == 0) & (cells.lengths == size) & (year < _U(_YEARS))
+        good &= (month <= _U(12)) & (day <= _U(31))
+        days = _days()[np.where(good, (year << _U(9)) + (month << _U(5)) + day, _U(0))]
         good &= days != np.iinfo(np.int32).min
         return np.asarray(good, dtype=np.bool_), days
 
 
-def _digit_pairs(words: Words) -> Words:
-    """In each byte the number that its digit and the next one make; only pairs of digits count.
+@dataclass(frozen=True, slots=True)
+class _Digits:
+    """Words of digits and fixed bytes. A high bit in ``wrong`` marks a byte that is another.
 
-    Of other bytes the low four bits are taken, so that no byte carries into the next (15 * 11).
+    ``pairs`` has in each byte the number that its digit and the next one make.
     """
-    digits = words & _U(0x0F0F0F0F0F0F0F0F)
-    return digits * _U(10) + (digits >> _U(8))
+
+    wrong: Words
+    pairs: Words
+
+    @classmethod
+    def of(cls, words: Words, ranges: tuple[tuple[int, int], ...]) -> _Digits:
+        """Where each range is that of the digits or a single byte, from the lowest byte on."""
+        zero = _U(sum(low << (8 * n) for n, (low, _) in enumerate(ranges)))
+        # Added to the distance from the lowest byte, a high bit appears beyond the highest.
+        room = _U(sum((127 - (high - low)) << (8 * n) for n, (low, high) in enumerate(ranges)))
+        digits = words ^ zero
+        return cls((digits + room) | digits, digits * _U(10) + (digits >> _U(8)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ have no quote and exactly as many cells as the table are *even*; only theirs are
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,22 +52,35 @@ class TextBytes:
 
         What stands behind a text that is shorter is read as if it were the text's.
         """
-        words: Words = self._words[self._starts]
-        if count < WORD:
-            words &= KEPT[count]
-        return words
+        return self._begin if count >= WORD else self._begin & KEPT[count]
 
     def own_bytes(self, place: int, count: int = WORD) -> Words:
         """Up to eight bytes of each text from a place in it; zero where the text has ended."""
-        words: Words = self._words[self._starts + np.minimum(place, self.lengths)]
-        if count < WORD or self.lengths.min(initial=place + WORD) < place + WORD:
-            words &= KEPT[np.clip(self.lengths - place, 0, count)]
-        return words
+        words: Words = self.word_at(np.minimum(place, self.lengths)) if place else self._begin
+        least, most = self._shortest - place, self._longest - place
+        if least >= count or least == most:
+            left = max(0, min(count, least))
+            return words if left == WORD else words & KEPT[left]
+        kept: Words = KEPT[np.clip(self.lengths - place, 0, count)]
+        return words & kept
 
-    def word_at(self, place: int) -> Words:
+    def word_at(self, place: Any) -> Words:
         """Eight bytes of each text from a place in it, whatever stands there."""
         words: Words = self._words[self._starts + place]
         return words
+
+    @cached_property
+    def _begin(self) -> Words:
+        words: Words = self._words[self._starts]
+        return words
+
+    @cached_property
+    def _shortest(self) -> int:
+        return int(self.lengths.min()) if len(self.lengths) else 0
+
+    @cached_property
+    def _longest(self) -> int:
+        return int(self.lengths.max(initial=0))
 
     def last_words(self) -> tuple[Words, Words]:
         """Sixteen bytes of each text, right-aligned: the upper eight and the last eight.

@@ -133,7 +133,7 @@ class RowProof:
             return pl.DataFrame(columns)
 
         for rule in self.profile.row_rules:
-            used = frame(sorted(rule.columns))
+            used = frame(sorted(rule.columns) or [self.table.matches[0].column])
             yield _mask(used, (rule.when & ~rule.holds).fill_null(False))
         for name, column in self.profile.columns.items():
             if column.reference is not None and name in positions:

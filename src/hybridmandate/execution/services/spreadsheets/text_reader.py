@@ -1,7 +1,7 @@
 """Reading delimited text as people send it, in chunks: dialects, quotes, ragged rows.
 
 Well-formed lines go to polars together; the malformed minority is read one by one and flagged.
-Memory is bounded by the chunk (8 MiB), whatever the size of the file.
+Memory is bounded by the chunk (4 MiB), whatever the size of the file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hybridmandate.execution.services.spreadsheets.text_content import (
     text_content,
 )
 
-CHUNK = 8 << 20
+CHUNK = 4 << 20
 MAX_LINE = 16 << 20
 
 
@@ -134,17 +134,17 @@ class _Found:
 def _records_from(buffer: Buffer, start: int, stop: int, dialect: Dialect) -> _Found | None:
     """The whole records between two places; None when not even one ends there."""
     final = stop == len(buffer)
-    data = bytes(buffer[start:stop])
-    if dialect.quote.encode() in data:
-        scanned = scan_chunk(data, dialect, final=final)
-        if not scanned.used:
-            return None
-        whole = scanned.whole_records()
-        return _Found(whole.data, whole)
-    if final:
+    end = stop if final else buffer.rfind(b"\n", start, stop) + 1
+    if end <= start:
+        return None
+    data = bytes(buffer[start:end])
+    if dialect.quote.encode() not in data:
         return _Found(data, None)
-    end = data.rfind(b"\n") + 1
-    return _Found(data[:end], None) if end else None
+    scanned = scan_chunk(data, dialect, final=final)
+    if not scanned.used:
+        return None
+    whole = scanned.whole_records()
+    return _Found(whole.data, whole)
 
 
 def _line_too_long() -> Unreadable:
