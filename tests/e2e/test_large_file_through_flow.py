@@ -23,37 +23,16 @@ BY_HAND = "0f8fad5b-d9cb-469f-a165-70867728950e"
 HEADER = (
     "Vendor No,Invoice No,Invoice date,Due date,Amount,Currency,Cost center,Remarks of the vendor\n"
 )
-STORE = '''"""files.store for the large files of this solution."""
-
-from hybridmandate.contracts import Call, Limits, Upload, operation
-from hybridmandate.execution.services.files.operations import MEDIA_TYPES, Stored
-from hybridmandate.execution.services.files.operations import store as keep
-
-
-@operation(
-    "files.store",
-    version=1,
-    role="Files.Store",
-    limits=Limits(payload="96 MiB", timeout="96 s"),
-    media_types=MEDIA_TYPES,
-)
-async def store(request: Upload, call: Call) -> Stored:
-    """Keep a large file in the governed file store."""
-    return await keep(request, call)
-'''
 
 
 def large_solution(folder: Path) -> Path:
     """The example with a higher limit at each place that has one."""
     shutil.copytree(EXAMPLE, folder)
     change(folder / "mandate.toml", 'max_size = "32 MiB"', f'max_size = "{MAX_SIZE}"')
-    change(folder / "mandate.toml", '"files.store/1", ', "")
     store = folder / "policies/apis/exec/operations/files-store-v1/policy.xml"
     change(store, 'value="33554432"', f'value="{MAX_BYTES}"')
     (flow,) = (folder / "flows").glob("InvoiceIntake-*.json")
     change(flow, "33554432", str(MAX_BYTES))
-    (folder / "operations").mkdir(exist_ok=True)
-    (folder / "operations" / "large_files.py").write_text(STORE)
     return folder
 
 

@@ -73,7 +73,8 @@ SURFACES = [
     ("POST", f"{ADA}/sendMail"), ("GET", f"{ADA}/messages"), ("GET", f"{ADA}/messages/1"),
     ("PATCH", f"{ADA}/messages/1"), ("POST", f"{ADA}/messages/1/move"),
     ("GET", f"{ADA}/messages/1/attachments"), ("GET", f"{ADA}/mailFolders/Inbox/messages"),
-    ("POST", f"{ADA}/teamwork/sendActivityNotification"), ("GET", "/v1.0/teams/t/channels/c/messages"),
+    ("POST", f"{ADA}/teamwork/sendActivityNotification"),
+    ("GET", "/v1.0/teams/t/channels/c/messages"),
     ("POST", "/v1.0/teams/t/channels/c/messages"),
 ]  # fmt: skip
 

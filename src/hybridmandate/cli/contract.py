@@ -260,7 +260,8 @@ def _published(folder: SolutionFolder) -> Registry:
     from hybridmandate.contracts import Refused, Registry
     from hybridmandate.local.operations import shipped_operations
 
-    shipped = Registry(shipped_operations(folder.profiles if folder.profiles.is_dir() else None))
+    profiles = folder.profiles if folder.profiles.is_dir() else None
+    shipped = Registry(shipped_operations(profiles, folder.solution.files.max_size))
     try:
         return Registry(shipped.find(ref) for ref in folder.solution.services.refs)
     except Refused as refused:

@@ -76,7 +76,8 @@ def published_operations(boot: Boot) -> Registry:
 
     :raises Refused: when the manifest publishes an operation that is not shipped.
     """
-    shipped = Registry(shipped_operations(boot.folder.profiles))
+    largest = boot.folder.solution.files.max_size
+    shipped = Registry(shipped_operations(boot.folder.profiles, largest))
     published = Registry(shipped.find(ref) for ref in boot.folder.solution.services.refs)
     for own in load_operations(boot.folder.operations):
         published.add(own)
