@@ -119,7 +119,7 @@ class Services:
         self._attempts = 0
         self.connectors = ConnectorHost(
             {
-                "approvals": settings("shared_approvals", office, read_seconds="0.1"),
+                "approvals": settings("shared_approvals", office, read_seconds="0"),
                 "mails": settings("shared_office365", office, sender=MAILBOX),
             }
         )
@@ -138,6 +138,7 @@ class Services:
         return Answer(200, {}, {"done": asked.request["parameters"]})
 
     async def read(self, flow: Flow, watch: Watch) -> Answer:
+        await asyncio.sleep(0.05)
         return await self.connectors.read(flow, watch)
 
 
