@@ -133,3 +133,17 @@ def test_memory_of_accepted_tokens_is_bounded() -> None:
         memory.accepted(demands, "token 0")
     kept = [number for number in range(4) if memory.accepted(demands, f"token {number}")]
     assert kept == [0, 2, 3]
+
+
+def test_memory_of_long_tokens_is_bounded_by_their_text() -> None:
+    memory, demands = VerifiedTokens(capacity=100, characters=1000), object()
+    for number in range(4):
+        text = f"{number}" * 400
+        token = CompactToken(text, {}, {}, b"")
+        memory.keep(memory.digest(text), demands, token)
+        memory.keep(memory.digest(text), demands, token)
+        memory.accept(demands, text, Acceptance(token, 0.0, 1.0, {}))
+    texts = [f"{number}" * 400 for number in range(4)]
+    accepted = [number for number in range(4) if memory.accepted(demands, texts[number])]
+    verified = [number for number in range(4) if memory.find(memory.digest(texts[number]))]
+    assert accepted == verified == [2, 3]

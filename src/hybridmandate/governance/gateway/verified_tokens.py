@@ -12,9 +12,12 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from hybridmandate.governance.gateway.json_web_token import CompactToken
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class CurrentKeys(Protocol):
@@ -44,13 +47,46 @@ class Acceptance:
         return all(current.current(url) is keys for url, keys in self.keys.items())
 
 
-class VerifiedTokens:
-    """A bounded memory of tokens; of each kind the least recently used leave first."""
+class RecentlyUsed(Generic[K, V]):
+    """A bounded memory: so many entries, with so many characters of text between them.
 
-    def __init__(self, capacity: int = 10_000) -> None:
-        self._capacity = capacity
-        self._tokens: OrderedDict[bytes, tuple[object, CompactToken]] = OrderedDict()
-        self._accepted: OrderedDict[tuple[object, str], Acceptance] = OrderedDict()
+    The least recently used leave first. A text that is longer than all together may be is not kept.
+    """
+
+    def __init__(self, entries: int, characters: int) -> None:
+        self._entries = entries
+        self._characters = characters
+        self._used = 0
+        self._kept: OrderedDict[K, tuple[int, V]] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        """What is kept, used just now."""
+        found = self._kept.get(key)
+        if found is None:
+            return None
+        self._kept.move_to_end(key)
+        return found[1]
+
+    def put(self, key: K, value: V, characters: int) -> None:
+        """Keep a value that holds so many characters, in the place of an earlier one."""
+        replaced = self._kept.pop(key, None)
+        self._used += characters - (0 if replaced is None else replaced[0])
+        self._kept[key] = (characters, value)
+        while self._used > self._characters or len(self._kept) > self._entries:
+            self._used -= self._kept.popitem(last=False)[1][0]
+
+
+class VerifiedTokens:
+    """A bounded memory of tokens; of each kind the least recently used leave first.
+
+    ``characters`` bounds the texts of each kind: a token may be 16 KiB long, a usual one has two.
+    """
+
+    def __init__(self, capacity: int = 10_000, characters: int = 16 * 1024 * 1024) -> None:
+        self._tokens: RecentlyUsed[bytes, tuple[object, CompactToken]]
+        self._tokens = RecentlyUsed(capacity, characters)
+        self._accepted: RecentlyUsed[tuple[object, str], Acceptance]
+        self._accepted = RecentlyUsed(capacity, characters)
 
     @staticmethod
     def digest(raw: str) -> bytes:
@@ -59,27 +95,16 @@ class VerifiedTokens:
 
     def find(self, digest: bytes) -> tuple[object, CompactToken] | None:
         """The token and the key set that verified it; it holds for that very object only."""
-        entry = self._tokens.get(digest)
-        if entry is not None:
-            self._tokens.move_to_end(digest)
-        return entry
+        return self._tokens.get(digest)
 
     def keep(self, digest: bytes, keys: object, token: CompactToken) -> None:
         """Remember a verified token with the key set that verified it."""
-        self._tokens[digest] = (keys, token)
-        while len(self._tokens) > self._capacity:
-            self._tokens.popitem(last=False)
+        self._tokens.put(digest, (keys, token), len(token.raw))
 
     def accepted(self, demands: object, text: str) -> Acceptance | None:
         """What was accepted before for the same demands from the same text; ask if it holds."""
-        key = (demands, text)
-        found = self._accepted.get(key)
-        if found is not None:
-            self._accepted.move_to_end(key)
-        return found
+        return self._accepted.get((demands, text))
 
     def accept(self, demands: object, text: str, found: Acceptance) -> None:
         """Remember that a text met all demands; ``demands`` are known by their identity."""
-        self._accepted[demands, text] = found
-        while len(self._accepted) > self._capacity:
-            self._accepted.popitem(last=False)
+        self._accepted.put((demands, text), found, len(text))

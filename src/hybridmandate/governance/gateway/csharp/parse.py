@@ -91,6 +91,7 @@ class Source:
 
     def _refuse_depth(self) -> None:
         cursor = self.body.walk()
+        weights: list[int] = []
         depth = 0
         while True:
             if depth > MAX_NESTING:
@@ -98,21 +99,22 @@ class Source:
                 raise self.error(
                     cursor.node, f"The expression is nested deeper than {MAX_NESTING} levels"
                 )
+            weight = _weight(cursor.node)
             if cursor.goto_first_child():
-                depth += _weight(cursor.node)
+                weights.append(weight)
+                depth += weight
                 continue
             while not cursor.goto_next_sibling():
-                leaving = _weight(cursor.node)
                 if not cursor.goto_parent():
                     return
-                depth -= leaving
-                if cursor.node == self.body:
-                    return
+                depth -= weights.pop()
 
 
-def _weight(node: Node | None) -> int:
-    """1 for a step down, 0 for the left side of an operator, which is compiled flat."""
-    parent = None if node is None else node.parent
+def _weight(parent: Node | None) -> int:
+    """1 for a step down, 0 for the sides of an operator, which are compiled flat.
+
+    It is asked on the way down: finding a node's parent starts at the root each time.
+    """
     return 0 if parent is None or parent.type == "binary_expression" else 1
 
 

@@ -134,7 +134,7 @@ class PythonCode:
     def _defined(
         self, tree: ast.expr, parameters: tuple[str, ...], prologue: Mapping[str, _Source]
     ) -> Any:
-        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        used = _names_in(tree)
         body: list[ast.stmt] = []
         for name, (source, needs) in reversed(list(prologue.items())):
             if name in used:
@@ -194,12 +194,26 @@ def _parsed(template: str) -> tuple[ast.expr, frozenset[str]]:
 
 def _filled(node: Any, names: Mapping[str, str | ast.expr]) -> Any:
     """A copy with its holes filled; parts without holes are shared, for nobody changes a tree."""
-    if isinstance(node, list):
-        return [_filled(each, names) for each in node]
-    if isinstance(node, ast.Name):
+    kind = type(node)
+    if kind is ast.Name:
         found = names.get(node.id, node)
-        return ast.Name(found, node.ctx, **_PLACE) if isinstance(found, str) else found
-    if isinstance(node, ast.expr):
-        fields = {name: _filled(value, names) for name, value in ast.iter_fields(node)}
-        return type(node)(**fields, **_PLACE)
+        return ast.Name(found, node.ctx, **_PLACE) if type(found) is str else found
+    if kind is list:
+        return [_filled(each, names) for each in node]
+    if isinstance(node, ast.expr) and kind is not ast.Constant:
+        return kind(*[_filled(getattr(node, each), names) for each in kind._fields], **_PLACE)
     return node
+
+
+def _names_in(tree: ast.expr) -> set[str]:
+    names: set[str] = set()
+    pending: list[Any] = [tree]
+    while pending:
+        node = pending.pop()
+        if type(node) is ast.Name:
+            names.add(node.id)
+        elif type(node) is list:
+            pending.extend(node)
+        elif isinstance(node, ast.expr):
+            pending.extend([getattr(node, each) for each in node._fields])
+    return names

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from tree_sitter import Node
 
-from hybridmandate.governance.gateway.csharp.parse import named, text_of, walk
+from hybridmandate.governance.gateway.csharp.parse import named, text_of
 
-_LOOPS = frozenset({"while_statement", "do_statement", "for_statement", "for_each_statement"})
+_LOOPS = frozenset({"while_statement", "do_statement", "for_statement", "foreach_statement"})
 _INSIDE = frozenset(
     {"lambda_expression", "anonymous_method_expression", "local_function_statement"}
 )
@@ -62,14 +62,10 @@ def _breaks(node: Node) -> bool:
 
 
 def _switch_runs_out(node: Node) -> bool:
-    sections = [each for each in walk(node) if each.type == "switch_section"]
-    defaults = any(
-        child.type == "default" for section in sections for child in section.children
-    ) or any(each.type == "default_switch_label" for each in walk(node))
-    if not defaults:
+    sections = [each for each in named(named(node)[-1]) if each.type == "switch_section"]
+    if not any(child.type == "default" for section in sections for child in section.children):
         return True
-    last = sections[-1] if sections else None
-    return _breaks(node) or (last is not None and all(runs_out(each) for each in named(last)[-1:]))
+    return _breaks(node) or runs_out(named(sections[-1])[-1])
 
 
 def _try_runs_out(node: Node) -> bool:
