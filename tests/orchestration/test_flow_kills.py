@@ -76,10 +76,15 @@ def test_killed_again_and_again_a_run_ends_as_an_undisturbed_one(
 
 
 def test_evidence_tells_each_action_once_over_all_lives(tmp_path: Path) -> None:
+    told = tmp_path / "evidence.log"
     for _ in range(2):
+        before = len(lines_of(told))
         process = start(WORKER, tmp_path)
-        time.sleep(0.4)
-        kill(process)
+        until = time.monotonic() + 20
+        while len(lines_of(told)) == before and time.monotonic() < until:
+            time.sleep(0.01)
+        assert kill(process), "killed while the run goes on"
+        assert len(lines_of(told)) > before
     finish(WORKER, tmp_path)
     lines = lines_of(tmp_path / "evidence.log")
     actions = [each["subject"] for each in lines if each["kind"] == "flow.action"]

@@ -11,7 +11,6 @@ PREFER = "prefer"
 RETRY_AFTER = "retry-after"
 LOCATION = "location"
 
-IDENTITY_PREFIX = "x-mandate-"
 PRINCIPAL_ID = "x-mandate-principal"
 """Object id of the calling service principal (claim ``oid``)."""
 PRINCIPAL_APP = "x-mandate-app"

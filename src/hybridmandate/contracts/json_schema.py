@@ -17,11 +17,6 @@ Schema = dict[str, Any]
 Side = Literal["validation", "serialization"]
 
 
-def model_schema(model: type[BaseModel]) -> Schema:
-    """The 2020-12 schema of a request model, by alias: what a request body is validated against."""
-    return model.model_json_schema(by_alias=True, mode="validation")
-
-
 def component_schemas(
     models: Iterable[tuple[type[BaseModel], Side]],
 ) -> tuple[dict[tuple[type[BaseModel], Side], str], dict[str, Schema]]:

@@ -24,7 +24,6 @@ from hybridmandate.governance.gateway.http2_connection import (
 )
 
 PROTOCOLS = ("h2", "http/1.1")
-HANDSHAKE_SECONDS = 10.0
 
 
 def server_context(certificate: Path, key: Path, authorities: Sequence[Path]) -> ssl.SSLContext:

@@ -52,13 +52,14 @@ class Instant(NamedTuple):
     ) -> Instant:
         """A calendar day and ticks of that day.
 
-        :raises FunctionFault: when there is no such day.
+        :raises FunctionFault: when there is no such day, or it ends after the year 9999.
         """
         try:
             ordinal = date(year, month, day).toordinal()
         except (ValueError, OverflowError) as wrong:
             raise FunctionFault(f"There is no day {year:04d}-{month:02d}-{day:02d}") from wrong
-        return cls((ordinal - 1) * TICKS_PER_DAY + ticks, utc)
+        # Fractions are rounded, so the last moment of the year 9999 may lie beyond it.
+        return cls(_in_range((ordinal - 1) * TICKS_PER_DAY + ticks), utc)
 
     @property
     def moment(self) -> datetime:
