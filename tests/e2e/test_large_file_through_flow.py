@@ -96,9 +96,9 @@ def test_flow_takes_a_large_file_as_a_job_and_run_shows_how_far_it_is(
     counts = (tracking["hm_rowsin"], tracking["hm_accepted"], tracking["hm_rejected"])
     assert counts == (rows, rows - wrong, wrong)
     records = large.trace(run["correlationId"]).steps
-    reads = [step.outcome for step in records if step.kind == "job.read"]
-    assert reads[0] == "accepted"
-    assert reads[-1] == "partiallySucceeded"
+    *earlier, last = [step.outcome for step in records if step.kind == "job.read"]
+    assert set(earlier) <= {"accepted"}, "the flow looked at the job until it had ended"
+    assert last == "partiallySucceeded"
 
 
 def test_call_streams_a_large_file_and_follows_its_job(
@@ -110,8 +110,8 @@ def test_call_streams_a_large_file_and_follows_its_job(
     assert stored["data"]["size"] == path.stat().st_size
     body = json.dumps({"handle": stored["data"]["handle"], "profile": "invoice"})
     call = ("call", "spreadsheets.normalize/1", "--body", body, "--correlation-id", BY_HAND)
-    code, outcome, lines = mandate(large, *call, "--wait", "0.1")
-    assert (code, outcome["status"], lines) == (3, "accepted", [])
+    code, outcome, _ = mandate(large, *call, "--wait", "0.1")
+    assert (code, outcome["status"]) == (3, "accepted")
     code, outcome, lines = mandate(large, *call)
     assert (code, outcome["status"]) == (0, "partiallySucceeded")
     assert outcome["counts"] == {"rowsIn": rows, "accepted": rows - wrong, "rejected": wrong}

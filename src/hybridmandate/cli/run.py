@@ -181,10 +181,10 @@ async def _drop_and_follow(
         deadline = time.monotonic() + max(wait, 10.0)
         while time.monotonic() < deadline:
             new = [each for each in await machine.flows.runs(flow) if each["id"] not in known]
-            if new and (new[0]["status"] in ENDED or wait <= 0):
-                return new[0]
             if new and new[0]["correlationId"]:
                 _show_latest(state, new[0]["correlationId"], show)
+            if new and (new[0]["status"] in ENDED or wait <= 0):
+                return new[0]
             await asyncio.sleep(POLL_SECONDS)
         if new:
             return new[0]
