@@ -29,10 +29,7 @@ def large_solution(folder: Path) -> Path:
     """The example with a higher limit at each place that has one."""
     shutil.copytree(EXAMPLE, folder)
     change(folder / "mandate.toml", 'max_size = "32 MiB"', f'max_size = "{MAX_SIZE}"')
-    store = folder / "policies/apis/exec/operations/files-store-v1/policy.xml"
-    change(store, 'value="33554432"', f'value="{MAX_BYTES}"')
-    (flow,) = (folder / "flows").glob("InvoiceIntake-*.json")
-    change(flow, "33554432", str(MAX_BYTES))
+    change(folder / "environments/local.toml", "33554432", str(MAX_BYTES))
     return folder
 
 

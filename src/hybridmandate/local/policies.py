@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hybridmandate.contracts.quantities import parse_size
 from hybridmandate.governance.gateway.configuration import Configuration
 from hybridmandate.governance.gateway.layout import baseline_folder, load_layout
 from hybridmandate.identity.audiences import gateway_audience, internal_audience
@@ -32,7 +33,11 @@ class PolicyPlaces:
 def policy_values(
     folder: SolutionFolder, environment: str, places: PolicyPlaces
 ) -> Mapping[str, str]:
-    """The named values of an environment: its own ones win over those that follow from places."""
+    """The named values of an environment: its own ones win over those that follow from the rest.
+
+    ``max-file-bytes`` is the manifest's ``[files] max_size`` in bytes: a policy takes it from there
+    and so refuses what the file store would.
+    """
     tenant = folder.environment(environment).environment.tenant
     return {
         "tenant-id": tenant,
@@ -44,6 +49,7 @@ def policy_values(
         "execution-backend": places.execution,
         "data-backend": places.data,
         "principal-directory-url": places.directory,
+        "max-file-bytes": str(parse_size(folder.solution.files.max_size)),
         **folder.environment(environment).named_values,
     }
 
