@@ -261,6 +261,46 @@ def structure() -> Iterator[Case]:
         split_codes,
         rules=["rows.subtotal", "rows.total"],
     )
+    groups = [
+        *ROWS[:2],
+        ["North Total", "", "", "30.50"],
+        *ROWS[2:],
+        ["South Total", "", "", "70.25"],
+        ["Gesamtergebnis", "", "", TOTAL],
+    ]
+    yield Case(
+        "total-behind-group-names.csv",
+        text([HEADER, *groups]).encode(),
+        split_codes,
+        rules=["rows.subtotal", "rows.total"],
+    )
+    carried = [*ROWS[:2], ["Übertrag", "", "", "30.50"], *ROWS[2:], ["Summe", "", "", TOTAL]]
+    yield Case(
+        "total-carried-over.csv",
+        text([HEADER, *carried]).encode(),
+        split_codes,
+        rules=["rows.total"],
+    )
+    drawn = text([["", *HEADER, ""], *[["", *row, ""] for row in ROWS]], "|").splitlines()
+    line = "-" * 50
+    report = ["Orders", line, drawn[0], line, *drawn[1:], line, f"|*| | |{TOTAL}|", line, ""]
+    yield Case(
+        "ruler-report.txt",
+        "\n".join(report).encode(),
+        codes(5),
+        rules=["rows.ruler", "rows.title", "rows.total"],
+    )
+    marked = text([HEADER, ["---", ":--", "---", "--:"], *ROWS], "|")
+    yield Case("ruler-below-header.txt", marked.encode(), codes(3), rules=["rows.ruler"])
+    paged = text([HEADER, *ROWS[:2], ["Page 1"], [], HEADER, *ROWS[2:]]).encode()
+    yield Case(
+        "footer-at-page-break.csv",
+        paged,
+        codes(2, ROWS[:2]) + codes(7, ROWS[2:]),
+        rules=["rows.blank", "rows.footer", "rows.repeated_header"],
+    )
+    cut_short = text([HEADER, *ROWS, ["A-5"]]).encode()
+    yield Case("ragged-last-row-is-a-code.csv", cut_short, codes(), [6])
     for name, remark in (
         ("generated", "Generated on 2026-04-01"),
         ("page", "Page 1 of 1"),

@@ -98,8 +98,8 @@ def test_codes_that_are_put_together_are_those_of_the_page() -> None:
 
 def test_rules_that_can_be_switched_off_stand_in_the_lines_that_say_so() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert "switches the rules of the first ten lines off" in page
-    lines = page[page.index("| rule | meaning |") :].splitlines()[2:12]
+    assert "switches the rules of the first eleven lines off" in page
+    lines = page[page.index("| rule | meaning |") :].splitlines()[2:13]
     named = [rule for line in lines for rule in re.findall(r"`([a-z._]+)`", line.split("|")[1])]
     assert sorted(named) == sorted(STRUCTURE_RULES)
 

@@ -15,12 +15,20 @@ import numpy as np
 import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.profile import Profile
-from hybridmandate.execution.services.spreadsheets.structure import FoundTable, match_headers
+from hybridmandate.execution.services.spreadsheets.structure import (
+    RULER,
+    RULER_CELL,
+    RULERS,
+    FoundTable,
+    match_headers,
+)
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
     HIDDEN,
     INVISIBLE,
+    CellKind,
     Decision,
+    kind_column,
     text_column,
     visible,
 )
@@ -28,15 +36,23 @@ from hybridmandate.execution.services.spreadsheets.table import (
 Indices = np.ndarray[Any, np.dtype[Any]]
 
 _TOTAL = (
-    r"(?:grand\s+|sub[\s-]?)?totals?|sum|summe|gesamt(?:summe|betrag)?|zwischensumme|endsumme"
-    r"|total\s+g[ée]n[ée]ral|sous-total|subtotal|totale|somma|suma"
+    r"(?:grand\s+|sub[\s-]?)?totals?|sum|summe|gesamt(?:summe|betrag|ergebnis)?|zwischensumme"
+    r"|endsumme|ergebnis|übertrag|total\s+g[ée]n[ée]ral|sous-total|subtotal|totale|somma|suma"
+    r"|(?:sub|tussen|eind)?totaal|razem|summa"
 )
-_LABEL = rf"(?i)^(?:{_TOTAL})(?:\s+\S{{1,20}}){{0,2}}\s*[:=]?$"
-_PART = r"(?i)^(?:sub|zwischen|sous)"
+_LAST_WORD = r"(?:sub)?totals?|totale|totaal|summe|ergebnis"
+_LABEL = (
+    rf"(?i)^(?:(?:{_TOTAL})(?:\s+\S{{1,20}}){{0,2}}|(?:\S{{1,30}}\s+){{1,3}}(?:{_LAST_WORD})|\*{{1,4}})"
+    r"\s*[:=]?$"
+)
+"""``Total North``, as people write it, ``North Total``, as spreadsheet programs group, and the
+stars of business systems' lists."""
+_PART = r"(?i)^(?:sub|zwischen|sous|tussen)"
 _MESSAGES = {
     "rows.blank": "rows that hold nothing visible",
+    "rows.ruler": RULERS,
     "rows.repeated_header": "the header repeated among the rows",
-    "rows.footer": "remarks below the last row",
+    "rows.footer": "remarks below the last row, or at a page break",
     "rows.total": "total lines: the label of a total, and the sum of all rows above",
     "rows.subtotal": "sub-total lines: a total's label, and the sum of the rows since the last",
     "rows.second_table": "another table below, behind a blank row, with a header of its own",
@@ -53,6 +69,7 @@ class RowMarks:
     """Masks over the rows of a batch, before sums are known."""
 
     blank: pl.Series
+    ruler: pl.Series
     repeated: pl.Series
     labelled: pl.Series
     footer: pl.Series
@@ -66,7 +83,7 @@ class RowMarks:
     def none(cls, height: int) -> RowMarks:
         """Of rows none of which is marked."""
         no = pl.repeat(False, height, dtype=pl.Boolean, eager=True)
-        return cls(no, no, no, no)
+        return cls(no, no, no, no, no)
 
     def spread(self, rows: Indices, height: int) -> RowMarks:
         """The marks of these rows among more, the others of which have none."""
@@ -76,11 +93,11 @@ class RowMarks:
 
     @property
     def _masks(self) -> tuple[pl.Series, ...]:
-        return self.blank, self.repeated, self.labelled, self.footer
+        return self.blank, self.ruler, self.repeated, self.labelled, self.footer
 
 
 def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowMarks:
-    """Blank rows, repeated headers, rows labelled as totals, single remarks."""
+    """Blank rows, drawn lines, repeated headers, rows labelled as totals, single remarks."""
     every = [
         text_column(p)
         for p in range(table.span[0], table.span[1] + 1)
@@ -94,9 +111,13 @@ def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowM
     if not len(seldom):
         return RowMarks.none(height)
     few = rows[seldom]
-    seen = [pl.col(name).str.strip_chars(INVISIBLE).fill_null("") != "" for name in every]
+    seen = {name: _seen(name, rows.columns) for name in every}
+    filled = list(seen.values())
+    plain = [pl.col(name).str.strip_chars(INVISIBLE).fill_null("") for name in every]
     flags = few.select(
-        blank=~pl.any_horizontal(seen),
+        blank=~pl.any_horizontal(filled),
+        ruler=pl.all_horizontal([(t == "") | t.str.contains(RULER_CELL) for t in plain])
+        & pl.any_horizontal([t.str.contains(RULER) for t in plain]),
         repeated=pl.all_horizontal([pl.col(n).eq_missing(pl.lit(h)) for n, h in header]),
         labelled=pl.any_horizontal(
             [
@@ -104,8 +125,9 @@ def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowM
                 for n in every
             ]
         ),
-        footer=(pl.sum_horizontal([s.cast(pl.UInt16) for s in seen]) == 1)
-        & ~pl.any_horizontal([pl.col(n).fill_null("") != "" for n in own[1:] or [first]]),
+        footer=(pl.sum_horizontal([s.cast(pl.UInt16) for s in filled]) == 1)
+        & ~pl.any_horizontal([seen[n] for n in own[1:] or [first]])
+        & ~_is_value(pl.concat_str(plain)),
     )
 
     def spread(rule: str, name: str) -> pl.Series:
@@ -117,10 +139,24 @@ def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowM
 
     return RowMarks(
         spread("rows.blank", "blank"),
+        spread("rows.ruler", "ruler"),
         spread("rows.repeated_header", "repeated"),
         spread("rows.total", "labelled"),
         spread("rows.footer", "footer"),
     )
+
+
+def _seen(name: str, columns: Sequence[str]) -> pl.Expr:
+    """Whether a cell holds anything; a formula without a stored value does, though no text."""
+    seen = pl.col(name).str.strip_chars(INVISIBLE).fill_null("") != ""
+    kind = kind_column(int(name[1:]))
+    return seen | (pl.col(kind) == int(CellKind.UNCALCULATED)) if kind in columns else seen
+
+
+def _is_value(text: pl.Expr) -> pl.Expr:
+    """Whether a text is digits for at least a half, or a word with digits: no remark."""
+    mostly_digits = text.str.count_matches(r"[0-9]") * 2 >= text.str.len_chars()
+    return mostly_digits | text.str.contains(r"^\S*[0-9]\S*$")
 
 
 def _rare_rows(
@@ -130,7 +166,7 @@ def _rare_rows(
 
     A total or a remark leaves cells empty or begins with its word; the rest need no closer look.
     """
-    hint = rf"(?i)^[{re.escape(INVISIBLE)}]*(?:{_TOTAL}|$)"
+    hint = rf"(?i)^[{re.escape(INVISIBLE)}]*(?:{_TOTAL}|$|[-=*+:|]{{2}}|\*)"
     looked_at = dict.fromkeys([every[0], header[0][0]])
     hints = [pl.col(name).str.contains(hint).fill_null(True) for name in looked_at]
     again = [pl.col(header[0][0]).eq_missing(pl.lit(header[0][1]))]
@@ -170,22 +206,26 @@ class RowSorter:
         """The mask of the data rows, and what was left out by which rule."""
         out: dict[str, Indices] = {}
         blank = marks.blank.to_numpy().copy()
-        repeated = marks.repeated.to_numpy() & ~blank
-        labelled = marks.labelled.to_numpy() & ~blank & ~repeated
+        ruler = marks.ruler.to_numpy() & ~blank
+        empty = blank | ruler
+        repeated = marks.repeated.to_numpy() & ~empty
+        labelled = marks.labelled.to_numpy() & ~empty & ~repeated
         below = self._second_table(rows, blank, repeated)
         footer = np.zeros(rows.height, dtype=bool)
         if final or below.any():
             stop = int(np.argmax(below)) if below.any() else rows.height
-            candidates = (marks.footer.to_numpy() & ~labelled & ~repeated)[:stop]
-            neutral = (blank | labelled)[:stop]
+            candidates = (marks.footer.to_numpy() & ~empty & ~labelled & ~repeated)[:stop]
+            neutral = (empty | labelled)[:stop]
             run = np.minimum.accumulate((candidates | neutral)[::-1])[::-1]
             footer[:stop] = candidates & run
+        footer |= _above_repeated(marks.footer.to_numpy() & ~empty & ~labelled, repeated, empty)
         total, sub, unconfirmed = self._totals(
-            rows, values, labelled & ~below, ~(blank | repeated | footer | below)
+            rows, values, labelled & ~below, ~(empty | repeated | footer | below)
         )
-        hidden = _hidden(rows) & ~(blank | repeated | footer | below | total | sub)
+        hidden = _hidden(rows) & ~(empty | repeated | footer | below | total | sub)
         out |= {
             "rows.blank": blank & ~below,
+            "rows.ruler": ruler & ~below,
             "rows.repeated_header": repeated & ~below,
             "rows.subtotal": sub,
             "rows.total": total,
@@ -276,7 +316,8 @@ class RowSorter:
                 whole = all(self.sums.get(n) == v for n, v in given.items()) and not part
                 (total if whole else sub)[row] = True
                 self.since = {}
-                self.declared_totals |= given if whole else {}
+                # Behind a sub-total, what was taken for the total before was one of a part too.
+                self.declared_totals = {**self.declared_totals, **given} if whole else {}
             elif given and all(self.sums.get(n) == v for n, v in given.items()):
                 total[row] = True
                 self.declared_totals |= given
@@ -304,6 +345,17 @@ class RowSorter:
             amount = Decimal(str(value or 0))
             self.sums[name] = self.sums.get(name, Decimal(0)) + amount
             self.since[name] = self.since.get(name, Decimal(0)) + amount
+
+
+def _above_repeated(remarks: Indices, repeated: Indices, empty: Indices) -> Indices:
+    """Remarks right above a repeated header, as page breaks have them."""
+    found = np.zeros(len(remarks), dtype=bool)
+    for row in np.flatnonzero(repeated).tolist():
+        above = row - 1
+        while above >= 0 and (empty[above] or remarks[above]):
+            found[above] = remarks[above]
+            above -= 1
+    return found
 
 
 def is_summed(dtype: pl.DataType) -> bool:

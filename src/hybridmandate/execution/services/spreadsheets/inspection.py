@@ -31,12 +31,15 @@ from hybridmandate.execution.services.spreadsheets.structure import (
     column_blocks,
     is_unit_row,
     lower_merged_headings,
+    rulers_above,
+    without_rulers,
 )
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
     INVISIBLE,
     LAST_LINE,
     Decision,
+    DecisionLog,
     Sheet,
     Unreadable,
     text_column,
@@ -139,12 +142,15 @@ def _inspected(sheet: Sheet, options: StructureOptions, header_line: int | None)
     _spread_groups(texts, sheet.merged)
     if not any(visible(t) for row in texts for t in row):
         raise Unreadable("file.empty", f"nothing visible in the first {SEARCHED_ROWS} rows")
+    without, drawn = without_rulers(texts, lines, off)
+    texts = [list(row) for row in without]
     header = find_header(texts, lines, off, header_line)
     span, beside = _span(sheet, header, texts, lines, off)
     first = header.row + header.height
     columns = plain_columns(sheet.frame.slice(first), header.texts, off)
     found = _found_table(header, columns, lines, span)
-    decisions = [*sheet.notes, *header.decisions, *beside]
+    above = rulers_above(drawn, lines[header.row])
+    decisions = [*sheet.notes, *above, *header.decisions, *beside]
     if (
         "rows.units" not in off
         and header.height
@@ -168,7 +174,7 @@ def _inspected(sheet: Sheet, options: StructureOptions, header_line: int | None)
         header=header.texts[span[0] : span[1] + 1],
         header_line=lines[header.row] if header.height else 0,
         frame=body.filter(kept).select([FIRST_LINE, LAST_LINE, *shown]),
-        decisions=(*decisions, *left_out),
+        decisions=DecisionLog([*decisions, *left_out]).all(),
     )
 
 

@@ -33,6 +33,7 @@ STRUCTURE_RULES = (
     "rows.units",
     "rows.repeated_header",
     "rows.blank",
+    "rows.ruler",
     "rows.hidden",
     "rows.total",
     "rows.subtotal",

@@ -31,10 +31,18 @@ References = Mapping[str, pl.DataFrame]
 """Rows of the views that a profile names, by view."""
 
 _CASE = np.uint64(0x202020)
+_BEFORE_END = np.uint64(40)
+_BEHIND_LABELS = np.array([ord(each) for each in " :="], dtype=np.uint64)
 _HIGH = np.uint64(0x808080)
-_LABELS = ("gra", "sub", "tot", "sum", "ges", "zwi", "end", "sou", "som")
-"""How the labels of totals begin (`body_rows`), in lower case."""
+_LABELS = (
+    *("gra", "sub", "tot", "sum", "ges", "zwi", "end", "sou", "som"),
+    *("erg", "tus", "ein", "raz", "---", "===", "***", ":--", "+--", "+==", "|--", "|=="),
+)
+"""How the labels of totals and drawn lines begin (`body_rows`), in lower case."""
 _BEGINNINGS = tuple(np.uint64(int.from_bytes(each.encode(), "little")) for each in _LABELS)
+_LAST_LETTERS = ("tal", "als", "ale", "aal", "mme", "nis")
+_ENDS = tuple(np.uint64(int.from_bytes(each.encode(), "little")) for each in _LAST_LETTERS)
+"""How labels end that begin with any word, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,8 @@ class RowProof:
         empty = [column.lengths == 0 for column in columns if not column.lengths.all()]
         if empty:
             at = np.flatnonzero(np.logical_or.reduce(empty))
-            labelled = [_may_be_label(column.at(at)) for column in columns]
+            some = [column.at(at) for column in columns]
+            labelled = [_may_be_label(each) | _may_end_label(each) for each in some]
             doubtful[at] |= np.logical_or.reduce(labelled)
         end = max(p for p, text in enumerate(self.table.header) if visible(text))
         for position in range(end + 1, len(self.table.header)):
@@ -200,9 +209,20 @@ def _may_be_label(cells: TextBytes) -> Mask:
     """Cells that may begin like the label of a total, and those whose beginning is not ASCII."""
     begin = cells.own_bytes(0, 3)
     lower = begin | _CASE
+    first = begin & np.uint64(255)
     found = (begin & _HIGH) != 0
-    found |= ((begin & np.uint64(255)) <= ord(" ")) & (cells.lengths > 0)
+    found |= ((first <= ord(" ")) | (first == ord("*"))) & (cells.lengths > 0)
     for each in _BEGINNINGS:
+        found |= lower == each
+    return np.asarray(found, dtype=np.bool_)
+
+
+def _may_end_label(cells: TextBytes) -> Mask:
+    """Cells that may end like the label of a total; a colon or a space may stand behind it."""
+    end = cells.last_words()[1] >> _BEFORE_END
+    last, lower = end >> np.uint64(16), end | _CASE
+    found = (cells.lengths > 0) & np.isin(last, _BEHIND_LABELS)
+    for each in _ENDS:
         found |= lower == each
     return np.asarray(found, dtype=np.bool_)
 

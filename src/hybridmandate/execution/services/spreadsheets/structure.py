@@ -23,6 +23,10 @@ from hybridmandate.execution.services.spreadsheets.table import (
 )
 
 HEADER_SEARCH_ROWS = 50
+RULER_CELL = r"^[-=*+:|]+$"
+RULER = r"[-=*]{3}"
+"""A line drawn with characters: each filled cell is made of them, in one three stand together."""
+RULERS = "lines drawn with characters"
 FUZZY_SHARE = 0.86
 
 _UNIT = re.compile(
@@ -72,8 +76,9 @@ def find_table(rows: Sequence[Texts], lines: Sequence[int], profile: Profile) ->
         ``table.ambiguous_column`` or ``table.missing_columns``.
     """
     off = set(profile.structure.off)
+    rows, drawn = without_rulers(rows, lines, profile.structure.off)
     row, height, header, matches = _find_header(rows, lines, profile)
-    decisions: list[Decision] = []
+    decisions = rulers_above(drawn, lines[row])
     titles = [lines[r] for r in range(row) if any(visible(t) for t in rows[r])]
     if titles and "rows.title" in off:
         raise Unreadable(
@@ -127,6 +132,31 @@ def find_table(rows: Sequence[Texts], lines: Sequence[int], profile: Profile) ->
         span=span,
         decisions=tuple(decisions),
     )
+
+
+def without_rulers(
+    rows: Sequence[Texts], lines: Sequence[int], off: Iterable[str]
+) -> tuple[Sequence[Texts], list[int]]:
+    """Rows in which lines drawn with characters are empty, and on which lines those stand."""
+    if "rows.ruler" in off:
+        return rows, []
+    drawn = {number for number, row in enumerate(rows) if _is_ruler(row)}
+    if not drawn:
+        return rows, []
+    without = [[None] * len(row) if n in drawn else row for n, row in enumerate(rows)]
+    return without, [lines[number] for number in sorted(drawn)]
+
+
+def rulers_above(drawn: Sequence[int], header_line: int) -> list[Decision]:
+    """The decision on drawn lines above a header; those below it are marked with the rows."""
+    above = [line for line in drawn if line < header_line]
+    return [Decision.of("rows.ruler", RULERS, above)] if above else []
+
+
+def _is_ruler(row: Texts) -> bool:
+    filled = [t.strip(INVISIBLE) for t in row if t is not None and visible(t)]
+    drawn = all(re.fullmatch(RULER_CELL, text) for text in filled)
+    return drawn and any(re.search(RULER, text) for text in filled)
 
 
 def lower_merged_headings(texts: list[list[str | None]], areas: Iterable[Area]) -> None:
