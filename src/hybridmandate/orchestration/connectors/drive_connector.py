@@ -14,7 +14,7 @@ from hybridmandate.orchestration.connectors.drive_items import (
     shaped,
 )
 from hybridmandate.orchestration.connectors.request import OperationCall
-from hybridmandate.orchestration.connectors.session import as_content, content_bytes
+from hybridmandate.orchestration.connectors.session import as_content, content_bytes, file_answer
 from hybridmandate.orchestration.engine import Answer
 
 COPY_SECONDS = "1"
@@ -30,14 +30,13 @@ class DriveConnector(Connector):
 
     async def content(self, call: OperationCall) -> Answer:
         """GetFileContent: the bytes of a file by its identifier."""
-        return await self.session.send(
-            "GET", f"{self._item(call)}/content", call=call, decode=as_content
-        )
+        address = f"{self._item(call)}/content"
+        return file_answer(await self.session.send("GET", address, call=call, decode=as_content))
 
     async def content_by_path(self, call: OperationCall) -> Answer:
         """GetFileContentByPath: the bytes of a file by its path."""
         address = f"{self._path(call, call.required('path'))}:/content"
-        return await self.session.send("GET", address, call=call, decode=as_content)
+        return file_answer(await self.session.send("GET", address, call=call, decode=as_content))
 
     async def metadata(self, call: OperationCall) -> Answer:
         """GetFileMetadata: name, path, size, media type."""

@@ -84,8 +84,9 @@ async def deleted_item(session: ServiceSession, items: str, call: OperationCall)
 def flat(item: Mapping[str, Any]) -> dict[str, Any]:
     """An item of Graph as the connector shows it: columns beside the item's own properties."""
     number = str(item["id"])
+    fields = item.get("fields", {})
     return {
-        **item.get("fields", {}),
+        **fields,
         "ID": int(number) if number.isdigit() else number,
         "Created": item.get("createdDateTime"),
         "Modified": item.get("lastModifiedDateTime"),
@@ -93,6 +94,8 @@ def flat(item: Mapping[str, Any]) -> dict[str, Any]:
         "Editor": _person(item.get("lastModifiedBy")),
         "{Identifier}": number,
         "{Link}": item.get("webUrl"),
+        "{VersionNumber}": fields.get("_UIVersionString"),
+        "{HasAttachments}": bool(fields.get("Attachments")),
         "@odata.etag": item.get("eTag"),
     }
 

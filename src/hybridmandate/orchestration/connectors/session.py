@@ -11,6 +11,7 @@ import json
 import ssl
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -144,6 +145,13 @@ def as_content(body: bytes, content_type: str) -> dict[str, str]:
     """Bytes as flows carry them: media type and base64."""
     content = base64.b64encode(body).decode("ascii")
     return {"$content-type": content_type, "$content": content}
+
+
+def file_answer(answer: Answer) -> Answer:
+    """An answer that was read by :func:`as_content`; an error as the service says it."""
+    if answer.fault is not None or answer.status < 300 or answer.body is None:
+        return answer
+    return replace(answer, body=decoded(*content_bytes(answer.body)))
 
 
 async def _bounded(stream: aiohttp.StreamReader) -> bytes | None:

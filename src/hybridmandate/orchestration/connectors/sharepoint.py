@@ -14,7 +14,14 @@ from urllib.parse import quote
 from hybridmandate.orchestration.connectors.connector import Handler
 from hybridmandate.orchestration.connectors.drive_connector import DriveConnector
 from hybridmandate.orchestration.connectors.drive_items import file_properties, shaped
+from hybridmandate.orchestration.connectors.item_changes import item_changes
 from hybridmandate.orchestration.connectors.library_files import file_items, patched_file
+from hybridmandate.orchestration.connectors.list_attachments import (
+    add_attachment,
+    attachment_content,
+    attachments,
+    delete_attachment,
+)
 from hybridmandate.orchestration.connectors.list_items import (
     created_item,
     deleted_item,
@@ -137,7 +144,30 @@ class SharePointConnector(DriveConnector):
 
     async def http_request(self, call: OperationCall) -> Answer:
         """HttpRequest: a request to the site's own REST interface."""
-        return await send_request(self.session, self.site_name(call.required("dataset")), call)
+        return await send_request(self.session, self._site_name(call), call)
+
+    async def changes(self, call: OperationCall) -> Answer:
+        """GetItemChanges: which columns of an item or a file changed in a window."""
+        return await item_changes(self.session, self._items(call), call)
+
+    async def attachments(self, call: OperationCall) -> Answer:
+        """GetItemAttachments: the files that are attached to an item."""
+        return await attachments(self.session, self._site_name(call), call)
+
+    async def attachment_content(self, call: OperationCall) -> Answer:
+        """GetAttachmentContent: the bytes of one."""
+        return await attachment_content(self.session, self._site_name(call), call)
+
+    async def add_attachment(self, call: OperationCall) -> Answer:
+        """CreateAttachment: attaches a file to an item."""
+        return await add_attachment(self.session, self._site_name(call), call)
+
+    async def delete_attachment(self, call: OperationCall) -> Answer:
+        """DeleteAttachment: removes one."""
+        return await delete_attachment(self.session, self._site_name(call), call)
+
+    def _site_name(self, call: OperationCall) -> str:
+        return self.site_name(call.required("dataset"))
 
     def _items(self, call: OperationCall) -> str:
         return self.items(call.required("dataset"), call.required("table"))
@@ -151,6 +181,11 @@ class SharePointConnector(DriveConnector):
         "CopyFileAsync": copy_file,
         "MoveFileAsync": move_file,
         "CreateNewFolder": new_folder,
+        "GetItemChanges": changes,
+        "GetItemAttachments": attachments,
+        "GetAttachmentContent": attachment_content,
+        "CreateAttachment": add_attachment,
+        "DeleteAttachment": delete_attachment,
         "GetAllTables": tables,
         "GetTables": tables,
         "GetItems": get_items,

@@ -78,7 +78,9 @@ def create_app(
     questions = QuestionsSurface(store.questions)
     lists = ListsSurface(settings.origin, store.lists, store.library)
     workbooks = WorkbooksSurface(store.library)
-    rest = SharePointRest(settings.origin, store.library, store.lists, new_request_id)
+    rest = SharePointRest(
+        settings.origin, store.library, store.lists, store.attachments, new_request_id
+    )
     of_workbook = "/v1.0/sites/{site}/drive/items/{item}/workbook"
     of_tables = of_workbook + "/tables/{table}"
     of_lists = "/v1.0/sites/{site}/lists"
@@ -144,6 +146,7 @@ def create_app(
                 guarded(lists.fields),
                 methods=["PATCH"],
             ),
+            Route(of_lists + "/{list}/items/{item}/versions", guarded(lists.versions)),
             Route("/v1.0/me", guarded(directory.me)),
             Route("/v1.0/users", guarded(directory.users)),
             Route(mailbox, guarded(directory.user)),

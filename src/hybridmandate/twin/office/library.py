@@ -11,6 +11,12 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from hybridmandate.twin.item_store import ItemStore
 from hybridmandate.twin.office.tables import FILES, FOLDERS, Row
+from hybridmandate.twin.office.versions import (
+    FILES_KEPT,
+    forget_versions,
+    keep_version,
+    versions,
+)
 
 
 class NameTaken(Exception):
@@ -71,6 +77,7 @@ class Library(ItemStore):
                 "modified_by": json.dumps(author),
             }
             if existing is not None:
+                keep_version(db, FILES_KEPT, existing["id"], existing, kept_columns(existing))
                 values["version"] = existing["version"] + 1
                 db.execute(update(FILES).where(FILES.c.id == existing["id"]).values(values))
                 file_id = existing["id"]
@@ -134,6 +141,7 @@ class Library(ItemStore):
                 if on_conflict == "rename":
                     name = self._free_name(db, site, folder, name)
                 else:
+                    forget_versions(db, FILES_KEPT, existing["id"])
                     db.execute(delete(FILES).where(FILES.c.id == existing["id"]))
             return self._changed(db, file["id"], author, site=site, folder=folder, name=name)
 
@@ -159,7 +167,17 @@ class Library(ItemStore):
         """Remove a file; False when there is none."""
         own = (FILES.c.site == site, FILES.c.id == file_id)
         with self._lock, self._engine.begin() as db:
+            forget_versions(db, FILES_KEPT, file_id)
             return db.execute(delete(FILES).where(*own)).rowcount > 0
+
+    def versions(self, site: str, file_id: str) -> list[dict[str, Any]] | None:
+        """The versions of a file's columns, newest first; None when there is no such file."""
+        query = select(FILES).where(FILES.c.site == site, FILES.c.id == file_id)
+        with self._engine.connect() as db:
+            found = db.execute(query).mappings().first()
+            if found is None:
+                return None
+            return versions(db, FILES_KEPT, file_id, found, kept_columns(found))
 
     def folders_in(self, site: str, folder: str) -> list[str]:
         """The paths of the folders right under a folder."""
@@ -204,6 +222,8 @@ class Library(ItemStore):
         self, db: Connection, file_id: str, author: Mapping[str, Any], **values: Any
     ) -> Row:
         own = FILES.c.id == file_id
+        before = db.execute(select(FILES).where(own)).mappings().one()
+        keep_version(db, FILES_KEPT, file_id, before, kept_columns(before))
         changed = {
             **values,
             "version": FILES.c.version + 1,
@@ -233,3 +253,9 @@ class Library(ItemStore):
             if self._by_name(db, site, folder, candidate) is None:
                 return candidate
             number += 1
+
+
+def kept_columns(file: Row) -> dict[str, Any]:
+    """The columns of a file that its versions have: its own, its name and its folder."""
+    own = json.loads(file["fields"] or "{}")
+    return {**own, "FileLeafRef": file["name"], "FileDirRef": file["folder"]}

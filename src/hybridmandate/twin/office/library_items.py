@@ -9,7 +9,8 @@ from hybridmandate.twin.office.body import graph_time
 from hybridmandate.twin.office.tables import Row
 
 READ_ONLY = frozenset(
-    {"id", "ID", "Created", "Modified", "FileLeafRef", "FileDirRef", "FSObjType", "File_x0020_Type"}
+    {"id", "ID", "Created", "Modified", "FileLeafRef", "FileDirRef", "FSObjType"}
+    | {"File_x0020_Type", "_UIVersionString"}
 )
 
 
@@ -20,6 +21,7 @@ def library_fields(row: Row) -> dict[str, Any]:
         **json.loads(row["fields"] or "{}"),
         "id": row["id"],
         "ID": row["id"],
+        "_UIVersionString": f"{row['version']}.0",
         "FileLeafRef": name,
         "FileDirRef": row["folder"],
         "FSObjType": 0,

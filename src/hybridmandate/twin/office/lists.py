@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from hybridmandate.twin.item_store import ItemStore
-from hybridmandate.twin.office.tables import LIST_FIELDS, LIST_ITEMS, LISTS, Row
+from hybridmandate.twin.office.tables import ATTACHMENTS, LIST_FIELDS, LIST_ITEMS, LISTS, Row
+from hybridmandate.twin.office.versions import forget_versions, keep_version, versions
 
 
 class Lists(ItemStore):
@@ -63,7 +64,7 @@ class Lists(ItemStore):
     def item(self, list_id: str, number: int) -> Row | None:
         """One item."""
         with self._engine.connect() as db:
-            return _item(db, list_id, number)
+            return item_of(db, list_id, number)
 
     def last_change(self) -> int:
         """The newest point of the change feed."""
@@ -109,24 +110,24 @@ class Lists(ItemStore):
     ) -> Row | None:
         """Change an item's columns; None when there is no such item."""
         with self._lock, self._engine.begin() as db:
-            found = _item(db, list_id, number)
+            found = item_of(db, list_id, number)
+            return None if found is None else changed_item(db, found, fields, author, self._clock())
+
+    def versions(self, list_id: str, number: int) -> list[dict[str, Any]] | None:
+        """The versions of an item, newest first; None when there is no such item."""
+        with self._engine.connect() as db:
+            found = item_of(db, list_id, number)
             if found is None:
                 return None
-            values = {
-                "fields": json.dumps({**json.loads(found["fields"]), **fields}),
-                "version": found["version"] + 1,
-                "change": _last_change(db) + 1,
-                "modified": self._clock(),
-                "modified_by": json.dumps(dict(author)),
-            }
-            own = (LIST_ITEMS.c.list == list_id, LIST_ITEMS.c.number == number)
-            db.execute(update(LIST_ITEMS).where(*own).values(values))
-            return _known(db, list_id, number)
+            return versions(db, list_id, str(number), found, json.loads(found["fields"]))
 
     def delete(self, list_id: str, number: int) -> bool:
-        """Remove an item; False when there is none."""
+        """Remove an item with its versions and attachments; False when there is none."""
         own = (LIST_ITEMS.c.list == list_id, LIST_ITEMS.c.number == number)
+        attached = (ATTACHMENTS.c.list == list_id, ATTACHMENTS.c.number == number)
         with self._lock, self._engine.begin() as db:
+            forget_versions(db, list_id, str(number))
+            db.execute(delete(ATTACHMENTS).where(*attached))
             return db.execute(delete(LIST_ITEMS).where(*own)).rowcount > 0
 
 
@@ -135,9 +136,32 @@ def _found(db: Connection, site: str, name_or_id: str) -> Row | None:
     return db.execute(select(LISTS).where(LISTS.c.site == site, named)).mappings().first()
 
 
-def _item(db: Connection, list_id: str, number: int) -> Row | None:
+def item_of(db: Connection, list_id: str, number: int) -> Row | None:
+    """An item of a list."""
     own = (LIST_ITEMS.c.list == list_id, LIST_ITEMS.c.number == number)
     return db.execute(select(LIST_ITEMS).where(*own)).mappings().first()
+
+
+def changed_item(
+    db: Connection,
+    found: Row,
+    fields: Mapping[str, Any],
+    author: Mapping[str, Any],
+    moment: float,
+) -> Row:
+    """An item with other columns: a new version of it, and a new point of the feed."""
+    list_id, number, before = found["list"], found["number"], json.loads(found["fields"])
+    keep_version(db, list_id, str(number), found, before)
+    values = {
+        "fields": json.dumps({**before, **fields}),
+        "version": found["version"] + 1,
+        "change": _last_change(db) + 1,
+        "modified": moment,
+        "modified_by": json.dumps(dict(author)),
+    }
+    own = (LIST_ITEMS.c.list == list_id, LIST_ITEMS.c.number == number)
+    db.execute(update(LIST_ITEMS).where(*own).values(values))
+    return _known(db, list_id, number)
 
 
 def _known(db: Connection, list_id: str, number: int) -> Row:

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from hybridmandate.twin.office.attachments import COLUMN
 from hybridmandate.twin.office.body import graph_time, json_body
 from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError, not_found, not_supported
@@ -23,6 +24,7 @@ from hybridmandate.twin.office.tables import Row
 
 MAX_PAGE = 5000
 DEFAULT_PAGE = 200
+_READ_ONLY = frozenset({"id", "ID", "Created", "Modified", "_UIVersionString", COLUMN})
 _QUERY = {"$expand", "$filter", "$orderby", "$top", "$skiptoken", "$select", "expand"}
 
 
@@ -92,6 +94,21 @@ class ListsSurface:
             raise not_found(f"The item '{number}'")
         return JSONResponse(self._item(found, row)["fields"])
 
+    async def versions(self, request: Request, caller: Persona) -> Response:
+        """The versions of an item with their columns, newest first; of a file in a library, too."""
+        require(caller, *SITES)
+        site, name = request.path_params["site"], request.path_params["list"]
+        if await run_in_threadpool(self._is_library, site, name):
+            item = str(request.path_params["item"])
+            found = await run_in_threadpool(self._library.versions, site, item)
+        else:
+            own = await self._list_of(request)
+            item = str(_number(request))
+            found = await run_in_threadpool(self._lists.versions, own["id"], int(item))
+        if found is None:
+            raise not_found(f"The item '{item}'")
+        return JSONResponse({"value": found})
+
     async def delta(self, request: Request, caller: Persona) -> Response:
         """The items that changed since a token."""
         require(caller, *SITES)
@@ -106,8 +123,7 @@ class ListsSurface:
 
     async def _read(self, request: Request) -> Response:
         site, name = request.path_params["site"], request.path_params["list"]
-        found = await run_in_threadpool(self._lists.find, site, name)
-        if found is None and await run_in_threadpool(self._library.has_folder, site, name):
+        if await run_in_threadpool(self._is_library, site, name):
             files = await run_in_threadpool(self._library.files_under, site, name)
             link = f"{self._origin}/v1.0/sites/{quote(site)}/lists/{quote(name)}/items"
             return await self._page(request, [library_item(each) for each in files], link)
@@ -115,6 +131,10 @@ class ListsSurface:
         rows = await run_in_threadpool(self._lists.items, found["id"])
         items = [self._item(found, each) for each in rows]
         return await self._page(request, items, self._address(found))
+
+    def _is_library(self, site: str, name: str) -> bool:
+        """Whether a name is that of a library: a list of that name comes first."""
+        return self._lists.find(site, name) is None and self._library.has_folder(site, name)
 
     async def _page(self, request: Request, items: list[dict[str, Any]], link: str) -> Response:
         query = dict(request.query_params)
@@ -161,6 +181,7 @@ class ListsSurface:
             f"/{number}_.000",
             "fields": {
                 **json.loads(row["fields"]),
+                "_UIVersionString": f"{row['version']}.0",
                 "id": number,
                 "ID": row["number"],
                 "Created": stamps["createdDateTime"],
@@ -190,7 +211,7 @@ def rank(value: Any) -> tuple[int, float, str]:
 def _fields(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or not value:
         raise GraphError(400, "invalidRequest", "fields is required and must be an object.")
-    read_only = sorted(value.keys() & {"id", "ID", "Created", "Modified"})
+    read_only = sorted(value.keys() & _READ_ONLY)
     if read_only:
         raise GraphError(400, "invalidRequest", f"Field '{read_only[0]}' is read-only.")
     return value

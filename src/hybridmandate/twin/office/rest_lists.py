@@ -13,11 +13,13 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
+from hybridmandate.twin.office.attachments import COLUMN, Attachments
 from hybridmandate.twin.office.body import graph_time
 from hybridmandate.twin.office.list_query import QueryInvalid, order, parse_filter, property_of
 from hybridmandate.twin.office.lists import Lists
 from hybridmandate.twin.office.lists_surface import rank
 from hybridmandate.twin.office.rest_address import Segment, names
+from hybridmandate.twin.office.rest_attachments import SEGMENT, RestAttachments
 from hybridmandate.twin.office.rest_errors import RestError
 from hybridmandate.twin.office.rest_request import RestRequest
 from hybridmandate.twin.office.tables import Row
@@ -28,7 +30,7 @@ _OPTIONS = frozenset(
 )
 _TYPED = re.compile(r"\b(?:datetime|guid)('[^']*')", re.IGNORECASE)
 _SUBSTRING = re.compile(r"substringof\(\s*('(?:[^']|'')*')\s*,\s*(\w+)\s*\)", re.IGNORECASE)
-_READ_ONLY = frozenset({"Id", "ID", "Created", "Modified", "GUID"})
+_READ_ONLY = frozenset({"Id", "ID", "Created", "Modified", "GUID", COLUMN})
 _KINDS = {2: "Text", 3: "Note", 4: "DateTime", 6: "Choice", 8: "Boolean", 9: "Number", 11: "URL",
           15: "MultiChoice", 20: "User"}  # fmt: skip
 _OWN_FIELDS = {"Title": 2, "ID": 5, "Created": 4, "Modified": 4, "Author": 20, "Editor": 20}
@@ -37,8 +39,9 @@ _OWN_FIELDS = {"Title": 2, "ID": 5, "Created": 4, "Modified": 4, "Author": 20, "
 class RestLists:
     """Answers everything below ``web/lists``."""
 
-    def __init__(self, lists: Lists) -> None:
+    def __init__(self, lists: Lists, attachments: Attachments) -> None:
         self._lists = lists
+        self._attachments = RestAttachments(attachments)
 
     def answer(self, asked: RestRequest, segments: list[Segment]) -> Response:
         """``segments`` begin with ``lists``. :raises RestError: for what is refused."""
@@ -140,6 +143,8 @@ class RestLists:
         row = self._lists.item(found["id"], number)
         if row is None:
             raise RestError.missing("Item does not exist. It may have been deleted.")
+        if behind and behind[0].name == SEGMENT:
+            return self._attachments.answer(asked, found, number, behind)
         if names(behind) == "validateupdatelistitem" and asked.method == "POST":
             return self._validated(asked, found, number)
         if len(behind) == 1 and asked.method == "GET":
@@ -284,6 +289,7 @@ def _item(asked: RestRequest, found: Row, row: Row) -> dict[str, Any]:
         "FileRef": f"/sites/{asked.site}/Lists/{found['name']}/{row['number']}_.000",
     }
     plain.setdefault("Title", None)
+    plain.setdefault(COLUMN, False)
     if asked.shape.verbose:
         address = f"{asked.api}/web/lists(guid'{found['id']}')/items({row['number']})"
         metadata = {"id": address, "uri": address, "etag": _etag(found, row),

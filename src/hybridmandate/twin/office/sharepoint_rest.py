@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hybridmandate.twin.office.attachments import Attachments
 from hybridmandate.twin.office.body import bounded_body
 from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError
@@ -32,10 +33,15 @@ class SharePointRest:
     """The endpoint of a site's REST interface; ``origin`` is where the stand-in is reached."""
 
     def __init__(
-        self, origin: str, library: Library, lists: Lists, new_id: Callable[[], str]
+        self,
+        origin: str,
+        library: Library,
+        lists: Lists,
+        attachments: Attachments,
+        new_id: Callable[[], str],
     ) -> None:
         self._origin = origin.rstrip("/")
-        self._lists = RestLists(lists)
+        self._lists = RestLists(lists, attachments)
         self._files = RestFiles(library)
         self._new_id = new_id
 

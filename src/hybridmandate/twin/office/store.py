@@ -8,6 +8,7 @@ from threading import Lock
 from sqlalchemy import Engine
 
 from hybridmandate.twin.office.approvals import Approvals
+from hybridmandate.twin.office.attachments import Attachments
 from hybridmandate.twin.office.chats import Chats
 from hybridmandate.twin.office.events import Events
 from hybridmandate.twin.office.library import Library
@@ -32,6 +33,7 @@ class OfficeStore:
         lock = Lock()
         self.library = Library(engine, lock, clock=clock, new_id=new_id)
         self.lists = Lists(engine, lock, clock=clock, new_id=new_id)
+        self.attachments = Attachments(engine, lock, clock=clock, new_id=new_id)
         self.messages = Messages(engine, lock, clock=clock, new_id=new_id)
         self.chats = Chats(engine, lock, clock=clock, new_id=new_id)
         self.events = Events(engine, lock, clock=clock, new_id=new_id)

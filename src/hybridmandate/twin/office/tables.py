@@ -109,6 +109,25 @@ LIST_ITEMS = Table(
     Column("modified_by", Text, nullable=False),
     UniqueConstraint("list", "request"),
 )
+ITEM_VERSIONS = Table(
+    "item_versions",
+    METADATA,
+    Column("kept_in", String(64), primary_key=True),
+    Column("item", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("fields", Text, nullable=False),
+    Column("modified", Float, nullable=False),
+    Column("modified_by", Text, nullable=False),
+)
+ATTACHMENTS = Table(
+    "list_attachments",
+    METADATA,
+    Column("list", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("request", String(64)),
+)
 CHANNEL_MESSAGES = Table(
     "channel_messages",
     METADATA,
