@@ -130,6 +130,14 @@ class Exchange:
             self._context = new_context(self)
         return self._context
 
+    def end(self) -> None:
+        """The call is over: let go of what refers back to it.
+
+        So all of it is freed at once: left to the collector of cycles, each call would be made in
+        memory that the processor's caches do not hold.
+        """
+        self._context = None
+
     @staticmethod
     def jwt(token: CompactToken) -> Jwt:
         """A verified token as expressions read it."""

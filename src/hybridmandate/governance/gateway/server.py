@@ -194,6 +194,7 @@ class GatewayApp:
             self._recorder.record(
                 call_record(exchange, time_ns=time_ns, duration_ms=duration, broke=broke)
             )
+            exchange.end()
 
     def refused_at_door(self, refusal: Refusal, client: str) -> None:
         """Note a request that did not become a call: nobody knows whose it was."""
