@@ -97,6 +97,16 @@ def test_up_refuses_a_solution_that_does_not_load(tmp_path: Path) -> None:
     assert "does not load" in output
 
 
+def test_check_and_up_name_what_an_artefact_lacks_before_anything_starts(tmp_path: Path) -> None:
+    broken = shutil.copytree(EXAMPLE, tmp_path / "solution")
+    (broken / "profiles" / "second.toml").write_text("colour = 1", encoding="utf-8")
+    for command in (("check",), ("up", "--state", str(tmp_path / "state"))):
+        code, output = run(*command, "--solution", str(broken))
+        assert code == 1
+        assert "profiles/second.toml:1: colour: " in output
+    assert not (tmp_path / "state").exists()
+
+
 def test_help_does_not_import_heavy_libraries() -> None:
     heavy = "polars,dbos,lxml,sqlalchemy,aiohttp,httpx,cryptography,babel,starlette,numpy,pydantic"
     script = (

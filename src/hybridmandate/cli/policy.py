@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +12,6 @@ from hybridmandate.cli.policy_coverage import coverage
 from hybridmandate.cli.terminal import JsonOption, SolutionOption, fail, print_json
 
 if TYPE_CHECKING:
-    from hybridmandate.governance.gateway.configuration import Configuration
     from hybridmandate.manifest import SolutionFolder
 
 app = typer.Typer(help="Gateway policies: check, show, trace, test.", no_args_is_help=True)
@@ -22,8 +20,6 @@ app.command()(coverage)
 EnvironmentOption = Annotated[
     str, typer.Option("--environment", "-e", help="Environment whose values are used.")
 ]
-_CALLER = "00000000-0000-4000-8000-00000000ca11"
-_APPLICATION = "00000000-0000-4000-8000-000000000a99"
 
 
 @app.command()
@@ -38,10 +34,11 @@ def check(
     """
     from hybridmandate.governance.gateway.errors import PolicyDocumentError
     from hybridmandate.governance.gateway.policy_findings import policy_findings
+    from hybridmandate.local.policies import rehearsed_policies
 
     folder = _folder(solution, environment)
     try:
-        configuration = _configuration(folder, environment)
+        configuration = rehearsed_policies(folder, environment)
         findings = policy_findings(configuration)
         apis = len(configuration.apis)
     except PolicyDocumentError as error:
@@ -83,9 +80,10 @@ def show(
     """
     from hybridmandate.governance.gateway.effective_policy import effective_policy
     from hybridmandate.governance.gateway.errors import PolicyDocumentError
+    from hybridmandate.local.policies import rehearsed_policies
 
     try:
-        configuration = _configuration(_folder(solution, environment), environment)
+        configuration = rehearsed_policies(_folder(solution, environment), environment)
         typer.echo(effective_policy(configuration, api, operation))
     except KeyError as error:
         fail(str(error.args[0]))
@@ -108,6 +106,7 @@ def trace(
 
     from hybridmandate.governance.gateway.errors import PolicyDocumentError
     from hybridmandate.governance.gateway.rehearsal import Rehearsal
+    from hybridmandate.local.policies import rehearsed_claims, rehearsed_policies
 
     folder = _folder(solution, environment)
     try:
@@ -118,8 +117,8 @@ def trace(
         fail(f"{request}: the request has no 'path'")
     try:
         rehearsal = Rehearsal(
-            _configuration(folder, environment),
-            _claims(folder, environment),
+            rehearsed_policies(folder, environment),
+            rehearsed_claims(folder, environment),
             asked.pop("back_end", None),
         )
     except PolicyDocumentError as error:
@@ -159,11 +158,12 @@ def run_tests(
         read_cases,
         run_case,
     )
+    from hybridmandate.local.policies import rehearsed_claims, rehearsed_policies
 
     folder = _folder(solution, environment)
-    claims = _claims(folder, environment)
+    claims = rehearsed_claims(folder, environment)
     try:
-        configuration = _configuration(folder, environment)
+        configuration = rehearsed_policies(folder, environment)
         cases = read_cases(folder.policies / "tests")
         results = [(each, asyncio.run(run_case(each, configuration, claims))) for each in cases]
     except (PolicyDocumentError, TestFileInvalid) as error:
@@ -196,37 +196,3 @@ def _folder(solution: Path, environment: str) -> SolutionFolder:
     except SolutionRefused as refused:
         fail("\n".join(str(each) for each in refused.findings))
     return folder
-
-
-def _configuration(folder: SolutionFolder, environment: str) -> Configuration:
-    """The solution's policies over the baseline, as the process `gateway` loads them.
-
-    Addresses are those of stubs: nothing is called.
-    """
-    from hybridmandate.governance.gateway.rehearsal import OPENID_CONFIGURATION
-    from hybridmandate.local.policies import PolicyPlaces, load_policies
-
-    places = PolicyPlaces(
-        openid_configuration=OPENID_CONFIGURATION,
-        issuer=_claims(folder, environment)["iss"],
-        execution="http://execution.rehearsal.example",
-        data="http://data.rehearsal.example",
-    )
-    return load_policies(folder, environment, places)
-
-
-def _claims(folder: SolutionFolder, environment: str) -> Mapping[str, Any]:
-    """The token of a workload of the tenant, without roles."""
-    from hybridmandate.identity.audiences import gateway_audience
-
-    tenant = folder.environment(environment).environment.tenant
-    return {
-        "iss": f"https://login.microsoftonline.com/{tenant}/v2.0",
-        "aud": gateway_audience(folder.name, environment),
-        "tid": tenant,
-        "oid": _CALLER,
-        "sub": _CALLER,
-        "azp": _APPLICATION,
-        "idtyp": "app",
-        "roles": [],
-    }

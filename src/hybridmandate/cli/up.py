@@ -47,9 +47,13 @@ def up(
 def prepared(solution: Path, environment: str, state: Path) -> LocalRun:
     """A prepared run, or the end of the command with what is wrong."""
     from hybridmandate.local.machine import AlreadyRunning, LocalRun, VariableUnset
-    from hybridmandate.manifest import SolutionRefused
+    from hybridmandate.local.solution_check import solution_findings
+    from hybridmandate.manifest import SolutionRefused, load_solution
 
     try:
+        findings = solution_findings(load_solution(solution))
+        if findings:
+            raise SolutionRefused(findings)
         return LocalRun.prepare(solution, environment, state)
     except SolutionRefused as refused:
         fail(f"the solution does not load:\n{refused}")

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hybridmandate.contracts.quantities import parse_size
 from hybridmandate.governance.gateway.configuration import Configuration
 from hybridmandate.governance.gateway.layout import baseline_folder, load_layout
+from hybridmandate.governance.gateway.rehearsal import OPENID_CONFIGURATION
 from hybridmandate.identity.audiences import gateway_audience, internal_audience
 from hybridmandate.manifest import SolutionFolder
+
+_CALLER = "00000000-0000-4000-8000-00000000ca11"
+_APPLICATION = "00000000-0000-4000-8000-000000000a99"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +69,32 @@ def load_policies(folder: SolutionFolder, environment: str, places: PolicyPlaces
         named_values=policy_values(folder, environment, places),
         baseline=baseline_folder(),
     )
+
+
+def rehearsed_policies(folder: SolutionFolder, environment: str) -> Configuration:
+    """The policies as a run loads them, with the addresses of stubs: nothing is called.
+
+    :raises PolicyDocumentError: when a file is missing or cannot be read.
+    """
+    places = PolicyPlaces(
+        openid_configuration=OPENID_CONFIGURATION,
+        issuer=rehearsed_claims(folder, environment)["iss"],
+        execution="http://execution.rehearsal.example",
+        data="http://data.rehearsal.example",
+    )
+    return load_policies(folder, environment, places)
+
+
+def rehearsed_claims(folder: SolutionFolder, environment: str) -> Mapping[str, Any]:
+    """The claims of a token of some workload of the tenant, without roles."""
+    tenant = folder.environment(environment).environment.tenant
+    return {
+        "iss": f"https://login.microsoftonline.com/{tenant}/v2.0",
+        "aud": gateway_audience(folder.name, environment),
+        "tid": tenant,
+        "oid": _CALLER,
+        "sub": _CALLER,
+        "azp": _APPLICATION,
+        "idtyp": "app",
+        "roles": [],
+    }

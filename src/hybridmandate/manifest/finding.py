@@ -9,22 +9,23 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that must change before the solution loads.
+    """One thing that must change before the solution can run.
 
-    ``file`` is relative to the solution folder, ``line`` 1-based, ``where`` the dotted path of the
-    value, ``hint`` what to write instead.
+    ``file`` is relative to the solution folder, ``line`` 1-based or None where the place in a file
+    is named by ``where`` alone: the dotted path of a value, the JSON path of a flow's part.
+    ``hint`` is what to write instead.
     """
 
     file: str
-    line: int
+    line: int | None
     where: str
     message: str
     hint: str
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}"
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
         where = f" {self.where}:" if self.where else ""
-        return f"{place}:{where} {self.message}. {self.hint}"
+        return f"{place}:{where} {self.message}. {self.hint}".rstrip()
 
     def to_json(self) -> dict[str, Any]:
         """The finding as JSON values."""
