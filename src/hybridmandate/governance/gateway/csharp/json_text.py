@@ -185,8 +185,17 @@ def _write(token: Any, out: list[str], line: str, indent: bool) -> None:
     elif kind == "Property":
         out.append(f"{_quoted(token.name)}:{' ' if indent else ''}")
         _write(token.content, out, line, indent)
+    elif kind == "Constructor":
+        out.append(f"new {token.name}")
+        _write_list(token.items, "()", out, line, indent)
+    elif kind in _AS_IT_STANDS:
+        out.append(_AS_IT_STANDS[kind].format(value_text(token.value)))
     else:
         out.append(literal(token.value))
+
+
+_AS_IT_STANDS: Final = {"Raw": "{}", "Comment": "/*{}*/", "Undefined": "undefined"}
+"""Values that are not written as JSON values, by their JTokenType."""
 
 
 def _write_list(items: list[Any], brackets: str, out: list[str], line: str, indent: bool) -> None:

@@ -11,6 +11,7 @@ from hybridmandate.governance.gateway.csharp.types import (
     crypto,
     http_types,
     json_convert,
+    json_leaves,
     json_types,
     linq,
     moments,
@@ -20,13 +21,14 @@ from hybridmandate.governance.gateway.csharp.types import (
     string_builder,
     strings,
     text_streams,
+    tree_extensions,
     xml_navigation,
     xml_types,
 )
 
 MODULES = (
     basics, comparison, containers, context_details, converting, crypto, http_types, json_convert,
-    json_types, linq, moments, net, numeric, regex_types, string_builder, strings, text_streams,
-    xml_navigation, xml_types,
+    json_leaves, json_types, linq, moments, net, numeric, regex_types, string_builder, strings,
+    text_streams, tree_extensions, xml_navigation, xml_types,
 )  # fmt: skip
 """The families of types."""

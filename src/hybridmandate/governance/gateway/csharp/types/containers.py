@@ -27,6 +27,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
 from hybridmandate.governance.gateway.csharp.numbers import Byte
 from hybridmandate.governance.gateway.csharp.text import as_text
 from hybridmandate.governance.gateway.csharp.types import linq, linq_results
+from hybridmandate.governance.gateway.csharp.types.linq_groups import Lookup, count_known, key_of
 from hybridmandate.governance.gateway.csharp.types.strings import STRING
 from hybridmandate.governance.gateway.csharp.types.table import OBJECT, ClrType, Run, alias
 
@@ -114,6 +115,10 @@ SEQUENCE: Final = ClrType(
 linq.extend(SEQUENCE)
 GROUPING: Final = ClrType("IGrouping", "System.Linq.IGrouping", Grouping, base=SEQUENCE)
 GROUPING.property("Key", lambda group: group.key)
+LOOKUP: Final = ClrType("Lookup", "System.Linq.ILookup", Lookup, base=SEQUENCE)
+LOOKUP.property("Count", len, "int")
+LOOKUP.method("Contains", lambda table, key: key_of(key, table.comparer) in table.groups, "bool")
+LOOKUP.indexed_by(lambda table, key: table.group(key), "IEnumerable")
 ENUMERABLE: Final = ClrType("Enumerable", "System.Linq.Enumerable", base=OBJECT)
 ENUMERABLE.static("Range", linq.range_, "IEnumerable<int>")
 ENUMERABLE.static("Repeat", linq.repeat, "IEnumerable")
@@ -121,6 +126,7 @@ ENUMERABLE.static("Empty", lambda *, types=("object",): Array((), types[0]), "T[
 for _name, (_call, _returns) in linq.METHODS.items():
     if _name not in ENUMERABLE.static_methods:
         ENUMERABLE.static(_name, _call, "" if _returns in ("T", "T[]") else _returns)
+ENUMERABLE.static("TryGetNonEnumeratedCount", count_known, "bool", outs=1)
 
 linq.extend(STRING)
 ARRAY: Final = ClrType("Array", "System.Array", Array, base=OBJECT)

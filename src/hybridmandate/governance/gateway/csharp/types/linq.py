@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -15,7 +15,6 @@ from hybridmandate.governance.gateway.csharp.collections import (
     Array,
     Delegate,
     Dictionary,
-    Grouping,
     HashSet,
     List,
     Sequence,
@@ -27,6 +26,11 @@ from hybridmandate.governance.gateway.csharp.failures import (
     out_of_range,
 )
 from hybridmandate.governance.gateway.csharp.numbers import Char, Long
+from hybridmandate.governance.gateway.csharp.types.linq_groups import (
+    GROUPING_METHODS,
+    key_of,
+    unique,
+)
 from hybridmandate.governance.gateway.csharp.types.linq_results import (
     Test,
     aggregate,
@@ -44,7 +48,6 @@ from hybridmandate.governance.gateway.csharp.types.linq_results import (
     last,
     last_or_default,
     materialized,
-    number_in,
     order,
     sequence_equal,
     single,
@@ -135,6 +138,10 @@ def order_by_descending(run: Run, source: Any, selector: Test, comparer: Any = N
     return _ordered(run, source, [(selector, True, comparer)])
 
 
+def _itself(item: Any) -> Any:
+    return item
+
+
 def _then(descending: bool) -> Callable[..., Sequence]:
     def run_then(run: Run, source: Any, selector: Test, comparer: Any = None) -> Sequence:
         if not isinstance(source, Sequence) or source.ordering is None:
@@ -180,25 +187,9 @@ def skip_while(run: Run, source: Any, predicate: Test) -> Sequence:
     return lazy(make)
 
 
-def _key(item: Any, comparer: Any = None) -> Any:
-    if comparer is not None and comparer.ignore_case and isinstance(item, str):
-        return item.lower()
-    value = number_in(item) if hasattr(item, "value_token") and item.value_token() else item
-    return (type(value).__name__, value) if isinstance(value, bool | Char) else value
-
-
-def _unique(run: Run, items: Iterable[Any], seen: set[Any], comparer: Any) -> Iterator[Any]:
-    for item in items:
-        key = _key(item, comparer)
-        if key not in seen:
-            run.budget.allocate(64)
-            seen.add(key)
-            yield item
-
-
 def distinct(run: Run, source: Any, comparer: Any = None) -> Sequence:
     """``Distinct``."""
-    return lazy(lambda: _unique(run, walked(run, source), set(), comparer))
+    return lazy(lambda: unique(run, walked(run, source), set(), comparer))
 
 
 def union(run: Run, source: Any, other: Any, comparer: Any = None) -> Sequence:
@@ -219,8 +210,8 @@ def concat(run: Run, source: Any, other: Any) -> Sequence:
 def except_(run: Run, source: Any, other: Any, comparer: Any = None) -> Sequence:
     """``Except``."""
     return lazy(
-        lambda: _unique(
-            run, walked(run, source), {_key(x, comparer) for x in walked(run, other)}, comparer
+        lambda: unique(
+            run, walked(run, source), {key_of(x, comparer) for x in walked(run, other)}, comparer
         )
     )
 
@@ -229,26 +220,9 @@ def intersect(run: Run, source: Any, other: Any, comparer: Any = None) -> Sequen
     """``Intersect``."""
 
     def make() -> Iterator[Any]:
-        wanted = {_key(x, comparer) for x in walked(run, other)}
-        found = (x for x in walked(run, source) if _key(x, comparer) in wanted)
-        return _unique(run, found, set(), comparer)
-
-    return lazy(make)
-
-
-def group_by(
-    run: Run, source: Any, key: Test, element: Test | None = None, *, types: tuple[str, ...] = ()
-) -> Sequence:
-    """``GroupBy``: groups in the order of their first element."""
-
-    def make() -> Iterator[Any]:
-        groups: dict[Any, Grouping] = {}
-        for item in walked(run, source):
-            run.budget.allocate(64)
-            own = key(item)
-            group = groups.setdefault(_key(own), Grouping(own, []))
-            group.items.append(item if element is None else element(item))
-        return iter(list(groups.values()))
+        wanted = {key_of(x, comparer) for x in walked(run, other)}
+        found = (x for x in walked(run, source) if key_of(x, comparer) in wanted)
+        return unique(run, found, set(), comparer)
 
     return lazy(make)
 
@@ -261,9 +235,9 @@ def join(
     def make() -> Iterator[Any]:
         table: dict[Any, list[Any]] = {}
         for item in walked(run, inner):
-            table.setdefault(_key(inner_key(item)), []).append(item)
+            table.setdefault(key_of(inner_key(item)), []).append(item)
         for item in walked(run, source):
-            for match in walked(run, List(table.get(_key(outer_key(item)), ()))):
+            for match in walked(run, List(table.get(key_of(outer_key(item)), ()))):
                 yield result(item, match)
 
     return lazy(make)
@@ -396,7 +370,7 @@ METHODS: Final[dict[str, tuple[Callable[..., Any], str]]] = {
     "TakeWhile": (take_while, "IEnumerable"), "SkipWhile": (skip_while, "IEnumerable"),
     "Distinct": (distinct, "IEnumerable"), "Union": (union, "IEnumerable"),
     "Concat": (concat, "IEnumerable"), "Except": (except_, "IEnumerable"),
-    "Intersect": (intersect, "IEnumerable"), "GroupBy": (group_by, "IEnumerable"),
+    "Intersect": (intersect, "IEnumerable"),
     "Join": (join, "IEnumerable"), "Aggregate": (aggregate, ""), "Zip": (zip_, "IEnumerable"),
     "ToDictionary": (to_dictionary, "Dictionary"), "ToArray": (to_array, "T[]"),
     "ToList": (to_list, "List"),
@@ -408,6 +382,11 @@ METHODS: Final[dict[str, tuple[Callable[..., Any], str]]] = {
     "Append": (lambda run, s, x: concat(run, s, List([x])), "IEnumerable"),
     "Prepend": (lambda run, s, x: concat(run, List([x]), s), "IEnumerable"),
     "AsEnumerable": (lambda run, s: s, "IEnumerable"),
+    "Order": (lambda run, s, c=None: order_by(run, s, _itself, c), "IEnumerable"),
+    "OrderDescending": (
+        lambda run, s, c=None: order_by_descending(run, s, _itself, c), "IEnumerable"
+    ),
+    **GROUPING_METHODS,
 }  # fmt: skip
 """Extension methods of System.Linq.Enumerable with their static result types."""
 
