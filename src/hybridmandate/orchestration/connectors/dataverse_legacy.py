@@ -23,8 +23,21 @@ LEGACY_TRIGGERS: Mapping[str, int] = {
     "GetOnDeletedItems_V2": 2,
     "GetOnUpdatedItems": 3,
     "GetOnUpdatedItems_V2": 3,
+    "SubscribeOnNewItems": 1,
+    "SubscribeOnDeletedItems": 2,
+    "SubscribeOnUpdatedItems": 3,
 }
 """The triggers with their message: added, deleted, modified."""
+ROW_TRIGGERS = frozenset(each for each in LEGACY_TRIGGERS if each.startswith("Subscribe"))
+"""Those that give one row as their body; the others give a list under ``value``."""
+OWN_ROWS, ALL_ROWS = 1, 4
+SCOPES: Mapping[str, int] = {
+    "user": OWN_ROWS,
+    "business unit": 2,
+    "parent: child business unit": 3,
+    "organization": ALL_ROWS,
+}
+"""The scopes of these triggers as the legacy connector names them."""
 
 
 class LegacyDataverseConnector(Connector):

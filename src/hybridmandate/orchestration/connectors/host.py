@@ -23,7 +23,7 @@ from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.connectors.session import ServiceSession
 from hybridmandate.orchestration.connectors.settings import ConnectorSettings
 from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
-from hybridmandate.orchestration.connectors.swagger_paths import routed
+from hybridmandate.orchestration.connectors.swagger_paths import connection_key, routed
 from hybridmandate.orchestration.connectors.teams import TeamsConnector
 from hybridmandate.orchestration.connectors.users import UsersConnector
 from hybridmandate.orchestration.connectors.web_contents import WebContentsConnector
@@ -78,6 +78,15 @@ class ConnectorHost:
         """The connector behind a connection key of a flow, None when there is no connection."""
         reference = flow.connections.get(key)
         return self._connectors.get(reference.logical_name if reference else key)
+
+    def trigger_connector(self, flow: Flow) -> Connector | None:
+        """The connector behind a flow's trigger: by connection key, or by the path form's."""
+        inputs = flow.trigger.inputs if isinstance(flow.trigger.inputs, Mapping) else {}
+        host: Mapping[str, Any] = inputs.get("host") or {}
+        if "connectionName" in host:
+            return self.connector(flow, str(host["connectionName"]))
+        key = connection_key((host.get("connection") or {}).get("name"))
+        return None if key is None else self.connector(flow, key)
 
     async def call(self, flow: Flow, call: Call) -> Answer:
         """Send one attempt of a call."""

@@ -22,7 +22,7 @@ async def file_items(session: ServiceSession, items: str, call: OperationCall) -
     if answer.fault is not None or answer.status >= 300:
         return answer
     folder = str(call.parameters.get("folderPath") or "").strip("/").lower()
-    shown = [_file(each) for each in answer.body["value"]]
+    shown = [listed_file(each) for each in answer.body["value"]]
     if folder:
         shown = [each for each in shown if f"{each['{Path}'].lower()}".startswith(f"{folder}/")]
     return Answer(200, answer.headers, {"value": shown})
@@ -39,7 +39,8 @@ async def patched_file(session: ServiceSession, item: str, call: OperationCall) 
     return shaped(await session.send("GET", item, call=call, query=query), _with_columns)
 
 
-def _file(item: Mapping[str, Any]) -> dict[str, Any]:
+def listed_file(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item of a library's list as a file with its columns."""
     return {**flat(item), **file_properties({**item["driveItem"], **_stamps(item)})}
 
 

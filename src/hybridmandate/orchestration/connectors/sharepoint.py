@@ -41,7 +41,9 @@ class SharePointConnector(DriveConnector):
     """Files of a document library, and lists with their items."""
 
     api_name = "shared_sharepointonline"
-    triggers = frozenset({"GetOnNewFileItems", "GetOnNewItems", "GetOnUpdatedItems"})
+    triggers = frozenset(
+        {"GetOnNewFileItems", "GetOnUpdatedFileItems", "GetOnNewItems", "GetOnUpdatedItems"}
+    )
 
     def site(self, dataset: Any) -> str:
         """The Graph path of a site. :raises ValueError: when nothing names one."""

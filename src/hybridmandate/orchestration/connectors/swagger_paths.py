@@ -8,7 +8,7 @@ connectors' public definitions (Azure/Connectors-NET-SDK) and of public flows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -112,6 +112,19 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
 """The paths that are known, by connector."""
 
 
+_CHANGED_ROWS = "/datasets/{dataset}/tables/{table}"
+TRIGGER_ROUTES: tuple[Route, ...] = (
+    Route("get", f"{_CHANGED_ROWS}/onnewitems", "GetOnNewItems"),
+    Route("get", f"{_CHANGED_ROWS}/onupdateditems", "GetOnUpdatedItems"),
+    Route("get", f"{_CHANGED_ROWS}/onnewfileitems", "GetOnNewFileItems"),
+    Route("get", f"{_CHANGED_ROWS}/onupdatedfileitems", "GetOnUpdatedFileItems"),
+    Route("", f"{_CHANGED_ROWS}/onnewitemswebhook", "SubscribeOnNewItems"),
+    Route("", f"{_CHANGED_ROWS}/onupdateditemswebhook", "SubscribeOnUpdatedItems"),
+    Route("", f"{_CHANGED_ROWS}/ondeleteditemswebhook", "SubscribeOnDeletedItems"),
+)
+"""The paths of triggers that are known; the connector is that of the connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Routed:
     """The operation that a path stands for, with the action's values as its parameters."""
@@ -122,8 +135,17 @@ class Routed:
 
 def routed(api_name: str, request: Mapping[str, Any]) -> Routed | None:
     """The operation of a request, None for a path that is not known."""
+    return _first(ROUTES.get(api_name, ()), request)
+
+
+def routed_trigger(inputs: Mapping[str, Any]) -> Routed | None:
+    """The operation of a trigger's inputs, None for a path that is not known."""
+    return _first(TRIGGER_ROUTES, inputs)
+
+
+def _first(routes: Iterable[Route], request: Mapping[str, Any]) -> Routed | None:
     method, path = str(request.get("method") or "").lower(), str(request.get("path") or "")
-    for route in ROUTES.get(api_name, ()):
+    for route in routes:
         match = route.pattern.fullmatch(path) if route.method == method else None
         if match is None:
             continue

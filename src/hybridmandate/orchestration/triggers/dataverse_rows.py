@@ -20,7 +20,12 @@ from typing import Any
 from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.connector import Connector
-from hybridmandate.orchestration.connectors.dataverse_legacy import LEGACY_TRIGGERS
+from hybridmandate.orchestration.connectors.dataverse_legacy import (
+    ALL_ROWS,
+    LEGACY_TRIGGERS,
+    ROW_TRIGGERS,
+    SCOPES,
+)
 from hybridmandate.orchestration.connectors.dataverse_requests import API
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.shells.durable import FlowHost
@@ -29,11 +34,11 @@ from hybridmandate.orchestration.triggers.polling import (
     ReadingFailed,
     start_batch,
     start_each,
+    trigger_operation,
     trigger_parameters,
 )
 
 OPERATION = "SubscribeWebhookTrigger"
-ORGANIZATION_SCOPE = 4
 PAGE = 100
 _SUBSCRIPTION = "subscriptionRequest/"
 _NUMBERS = ("message", "scope", "runas")
@@ -48,6 +53,7 @@ class RowChanges:
         self._flow = flow
         self._connector = connector
         self._host = host
+        self._operation = str(trigger_operation(flow))
         registration = uuid.uuid5(uuid.NAMESPACE_OID, f"flow/{flow.workflow_id or flow.name}")
         self._address = f"{API}/callbackregistrations({registration})"
 
@@ -83,10 +89,11 @@ class RowChanges:
 
     async def _wanted(self) -> dict[str, Any]:
         parameters = trigger_parameters(self._flow, self._host)
-        message = LEGACY_TRIGGERS.get(str(self._flow.trigger.operation_id))
+        message = LEGACY_TRIGGERS.get(self._operation)
         if message is not None:
             entity = await self._logical_name(str(parameters.get("table") or ""))
-            return {"entityname": entity, "message": message, "scope": ORGANIZATION_SCOPE}
+            scope = _legacy_scope(parameters.get("scope"))
+            return {"entityname": entity, "message": message, "scope": scope}
         wanted: dict[str, Any] = {}
         for name in (*_NUMBERS, *_TEXTS):
             value = parameters.get(_SUBSCRIPTION + name)
@@ -107,7 +114,7 @@ class RowChanges:
         row = event["row"]
         identity = (row["ItemInternalId"], row["RowVersion"], row["SdkMessage"])
         found = [Found((*map(str, identity), str(event["number"])), row)]
-        if self._flow.trigger.operation_id in LEGACY_TRIGGERS:
+        if self._operation in LEGACY_TRIGGERS and self._operation not in ROW_TRIGGERS:
             return await start_batch(self._flow, self._host, found, lambda rows: {"value": rows})
         return await start_each(self._flow, self._host, found)
 
@@ -135,3 +142,13 @@ def _whole(name: str, value: Any) -> int:
         return int(value)
     except (TypeError, ValueError):
         raise ReadingFailed(f"{_SUBSCRIPTION}{name} is no whole number: {value!r}") from None
+
+
+def _legacy_scope(given: Any) -> int:
+    """The scope of a legacy trigger; all rows when it names none."""
+    if given in (None, ""):
+        return ALL_ROWS
+    scope = SCOPES.get(str(given).lower())
+    if scope is None:
+        raise ReadingFailed(f"the scope '{given}' is none of {', '.join(SCOPES)}")
+    return scope

@@ -17,6 +17,7 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from hybridmandate.orchestration.connectors.session import ServiceSession
@@ -26,6 +27,8 @@ from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.polling import ReadingFailed, Start, start_all
 
 Cursor = dict[str, Any]
+NEWEST = "newest"
+"""Where a place keeps when the newest change that it has passed was made."""
 
 
 class FeedExpired(Exception):
@@ -48,6 +51,19 @@ class Reading:
     def since(self) -> float:
         """When the feed was first read (epoch seconds)."""
         return float(self.behind["since"])
+
+    @property
+    def window(self) -> dict[str, str]:
+        """The borders of the time in which the items changed, as actions take them.
+
+        The service's own time: from the newest change that was known before to the newest one now.
+        """
+        first = datetime.fromtimestamp(self.since, UTC).isoformat()
+        before = str((self.before or {}).get(NEWEST) or first)
+        return {
+            "{TriggerWindowStartToken}": before,
+            "{TriggerWindowEndToken}": str(self.behind.get(NEWEST) or before),
+        }
 
 
 class DeltaFeed:
@@ -77,7 +93,9 @@ class DeltaFeed:
         except FeedExpired as expired:
             every, link = await self._pages(expired.location or whole)
             items = [each for each in every if self._date(each) >= since]
-        return Reading(items, cursor, {**cursor, "link": link})
+        newest = max(filter(None, [cursor.get(NEWEST), *map(_modified, items)]), default=None)
+        behind = {**cursor, "link": link, **({} if newest is None else {NEWEST: newest})}
+        return Reading(items, cursor, behind)
 
     async def move(self, reading: Reading, starts: Sequence[Start]) -> int:
         """Start the runs of a reading and move the place behind it; returns how many were new."""
@@ -126,3 +144,9 @@ class DeltaFeed:
             if "@odata.nextLink" not in page:
                 raise ReadingFailed("the feed has neither a next link nor a delta link")
             address = str(page["@odata.nextLink"])
+
+
+def _modified(item: Mapping[str, Any]) -> str | None:
+    """When an item was changed, as its service writes it: these texts are in their order."""
+    text = item.get("lastModifiedDateTime")
+    return None if text is None else str(text)

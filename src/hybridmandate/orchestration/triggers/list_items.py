@@ -1,7 +1,7 @@
 """The triggers of SharePoint lists: when an item is created, or created or modified.
 
 Read from the list's delta feed. A run's id is made of flow and item, and for modifications of the
-item's version, too.
+item's version, too. An item carries the window of its reading for 'Get changes for an item'.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from hybridmandate.orchestration.triggers.polling import (
     Found,
     ReadingFailed,
     batch_starts,
+    trigger_operation,
     trigger_parameters,
 )
 
@@ -33,7 +34,7 @@ class ListItems:
         self._flow = flow
         self._connector = connector
         self._host = host
-        self._of_changes = flow.trigger.operation_id == CHANGED
+        self._of_changes = trigger_operation(flow) == CHANGED
         dated = "lastModifiedDateTime" if self._of_changes else "createdDateTime"
         self._feed = DeltaFeed(flow, connector.session, host, dated=dated)
 
@@ -53,14 +54,14 @@ class ListItems:
             for each in reading.items
             if "deleted" not in each and (self._of_changes or _created(each) >= reading.since)
         ]
-        found = [self._found(each) for each in new]
+        found = [self._found(each, reading.window) for each in new]
         starts = batch_starts(self._flow, self._host, found, lambda each: {"value": each})
         return await self._feed.move(reading, starts)
 
-    def _found(self, item: Mapping[str, Any]) -> Found:
+    def _found(self, item: Mapping[str, Any], window: Mapping[str, str]) -> Found:
         number = str(item["id"])
         version = (str(item.get("eTag")),) if self._of_changes else ()
-        return Found((number, *version), flat(item))
+        return Found((number, *version), {**flat(item), **window})
 
 
 def _created(item: Mapping[str, Any]) -> float:

@@ -1,8 +1,11 @@
-"""The triggers 'When a file is created' of SharePoint and OneDrive, read from a delta feed.
+"""The triggers for files of SharePoint and OneDrive, read from a delta feed.
 
 A run's id is made of flow, item and version. A file that is replaced is a new version and starts a
-run of its own, which the platform's trigger does not. ``GetOnNewFileItems`` (SharePoint) and
-``OnNewFilesV2`` (OneDrive) give the file's properties.
+run of its own, which the platform's 'created' triggers do not. ``GetOnNewFileItems`` (created) and
+``GetOnUpdatedFileItems`` (created or modified) of SharePoint and ``OnNewFilesV2`` of OneDrive give
+the file's properties; those of a whole library give its columns, too.
+
+A folder means the files right in it; OneDrive's ``includeSubfolders`` takes those below it as well.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors.drive_connector import DriveConnector
 from hybridmandate.orchestration.connectors.drive_items import file_metadata, file_properties
+from hybridmandate.orchestration.connectors.library_files import listed_file
+from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers.delta_feed import DeltaFeed
@@ -20,43 +25,67 @@ from hybridmandate.orchestration.triggers.polling import (
     Found,
     ReadingFailed,
     batch_starts,
+    trigger_operation,
     trigger_parameters,
 )
 
-__all__ = ["OPERATION", "NewFiles", "ReadingFailed"]
+__all__ = ["CHANGED_OPERATION", "ONEDRIVE_OPERATION", "OPERATION", "NewFiles", "ReadingFailed"]
 
 OPERATION = "GetOnNewFileItems"
+CHANGED_OPERATION = "GetOnUpdatedFileItems"
 ONEDRIVE_OPERATION = "OnNewFilesV2"
 
 
 class NewFiles:
-    """Reads one flow's folder."""
+    """Reads one flow's folder or library."""
 
     def __init__(self, flow: Flow, connector: DriveConnector, host: FlowHost) -> None:
         self._flow = flow
         self._connector = connector
         self._host = host
-        self._feed = DeltaFeed(flow, connector.session, host, dated="createdDateTime")
+        of_changes = trigger_operation(flow) == CHANGED_OPERATION
+        dated = "lastModifiedDateTime" if of_changes else "createdDateTime"
+        self._feed = DeltaFeed(flow, connector.session, host, dated=dated)
 
     async def read(self) -> int:
         """Start a run for every new file; returns how many were new.
 
         :raises ReadingFailed: when the folder cannot be read.
         """
-        reading = await self._feed.read(self._whole_feed())
-        files = [each for each in reading.items if "file" in each and "deleted" not in each]
-        found = [self._found(each) for each in files]
+        parameters = trigger_parameters(self._flow, self._host)
+        reading = await self._feed.read(self._whole_feed(parameters))
+        files = [each for each in reading.items if _is_wanted(each, parameters)]
+        found = [self._found(each, reading.window) for each in files]
         starts = batch_starts(self._flow, self._host, found, lambda each: {"value": each})
         return await self._feed.move(reading, starts)
 
-    def _found(self, item: Mapping[str, Any]) -> Found:
-        of_onedrive = self._flow.trigger.operation_id == ONEDRIVE_OPERATION
-        shown = file_metadata(item) if of_onedrive else file_properties(item)
-        return Found((str(item["id"]), str(item.get("eTag"))), shown)
+    def _found(self, item: Mapping[str, Any], window: Mapping[str, str]) -> Found:
+        identity = (str(item["id"]), str(item.get("eTag")))
+        if trigger_operation(self._flow) == ONEDRIVE_OPERATION:
+            return Found(identity, file_metadata(item))
+        shown = listed_file(item) if "driveItem" in item else file_properties(item)
+        return Found(identity, {**shown, **window})
 
-    def _whole_feed(self) -> str:
-        parameters = trigger_parameters(self._flow, self._host)
-        named = parameters.get("folderPath") or parameters.get("folderId")
-        folder = quote(str(named or "").strip("/"))
-        place = f"/root:/{folder}:/delta" if folder else "/root/delta"
-        return f"{self._connector.drive(parameters.get('dataset'))}{place}"
+    def _whole_feed(self, parameters: Mapping[str, Any]) -> str:
+        dataset, folder = parameters.get("dataset"), _folder(parameters)
+        if folder:
+            return f"{self._connector.drive(dataset)}/root:/{quote(folder)}:/delta"
+        table = parameters.get("table")
+        if table and isinstance(self._connector, SharePointConnector):
+            return f"{self._connector.items(dataset, table)}/delta"
+        return f"{self._connector.drive(dataset)}/root/delta"
+
+
+def _folder(parameters: Mapping[str, Any]) -> str:
+    named = parameters.get("folderPath") or parameters.get("folderId")
+    return str(named or "").strip("/")
+
+
+def _is_wanted(item: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    """Whether a changed item is a file of the place: a feed tells of all that is below it."""
+    if "deleted" in item or ("file" not in item and "driveItem" not in item):
+        return False
+    folder, place = _folder(parameters), item.get("parentReference") or {}
+    path = str(place.get("path") or "").partition("root:")[2].strip("/")
+    below = bool(parameters.get("includeSubfolders"))
+    return not folder or not path or below or path.lower() == folder.lower()

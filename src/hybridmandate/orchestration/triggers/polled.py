@@ -21,9 +21,13 @@ from hybridmandate.orchestration.triggers import (
     new_files,
     queue_messages,
 )
-from hybridmandate.orchestration.triggers.polling import Polling, Read
+from hybridmandate.orchestration.triggers.polling import Polling, Read, trigger_operation
 
-_DRIVES = (new_files.OPERATION, new_files.ONEDRIVE_OPERATION)
+_DRIVES = (
+    new_files.OPERATION,
+    new_files.CHANGED_OPERATION,
+    new_files.ONEDRIVE_OPERATION,
+)
 _LISTS = (list_items.CREATED, list_items.CHANGED)
 
 
@@ -41,7 +45,7 @@ def polled_trigger(
 
 
 def _read(flow: Flow, connector: Connector | None, host: FlowHost) -> Read | None:
-    operation = flow.trigger.operation_id
+    operation = trigger_operation(flow)
     if operation in _DRIVES and isinstance(connector, DriveConnector):
         return new_files.NewFiles(flow, connector, host).read
     if operation in _LISTS and isinstance(connector, SharePointConnector):

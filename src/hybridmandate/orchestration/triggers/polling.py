@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hybridmandate.orchestration.connectors.swagger_paths import routed_trigger, without_values
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine.outcomes import ActionFault
 from hybridmandate.orchestration.shells.durable import FlowHost, trigger_run_id
@@ -68,11 +69,27 @@ class Found:
     shown: Mapping[str, Any]
 
 
+def trigger_operation(flow: Flow) -> str | None:
+    """The operation of a connector trigger: by its id, or by the path that older flows write."""
+    if flow.trigger.operation_id is not None or not isinstance(flow.trigger.inputs, Mapping):
+        return flow.trigger.operation_id
+    inputs = flow.trigger.inputs
+    found = routed_trigger({**inputs, "path": without_values(str(inputs.get("path")))})
+    return None if found is None else found.operation
+
+
 def trigger_parameters(flow: Flow, host: FlowHost) -> Mapping[str, Any]:
-    """The parameters of a connector trigger, evaluated. :raises ActionFault: when one is wrong."""
-    inputs = TriggerValues(flow, host.parameters(flow)).evaluate(flow.trigger.inputs)
-    parameters: Mapping[str, Any] = inputs.get("parameters") or {}
-    return parameters
+    """The parameters of a connector trigger, evaluated; those of a path are its values and queries.
+
+    :raises ActionFault: when one is wrong.
+    """
+    values, inputs = TriggerValues(flow, host.parameters(flow)), flow.trigger.inputs
+    if flow.trigger.operation_id is not None:
+        parameters: Mapping[str, Any] = values.evaluate(inputs.get("parameters") or {})
+        return parameters
+    kept = {name: inputs[name] for name in ("method", "path", "queries") if name in inputs}
+    found = routed_trigger(values.evaluate(kept))
+    return {} if found is None else found.parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,7 @@ class FilesSurface:
             return JSONResponse({"value": [*shown, *(self._drive_item(each) for each in files)]})
         last = await run_in_threadpool(self._library.last_change)
         after = change_after(request.query_params, last)
-        files = await run_in_threadpool(self._library.files_in, site, path, after_change=after)
+        files = await run_in_threadpool(self._library.files_under, site, path, after_change=after)
         newest = max([after, *(each["change"] for each in files)])
         root = f":/{quote(path)}:" if path else ""
         link = f"{self._origin}/v1.0/{_drive_of(site)}/root{root}/delta"

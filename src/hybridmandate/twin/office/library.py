@@ -191,24 +191,20 @@ class Library(ItemStore):
                 if path.lower().startswith(under) and path and "/" not in path[len(under) :]
             ]
 
-    def files_in(self, site: str, folder: str, *, after_change: int = 0) -> list[Row]:
-        """A folder's files that changed after a point of the feed, oldest change first."""
-        query = (
-            select(FILES)
-            .where(
-                FILES.c.site == site,
-                func.lower(FILES.c.folder) == folder.lower(),
-                FILES.c.change > after_change,
-            )
-            .order_by(FILES.c.change)
-        )
+    def files_in(self, site: str, folder: str) -> list[Row]:
+        """The files right in a folder, oldest change first."""
+        own = (FILES.c.site == site, func.lower(FILES.c.folder) == folder.lower())
         with self._engine.connect() as db:
-            return list(db.execute(query).mappings())
+            return list(db.execute(select(FILES).where(*own).order_by(FILES.c.change)).mappings())
 
-    def files_under(self, site: str, folder: str) -> list[Row]:
-        """The files of a folder and of all folders in it, by their places."""
-        under = f"{folder.lower()}/"
-        query = select(FILES).where(FILES.c.site == site).order_by(FILES.c.folder, FILES.c.name)
+    def files_under(self, site: str, folder: str, *, after_change: int = 0) -> list[Row]:
+        """The files of a folder and of all folders in it that changed after a point of the feed.
+
+        In the order of their changes.
+        """
+        under = f"{folder.lower()}/" if folder else ""
+        own = (FILES.c.site == site, FILES.c.change > after_change)
+        query = select(FILES).where(*own).order_by(FILES.c.change)
         with self._engine.connect() as db:
             rows = db.execute(query).mappings()
             return [each for each in rows if f"{each['folder'].lower()}/".startswith(under)]

@@ -110,8 +110,11 @@ class ListsSurface:
         return JSONResponse({"value": found})
 
     async def delta(self, request: Request, caller: Persona) -> Response:
-        """The items that changed since a token."""
+        """The items of a list, or the files of a library, that changed since a token."""
         require(caller, *SITES)
+        site, name = request.path_params["site"], request.path_params["list"]
+        if await run_in_threadpool(self._is_library, site, name):
+            return await self._library_delta(request, site, name)
         found = await self._list_of(request)
         last = await run_in_threadpool(self._lists.last_change)
         after = change_after(request.query_params, last)
@@ -121,12 +124,22 @@ class ListsSurface:
         shown = [self._item(found, each) for each in rows]
         return JSONResponse({"value": shown, "@odata.deltaLink": link})
 
+    async def _library_delta(self, request: Request, site: str, name: str) -> Response:
+        last = await run_in_threadpool(self._library.last_change)
+        after = change_after(request.query_params, last)
+        files = await run_in_threadpool(self._library.files_under, site, name, after_change=after)
+        newest = max([after, *(each["change"] for each in files)])
+        link = f"{self._items_address(site, name)}/delta?token={newest}"
+        shown = [library_item(each) for each in files]
+        return JSONResponse({"value": shown, "@odata.deltaLink": link})
+
     async def _read(self, request: Request) -> Response:
         site, name = request.path_params["site"], request.path_params["list"]
         if await run_in_threadpool(self._is_library, site, name):
             files = await run_in_threadpool(self._library.files_under, site, name)
-            link = f"{self._origin}/v1.0/sites/{quote(site)}/lists/{quote(name)}/items"
-            return await self._page(request, [library_item(each) for each in files], link)
+            placed = sorted(files, key=lambda each: (each["folder"], each["name"]))
+            items = [library_item(each) for each in placed]
+            return await self._page(request, items, self._items_address(site, name))
         found = await self._list_of(request)
         rows = await run_in_threadpool(self._lists.items, found["id"])
         items = [self._item(found, each) for each in rows]
@@ -162,8 +175,10 @@ class ListsSurface:
         return found
 
     def _address(self, found: Row) -> str:
-        site, name = quote(found["site"]), quote(found["id"])
-        return f"{self._origin}/v1.0/sites/{site}/lists/{name}/items"
+        return self._items_address(found["site"], found["id"])
+
+    def _items_address(self, site: str, name: str) -> str:
+        return f"{self._origin}/v1.0/sites/{quote(site)}/lists/{quote(name)}/items"
 
     def _item(self, found: Row, row: Row) -> dict[str, Any]:
         number = str(row["number"])

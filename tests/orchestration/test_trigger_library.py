@@ -1,0 +1,136 @@
+"""Triggers of SharePoint libraries and lists: whole libraries, folders, the window of a reading."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flow_kit import compose, flow_of
+from office_kit import MAILBOX, SITE, Office
+from office_kit import office as served
+from trigger_kit import Host, connected, polled
+
+from hybridmandate.orchestration.connectors.connector import Connector
+from hybridmandate.orchestration.triggers.polled import polled_trigger
+from hybridmandate.orchestration.triggers.polling import ReadingFailed
+from hybridmandate.twin.office.files_surface import USER_DRIVE
+
+SHAREPOINT, ONEDRIVE = "shared_sharepointonline", "shared_onedriveforbusiness"
+VALUES = "@triggerOutputs()?['body/value']"
+LIBRARY = {"dataset": SITE, "table": "Documents"}
+
+
+@pytest.fixture(name="office")
+def _office(tmp_path: Path) -> Iterator[Office]:
+    with served(tmp_path) as started:
+        started.store.library.add_folder("ap", "Documents/Inbox/Done")
+        started.store.library.add_folder("ap", "Other")
+        yield started
+
+
+@pytest.fixture(name="connector")
+async def _connector(office: Office) -> AsyncIterator[Connector]:
+    made = connected(SHAREPOINT, office.address)
+    yield made
+    await made.session.close()
+
+
+async def read(operation: str, parameters: dict[str, Any], connector: Connector, host: Any) -> int:
+    trigger = polled(operation, parameters, splitOn=VALUES)
+    polling = polled_trigger(
+        flow_of({"A": compose(1)}, trigger=trigger), connector, host, seconds=1
+    )
+    assert polling is not None
+    return await polling._read()
+
+
+def put(office: Office, path: str, *, site: str = "ap", content: bytes = b"x") -> str:
+    folder, _, name = path.rpartition("/")
+    stored = office.store.library.put_file(
+        site, folder, name, content, content_type="text/plain", author={}, on_conflict="replace"
+    )
+    return str(stored["id"])
+
+
+def names(host: Host) -> list[str]:
+    return [each["{FullPath}"] for each in host.bodies]
+
+
+async def test_a_library_starts_runs_for_files_created_and_modified_at_any_depth(
+    office: Office, connector: Connector
+) -> None:
+    host = Host()
+    put(office, "Documents/old.txt")
+    assert await read("GetOnUpdatedFileItems", LIBRARY, connector, host) == 0
+    file = put(office, "Documents/Inbox/Done/a.txt")
+    put(office, "Other/b.txt")
+    put(office, "Documents/old.txt", content=b"y")
+    assert await read("GetOnUpdatedFileItems", LIBRARY, connector, host) == 2
+    assert names(host) == ["Documents/Inbox/Done/a.txt", "Documents/old.txt"]
+    changed = {**LIBRARY, "id": file, "item/State": "paid"}
+    await office.call(SHAREPOINT, "PatchFileItem", changed)
+    assert await read("GetOnUpdatedFileItems", LIBRARY, connector, host) == 1
+    body = host.bodies[-1]
+    assert (body["State"], body["{VersionNumber}"], body["{Identifier}"]) == ("paid", "2.0", file)
+    assert await read("GetOnUpdatedFileItems", LIBRARY, connector, host) == 0
+
+
+@pytest.mark.parametrize("operation", ["GetOnNewFileItems", "GetOnUpdatedFileItems"])
+async def test_a_folder_means_the_files_right_in_it(
+    office: Office, connector: Connector, operation: str
+) -> None:
+    host, folder = Host(), {**LIBRARY, "folderPath": "/documents/Inbox"}
+    assert await read(operation, folder, connector, host) == 0
+    for path in ("Documents/Inbox/Done/a.txt", "Documents/Inbox/b.txt", "Documents/c.txt"):
+        put(office, path)
+    assert await read(operation, folder, connector, host) == 1
+    assert names(host) == ["Documents/Inbox/b.txt"]
+
+
+async def test_a_drive_takes_the_folders_below_when_it_is_told_to(office: Office) -> None:
+    drive = f"{USER_DRIVE}{MAILBOX}"
+    office.store.library.add_folder(drive, "In/Deep")
+    connector = connected(ONEDRIVE, office.address, user=MAILBOX)
+    flat, deep = Host(), Host()
+    with_below = {"folderId": "/In", "includeSubfolders": True}
+    assert await read("OnNewFilesV2", {"folderId": "/In"}, connector, flat) == 0
+    assert await read("OnNewFilesV2", with_below, connector, deep) == 0
+    put(office, "In/a.txt", site=drive)
+    put(office, "In/Deep/b.txt", site=drive)
+    assert await read("OnNewFilesV2", {"folderId": "/In"}, connector, flat) == 1
+    assert await read("OnNewFilesV2", with_below, connector, deep) == 2
+    assert [each["Path"] for each in deep.bodies] == ["/In/a.txt", "/In/Deep/b.txt"]
+    await connector.session.close()
+
+
+async def test_a_run_asks_for_what_changed_in_the_window_of_its_reading(
+    office: Office, connector: Connector
+) -> None:
+    vendors, host = {"dataset": SITE, "table": "Vendors"}, Host()
+    office.store.lists.add_list("ap", "Vendors")
+    assert await read("GetOnUpdatedItems", vendors, connector, host) == 0
+    await office.call(SHAREPOINT, "PostItem", {**vendors, "item/Title": "V", "item/Amount": 1})
+
+    async def changed() -> dict[str, bool]:
+        assert await read("GetOnUpdatedItems", vendors, connector, host) == 1
+        item = host.bodies[-1]
+        asked = {**vendors, "id": item["ID"], "since": item["{TriggerWindowStartToken}"],
+                 "until": item["{TriggerWindowEndToken}"]}  # fmt: skip
+        answer = await office.call(SHAREPOINT, "GetItemChanges", asked)
+        return dict(answer.body["ColumnHasChanged"])
+
+    assert await changed() == {"Amount": True, "Title": True}, "it was created in this window"
+    await office.call(SHAREPOINT, "PatchItem", {**vendors, "id": 1, "item/Amount": 2})
+    assert await changed() == {"Amount": True, "Title": False}
+    await office.call(SHAREPOINT, "PatchItem", {**vendors, "id": 1, "item/Title": "W"})
+    assert await changed() == {"Amount": False, "Title": True}
+
+
+async def test_a_library_that_is_not_there_is_told(connector: Connector) -> None:
+    nothing = {"dataset": SITE, "table": "Nothing"}
+    with pytest.raises(ReadingFailed, match="404"):
+        await read("GetOnUpdatedFileItems", nothing, connector, Host())
+    with pytest.raises(ValueError, match="names no site"):
+        await read("GetOnUpdatedFileItems", {"table": "Documents"}, connector, Host())
