@@ -16,7 +16,12 @@ from typing import Any
 
 import httptools
 
-from hybridmandate.governance.gateway.transport import Incoming, TransportFailure, TransportTimeout
+from hybridmandate.governance.gateway.transport import (
+    Incoming,
+    Outgoing,
+    TransportFailure,
+    TransportTimeout,
+)
 
 _HIGH_WATER = 256 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
@@ -35,6 +40,7 @@ class Answer:
         "bare",
         "begun",
         "complete",
+        "due",
         "head",
         "head_bytes",
         "headers",
@@ -55,6 +61,8 @@ class Answer:
         self.head_bytes = 0
         self.status = 0
         self.head: asyncio.Future[None] = connection.loop.create_future()
+        self.due = 0.0
+        """When its headers must be there, in the loop's time."""
         self.keep_alive = False
         self.complete = False
         self.begun = False
@@ -140,29 +148,25 @@ class HttpConnection(asyncio.Protocol):
         self._sent = False
         self._answer: Answer | None = None
         self._latest: Answer | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def usable(self) -> bool:
         """Whether another request may be sent on it."""
         return not self._closed and not self._transport.is_closing()
 
-    async def send(
-        self,
-        method: str,
-        head: bytes,
-        body: bytes | Stream | None,
-        *,
-        chunked: bool,
-        seconds: float,
-    ) -> Incoming:
-        """Send a request and wait at most so many seconds for the response's headers.
+    async def send(self, outgoing: Outgoing, head: bytes, *, chunked: bool) -> Incoming:
+        """Send a request, whose head is made, and wait for the response's headers.
+
+        A connection whose request fails, or is given up, is ended.
 
         :raises TransportTimeout: when they are late. :raises TransportFailure: when the other side
             does not answer properly.
         """
-        answer = self._answer = self._latest = Answer(self, bare=method == "HEAD")
+        answer = self._answer = self._latest = Answer(self, bare=outgoing.method == "HEAD")
         self._sent = False
-        late = self.loop.call_later(seconds, _give_up, answer)
+        self._expect(answer, outgoing.timeout)
+        body = outgoing.body
         try:
             if body is None or isinstance(body, bytes):
                 self._sent = True
@@ -170,9 +174,32 @@ class HttpConnection(asyncio.Protocol):
                 await answer.head
             else:
                 await self._send_stream(answer, head, body, chunked)
-        finally:
-            late.cancel()
+        except BaseException:
+            self.close()
+            raise
         return answer.incoming(self._read_timeout)
+
+    def _expect(self, answer: Answer, seconds: float) -> None:
+        """Give up on the answer after so many seconds.
+
+        Most answers come soon: one timer serves many of them, and looks whose time it is.
+        """
+        answer.due = self.loop.time() + seconds
+        if self._timer is not None:
+            if self._timer.when() <= answer.due:
+                return
+            self._timer.cancel()
+        self._timer = self.loop.call_at(answer.due, self._look_whether_late)
+
+    def _look_whether_late(self) -> None:
+        self._timer = None
+        answer = self._answer
+        if answer is None or answer.head.done():
+            return
+        if self.loop.time() < answer.due:
+            self._timer = self.loop.call_at(answer.due, self._look_whether_late)
+        else:
+            answer.fail(TransportTimeout("the response's headers did not arrive in time"))
 
     @property
     def begun(self) -> bool:
@@ -231,10 +258,16 @@ class HttpConnection(asyncio.Protocol):
     def close(self) -> None:
         """End the connection."""
         self._closed = True
+        self._forget_timer()
         if self._transport is not None:
             self._transport.close()
         if self._answer is not None:
             self._answer.fail(TransportFailure("the connection was ended"))
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     # --- what httptools calls -----------------------------------------------------------------
 
@@ -289,6 +322,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closed = True
+        self._forget_timer()
         self.resume_writing()
         if self._answer is not None:
             reason = f"the connection was lost: {error}" if error else "it ended early"
@@ -314,8 +348,3 @@ class HttpConnection(asyncio.Protocol):
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None
-
-
-def _give_up(answer: Answer) -> None:
-    if not answer.head.done():
-        answer.fail(TransportTimeout("the response's headers did not arrive in time"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from urllib.parse import urlsplit
 
 from hybridmandate.governance.gateway.http_connection import HttpConnection
@@ -47,19 +48,18 @@ class HttpPool:
         :raises TransportTimeout: when they are late. :raises TransportFailure: otherwise.
         """
         origin, target = _cut(outgoing.url)
-        place = self._place(origin, outgoing.socket)
+        place = self._places.get((origin, outgoing.socket)) or self._place(origin, outgoing.socket)
         body = outgoing.body
         chunked = not (
             body is None or isinstance(body, bytes) or _names("content-length", outgoing.headers)
         )
         head = _head(outgoing, place.authority, target, chunked=chunked)
         try:
-            if not place.room.locked():
-                async with place.room:
-                    return await self._exchange(place, outgoing, head, chunked=chunked)
+            if place.room.enter():
+                return await self._exchange(place, outgoing, head, chunked=chunked)
             async with asyncio.timeout(outgoing.timeout):
-                async with place.room:
-                    return await self._exchange(place, outgoing, head, chunked=chunked)
+                await place.room.turn()
+                return await self._exchange(place, outgoing, head, chunked=chunked)
         except (TimeoutError, TransportTimeout) as error:
             raise TransportTimeout(
                 f"no response within {outgoing.timeout:g} s from {outgoing.socket or place.host}"
@@ -73,31 +73,34 @@ class HttpPool:
             place.close_idle()
 
     def _place(self, origin: str, socket: str | None) -> _Place:
-        place = self._places.get((origin, socket))
-        if place is None:
-            if len(self._places) >= _MOST_PLACES:
-                self._places.pop(next(iter(self._places))).retire()
-            place = self._places[(origin, socket)] = _Place(origin, socket, self._limit)
+        if len(self._places) >= _MOST_PLACES:
+            self._places.pop(next(iter(self._places))).retire()
+        place = self._places[(origin, socket)] = _Place(origin, socket, self._limit)
         return place
 
     async def _exchange(
         self, place: _Place, outgoing: Outgoing, head: bytes, *, chunked: bool
     ) -> Incoming:
-        body = outgoing.body
-        connection = self._kept(place)
-        if connection is not None:
-            try:
-                return await _on(connection, outgoing, head, chunked=chunked)
-            except TransportTimeout:
-                raise
-            except TransportFailure:
-                # The other side may have closed an idle connection at this very moment.
-                again = outgoing.method in _IDEMPOTENT and (body is None or isinstance(body, bytes))
-                if not again or connection.begun:
+        """Send in the room of the place, and leave it."""
+        try:
+            connection = self._kept(place)
+            if connection is not None:
+                try:
+                    return await connection.send(outgoing, head, chunked=chunked)
+                except TransportTimeout:
                     raise
-        async with asyncio.timeout(outgoing.timeout):
-            connection = await self._connect(place)
-            return await _on(connection, outgoing, head, chunked=chunked)
+                except TransportFailure:
+                    # The other side may have closed an idle connection at this very moment.
+                    body = outgoing.body
+                    is_at_hand = body is None or isinstance(body, bytes)
+                    again = outgoing.method in _IDEMPOTENT and is_at_hand
+                    if not again or connection.begun:
+                        raise
+            async with asyncio.timeout(outgoing.timeout):
+                connection = await self._connect(place)
+                return await connection.send(outgoing, head, chunked=chunked)
+        finally:
+            place.room.leave()
 
     def _kept(self, place: _Place) -> HttpConnection | None:
         oldest = asyncio.get_running_loop().time() - self._idle_seconds
@@ -139,7 +142,7 @@ class _Place:
         self.authority = parts.netloc.rpartition("@")[2]
         """What goes into ``Host``; user information is not sent."""
         self.socket = socket
-        self.room = asyncio.Semaphore(limit)
+        self.room = _Room(limit)
         self.idle: list[tuple[float, HttpConnection]] = []
         self._retired = False
 
@@ -161,16 +164,45 @@ class _Place:
         self.close_idle()
 
 
-async def _on(
-    connection: HttpConnection, outgoing: Outgoing, head: bytes, *, chunked: bool
-) -> Incoming:
-    try:
-        return await connection.send(
-            outgoing.method, head, outgoing.body, chunked=chunked, seconds=outgoing.timeout
-        )
-    except BaseException:
-        connection.close()
-        raise
+class _Room:
+    """So many may be inside at a time; who comes when it is full waits in line.
+
+    A semaphore whose usual case, that there is room, waits for nothing.
+    """
+
+    __slots__ = ("_free", "_line")
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+        self._line: deque[asyncio.Future[None]] = deque()
+
+    def enter(self) -> bool:
+        """Enter, if there is room; while anybody stands in line there is none."""
+        if self._free == 0:
+            return False
+        self._free -= 1
+        return True
+
+    async def turn(self) -> None:
+        """Stand in line, and enter."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._line.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                # Both happened at once: whoever gives up passes its turn on.
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Make room: for the first in line, if anybody still waits."""
+        while self._line:
+            waiter = self._line.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._free += 1
 
 
 def _cut(url: str) -> tuple[str, str]:
@@ -178,32 +210,39 @@ def _cut(url: str) -> tuple[str, str]:
     begin = url.find("//") + 2
     place = url.find("/", begin)
     query = url.find("?", begin)
-    end = min(each for each in (place, query, len(url)) if each >= 0)
-    target = url[end:].partition("#")[0]
-    return url[:end], target if target.startswith("/") else f"/{target}"
+    if place < 0 or 0 <= query < place:
+        place = len(url) if query < 0 else query
+    target = url[place:]
+    if "#" in target:
+        target = target[: target.index("#")]
+    return url[:place], target if target.startswith("/") else f"/{target}"
 
 
 def _names(name: str, headers: list[tuple[str, str]]) -> bool:
     """Whether a header of this name (lower case) is among them."""
     size = len(name)
-    return any(len(each) == size and each.lower() == name for each, _ in headers)
+    return name in [each.lower() for each, _ in headers if len(each) == size]
 
 
 def _head(outgoing: Outgoing, host: str, target: str, *, chunked: bool) -> bytes:
     """Request line and headers. :raises TransportFailure: for signs that would break them."""
-    lines = [f"{outgoing.method} {target} HTTP/1.1"]
-    if not _names("host", outgoing.headers):
-        lines.append(f"host: {host}")
-    lines.extend([f"{name}: {value}" for name, value in outgoing.headers])
+    headers, body = outgoing.headers, outgoing.body
+    begin = f"{outgoing.method} {target} HTTP/1.1\r\n"
+    breaks = len(headers) + 2
+    if not _names("host", headers):
+        begin = f"{begin}host: {host}\r\n"
+        breaks += 1
+    end = "\r\n"
     if chunked:
-        lines.append("transfer-encoding: chunked")
-    elif isinstance(outgoing.body, bytes):
-        lines.append(f"content-length: {len(outgoing.body)}")
-    elif outgoing.body is None and outgoing.method not in ("GET", "HEAD", "OPTIONS", "DELETE"):
-        lines.append("content-length: 0")
-    text = "\r\n".join(lines)
-    if text.count("\r") != len(lines) - 1 or text.count("\n") != len(lines) - 1 or "\0" in text:
+        end = "transfer-encoding: chunked\r\n\r\n"
+    elif isinstance(body, bytes):
+        end = f"content-length: {len(body)}\r\n\r\n"
+    elif body is None and outgoing.method not in ("GET", "HEAD", "OPTIONS", "DELETE"):
+        end = "content-length: 0\r\n\r\n"
+    breaks += end.count("\n") - 1
+    text = "".join([begin, *[f"{name}: {value}\r\n" for name, value in headers], end])
+    if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
         raise TransportFailure("a header or the address of the request holds a line break")
     if " " in target:
         raise TransportFailure("the address of the request holds a space")
-    return f"{text}\r\n\r\n".encode("latin-1", "replace")
+    return text.encode("latin-1", "replace")

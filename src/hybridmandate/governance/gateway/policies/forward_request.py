@@ -70,7 +70,8 @@ async def forward(exchange: Exchange, seconds: float, redirects: int) -> None:
 
     :raises PolicyError: Timeout, BackendConnectionFailure or ClientConnectionFailure.
     """
-    await _read_small(exchange)
+    if exchange.request.body.content is None:
+        await _read_small(exchange)
     base, headers, extra_query = _target(exchange)
     exchange.let_go_of_response()
     outgoing = ToBackend(
@@ -127,7 +128,7 @@ async def _read_small(exchange: Exchange) -> None:
     """Read a body of small declared size at once: cheaper than streaming it."""
     body = exchange.request.body
     declared = exchange.request.headers.get("content-length")
-    if body.content is not None or body.taken or declared is None:
+    if body.taken or declared is None:
         return
     if int(declared) <= SMALL_BYTES:
         await body.buffer()
