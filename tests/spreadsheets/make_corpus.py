@@ -154,7 +154,7 @@ def ragged() -> Iterator[Case]:
     """Rows with too few or too many cells."""
     short = [*ROWS[:2], ROWS[2][:2], ROWS[3]]
     left = [(2, "A-1"), (3, "A-2"), (5, "A-4")]
-    yield Case("ragged-short.csv", text([HEADER, *short]).encode(), left, [4])
+    yield Case("ragged-short.csv", text([HEADER, *short]).encode(), left, [4], ["rows.short"])
     long = [*ROWS[:2], [*ROWS[2], "extra"], ROWS[3]]
     yield Case("ragged-long.csv", text([HEADER, *long]).encode(), left, [4])
     trailing = [[*row, "", ""] for row in ROWS]
@@ -162,7 +162,8 @@ def ragged() -> Iterator[Case]:
     once = [*ROWS[:3], [*ROWS[3], ""]]
     yield Case("ragged-one-trailing-comma.csv", text([HEADER, *once]).encode(), codes())
     both = [ROWS[0][:1], [*ROWS[1], "x", "y"], *ROWS[2:]]
-    yield Case("ragged-both.csv", text([HEADER, *both]).encode(), codes(4, ROWS[2:]), [2, 3])
+    body = text([HEADER, *both]).encode()
+    yield Case("ragged-both.csv", body, codes(4, ROWS[2:]), [2, 3], ["rows.short"])
 
 
 def archives() -> Iterator[Case]:
@@ -212,7 +213,9 @@ def structure() -> Iterator[Case]:
         yield Case(f"header-{name}.csv", text([header, *ROWS]).encode(), codes(), rules=rules)
     order = [[r[3], r[0], "x", r[2], r[1]] for r in [HEADER, *ROWS]]
     order[0][2] = "Remark"
-    yield Case("header-reordered-and-extra.csv", text(order).encode(), codes())
+    yield Case(
+        "header-reordered-and-extra.csv", text(order).encode(), codes(), rules=["columns.ignored"]
+    )
     again = text([HEADER, *ROWS[:2], HEADER, *ROWS[2:]]).encode()
     split_codes = codes(2, ROWS[:2]) + codes(5, ROWS[2:])
     yield Case("header-repeated.csv", again, split_codes, rules=["rows.repeated_header"])
@@ -300,7 +303,7 @@ def structure() -> Iterator[Case]:
         rules=["rows.blank", "rows.footer", "rows.repeated_header"],
     )
     cut_short = text([HEADER, *ROWS, ["A-5"]]).encode()
-    yield Case("ragged-last-row-is-a-code.csv", cut_short, codes(), [6])
+    yield Case("ragged-last-row-is-a-code.csv", cut_short, codes(), [6], ["rows.short"])
     for name, remark in (
         ("generated", "Generated on 2026-04-01"),
         ("page", "Page 1 of 1"),
@@ -322,6 +325,10 @@ def structure() -> Iterator[Case]:
     ]
     body = text([HEADER, *ROWS, [], *other]).encode()
     yield Case("second-table-below.csv", body, codes(), rules=["rows.blank", "rows.second_table"])
+    titled = text([HEADER, *ROWS, [], ["Teams"], *other]).encode()
+    yield Case(
+        "second-table-below-a-title.csv", titled, codes(), rules=["rows.blank", "rows.second_table"]
+    )
     side = [
         [*r, "", *o]
         for r, o in zip([HEADER, *ROWS], [*other, ["", "", "", ""], ["", "", "", ""]], strict=True)

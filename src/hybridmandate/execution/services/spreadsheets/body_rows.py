@@ -26,14 +26,15 @@ from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
     HIDDEN,
     INVISIBLE,
-    CellKind,
+    SHORT_ROWS,
     Decision,
-    kind_column,
+    filled_cell,
     text_column,
     visible,
 )
 
 Indices = np.ndarray[Any, np.dtype[Any]]
+Texts = Sequence[str | None]
 
 _TOTAL = (
     r"(?:grand\s+|sub[\s-]?)?totals?|sum|summe|gesamt(?:summe|betrag|ergebnis)?|zwischensumme"
@@ -60,7 +61,7 @@ _MESSAGES = {
 _HIDDEN_READ = "hidden rows were read like the others"
 _HIDDEN_OUT = "hidden rows were left out"
 _UNCONFIRMED = "labelled like a total, but not the sum of the rows above: judged as data"
-READ_ALL_THE_SAME = frozenset({_HIDDEN_READ, _UNCONFIRMED})
+READ_ALL_THE_SAME = frozenset({_HIDDEN_READ, _UNCONFIRMED, SHORT_ROWS})
 """Messages about rows that are data although something about them is worth a look."""
 
 
@@ -111,7 +112,7 @@ def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowM
     if not len(seldom):
         return RowMarks.none(height)
     few = rows[seldom]
-    seen = {name: _seen(name, rows.columns) for name in every}
+    seen = {name: filled_cell(name, rows.columns) for name in every}
     filled = list(seen.values())
     plain = [pl.col(name).str.strip_chars(INVISIBLE).fill_null("") for name in every]
     flags = few.select(
@@ -144,13 +145,6 @@ def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowM
         spread("rows.total", "labelled"),
         spread("rows.footer", "footer"),
     )
-
-
-def _seen(name: str, columns: Sequence[str]) -> pl.Expr:
-    """Whether a cell holds anything; a formula without a stored value does, though no text."""
-    seen = pl.col(name).str.strip_chars(INVISIBLE).fill_null("") != ""
-    kind = kind_column(int(name[1:]))
-    return seen | (pl.col(kind) == int(CellKind.UNCALCULATED)) if kind in columns else seen
 
 
 def _is_value(text: pl.Expr) -> pl.Expr:
@@ -268,8 +262,7 @@ class RowSorter:
         for start in starts[:1000].tolist():
             if start + 1 >= rows.height or repeated[start] or blank[start + 1]:
                 continue
-            texts = [rows[n][start] for n in names]
-            if self._is_other_header(texts):
+            if self._is_other_header(_first_of_two_cells(rows, names, start)):
                 mask[start:] = True
                 self.ended = True
                 break
@@ -345,6 +338,16 @@ class RowSorter:
             amount = Decimal(str(value or 0))
             self.sums[name] = self.sums.get(name, Decimal(0)) + amount
             self.since[name] = self.since.get(name, Decimal(0)) + amount
+
+
+def _first_of_two_cells(rows: pl.DataFrame, names: Sequence[str], start: int) -> Texts:
+    """The cells of a row, or of one of the next two where those before hold a title alone."""
+    texts: Texts = []
+    for row in range(start, min(start + 3, rows.height)):
+        texts = [rows[n][row] for n in names]
+        if sum(visible(t) for t in texts) != 1:
+            break
+    return texts
 
 
 def _above_repeated(remarks: Indices, repeated: Indices, empty: Indices) -> Indices:

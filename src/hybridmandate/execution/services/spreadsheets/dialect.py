@@ -39,7 +39,7 @@ class FieldTooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How records are written; ``chosen_by`` is ``score`` or ``profile``."""
+    """How records are written; ``chosen_by`` is ``score``, ``profile`` or ``file`` (``sep=;``)."""
 
     delimiter: str
     quote: str = '"'

@@ -120,8 +120,21 @@ def _first_of_headings(rows: Sequence[Texts], wide: Sequence[int]) -> int | None
         if holds_headings(rows[row], below):
             return _fuller_row_below(rows, row)
         if _values(rows[row]) >= 2 or (_values(rows[row]) and _seen(rows[row]) <= 2):
-            return None
+            return _with_gaps_above(rows, row)
     return None
+
+
+def _with_gaps_above(rows: Sequence[Texts], row: int) -> int | None:
+    """The row right above the first values, if it names at least half of the columns.
+
+    A single word in the first column is a title; above the second one it is a heading.
+    """
+    above = rows[row - 1] if row else ()
+    words = [t for t in above if visible(t)]
+    named = 2 * len(words) >= _seen(rows[row]) and len(set(words)) == len(words)
+    if not words or not named or not holds_headings(above, rows[row:]):
+        return None
+    return row - 1 if len(words) > 1 or not visible(above[0]) else None
 
 
 def _fuller_row_below(rows: Sequence[Texts], row: int) -> int:

@@ -6,11 +6,12 @@ The same as one public function for Python callers: :func:`inspect_file`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.body_rows import RowSorter, mark_rows
@@ -24,7 +25,12 @@ from hybridmandate.execution.services.spreadsheets.header_search import (
 from hybridmandate.execution.services.spreadsheets.plain_columns import PlainColumns, plain_columns
 from hybridmandate.execution.services.spreadsheets.profile import ReaderOptions, StructureOptions
 from hybridmandate.execution.services.spreadsheets.reading import open_declared
+from hybridmandate.execution.services.spreadsheets.record_chunk import ChunkPlace, RecordChunk
 from hybridmandate.execution.services.spreadsheets.sheet_marks import Area
+from hybridmandate.execution.services.spreadsheets.shown_columns import (
+    under_no_heading,
+    without_empty_edges,
+)
 from hybridmandate.execution.services.spreadsheets.structure import (
     FoundTable,
     HeaderMatch,
@@ -38,6 +44,7 @@ from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
     INVISIBLE,
     LAST_LINE,
+    SHORT_ROWS,
     Decision,
     DecisionLog,
     Sheet,
@@ -66,6 +73,8 @@ class InspectedTable:
     header_line: int
     frame: pl.DataFrame
     decisions: tuple[Decision, ...]
+    width: int = 0
+    """The columns of the file down to the last heading."""
 
     @cached_property
     def lines(self) -> tuple[int, ...]:
@@ -115,8 +124,29 @@ def inspect_file(
     def recognise(sheet: Sheet) -> str | None:
         return _recognised(sheet, options)
 
-    sheet = whole_sheet(open_declared(content, reader, recognise))
-    return _inspected(sheet, options, header_line)
+    reading = open_declared(content, reader, recognise)
+    makers = list(reading.batches)
+    places = [make.place for make in makers if isinstance(make, RecordChunk)]
+    sheet = whole_sheet(replace(reading, batches=makers))
+    del makers, reading
+    return _with_short_rows(_inspected(sheet, options, header_line), places)
+
+
+def _with_short_rows(table: InspectedTable, places: Sequence[ChunkPlace]) -> InspectedTable:
+    """The same table with the decision on rows of a text that have fewer cells than the header."""
+    if not table.header_line:
+        return table
+    lines: list[int] = []
+    for place in places:
+        chunk = place.read()
+        short = chunk.short_records(table.width, np.ones(chunk.height, dtype=bool))
+        lines += (chunk.records[0][short] + (chunk.line + 1)).tolist()
+    among = table.frame[FIRST_LINE].is_in(lines)
+    if not among.any():
+        return table
+    found = table.frame[FIRST_LINE].filter(among).to_list()
+    decisions = (*table.decisions, Decision.of("rows.short", SHORT_ROWS, found))
+    return replace(table, decisions=decisions)
 
 
 def _recognised(sheet: Sheet, options: StructureOptions) -> str | None:
@@ -161,20 +191,24 @@ def _inspected(sheet: Sheet, options: StructureOptions, header_line: int | None)
         first += 1
     body = sheet.frame.slice(first)
     values = columns.values.slice(first - header.row - header.height)
-    second = _second_header(body, found, columns)
+    second, second_header = _second_header(body, found, columns)
     kept, left_out = _sorted_rows(body.head(second), values.head(second), columns, found)
     if second < body.height:
         below = body[FIRST_LINE].slice(second).to_list()
         left_out.append(Decision.of("rows.second_table", _SECOND_TABLE, below))
-    _refuse_larger_second_table(left_out, kept, body, header, lines)
-    body = body.head(second)
+        _refuse_larger_second_table(body.slice(second_header), int(kept.sum()), header, lines)
+    rows = body.head(second).filter(kept)
+    if header.height:
+        span, edges = without_empty_edges(rows, header.texts, span)
+        left_out += [*edges, *under_no_heading(rows, header.texts, span)]
     shown = [text_column(position) for position in range(span[0], span[1] + 1)]
     return InspectedTable(
         source=dict(sheet.source),
         header=header.texts[span[0] : span[1] + 1],
         header_line=lines[header.row] if header.height else 0,
-        frame=body.filter(kept).select([FIRST_LINE, LAST_LINE, *shown]),
+        frame=rows.select([FIRST_LINE, LAST_LINE, *shown]),
         decisions=DecisionLog([*decisions, *left_out]).all(),
+        width=max((p for p, text in enumerate(header.texts) if text), default=-1) + 1,
     )
 
 
@@ -246,30 +280,45 @@ def _filled_cells(frame: pl.DataFrame, block: tuple[int, int]) -> int:
     return sum(counts.row(0))
 
 
-def _second_header(body: pl.DataFrame, found: FoundTable, columns: PlainColumns) -> int:
-    """The row where another table begins: words behind a blank row, above values where there were
-    none before. The height of the body when there is none.
+def _second_header(body: pl.DataFrame, found: FoundTable, columns: PlainColumns) -> tuple[int, int]:
+    """The row where another table begins, and the one of its header: words behind a blank row, with
+    titles above them, and below them other kinds of cells than before. The height of the body,
+    twice, when there is none.
     """
+    nowhere = (body.height, body.height)
     if "rows.second_table" in columns.profile.structure.off or not found.header_line:
-        return body.height
+        return nowhere
     names = [text_column(p) for p in range(found.span[0], found.span[1] + 1)]
     seen = [pl.col(n).str.strip_chars(INVISIBLE).fill_null("") != "" for n in names]
     blank = body.select(~pl.any_horizontal(seen)).to_series()
     starts: list[int] = (blank.shift(1, fill_value=False) & ~blank).arg_true().to_list()
     known = [columns.profile.columns[name].type == "text" for name in columns.names]
     for start in starts[:_BLOCKS_LOOKED_AT]:
-        rows = [list(row) for row in body.slice(start, 21).select(names).iter_rows()]
+        rows = [list(row) for row in body.slice(start, 24).select(names).iter_rows()]
+        titles = 0
+        while len(rows) > 1 and sum(visible(t) for t in rows[0]) == 1:
+            del rows[0]
+            titles += 1
         words = [t for t in rows[0] if visible(t)]
         if len(words) < 2 or len(set(words)) < len(words) or not holds_headings(rows[0], rows[1:]):
             continue
         if rows[0] == [found.header[p] or None for p in range(found.span[0], found.span[1] + 1)]:
             continue
-        if any(
-            known[found.span[0] + position] and visible(text) and values_below(rows[1:], position)
-            for position, text in enumerate(rows[0])
-        ):
-            return int(start)
-    return body.height
+        if _begins_anew(rows, known[found.span[0] :]):
+            return start, start + titles
+    return nowhere
+
+
+def _begins_anew(rows: Sequence[Sequence[str | None]], words: Sequence[bool]) -> bool:
+    """Whether below a row of words other kinds of cells stand than in the columns so far.
+
+    ``words`` says of which columns the cells were words.
+    """
+    places = [p for p, text in enumerate(rows[0]) if visible(text)]
+    if any(words[p] and values_below(rows[1:], p) for p in places):
+        return True
+    filled = [p for p in places if any(visible(row[p]) for row in rows[1:])]
+    return len(filled) > 1 and not any(words[p] or values_below(rows[1:], p) for p in filled)
 
 
 def _sorted_rows(
@@ -281,18 +330,12 @@ def _sorted_rows(
 
 
 def _refuse_larger_second_table(
-    decisions: Sequence[Decision],
-    kept: pl.Series,
-    body: pl.DataFrame,
-    header: Header,
-    lines: Sequence[int],
+    second: pl.DataFrame, rows: int, header: Header, lines: Sequence[int]
 ) -> None:
     """Of two tables below each other the first is read only when it is the larger one."""
-    second = next((d for d in decisions if d.rule == "rows.second_table"), None)
-    if second is None or second.count - 1 < kept.sum():
+    if second.height - 1 < rows:
         return
-    start = second.lines[0]
-    row = body.filter(pl.col(FIRST_LINE) == start).drop(FIRST_LINE, LAST_LINE).row(0)
+    start, *row = second.drop(LAST_LINE).row(0)
     words = [t for t in row if isinstance(t, str) and visible(t)]
     raise Unreadable(
         "table.ambiguous_rows",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -101,6 +101,8 @@ class Judged:
     marks: RowMarks | None
     keys: KeyHashes | None
     notes: tuple[Decision, ...]
+    short: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """Rows with fewer cells than the header."""
 
     def values(self, names: Sequence[str]) -> pl.DataFrame:
         """The values of some columns."""

@@ -7,7 +7,7 @@ the rows of workbooks, go through every check of every column.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -98,16 +98,20 @@ class Judge:
     def _of_text(self, chunk: RecordChunk, skip: int) -> Judged:
         texts = TextsInChunk(chunk, skip, len(self.table.header))
         proved = self._proof.prove(chunk, skip)
+        if proved is not None and proved.good.all():
+            return self._merged(proved, texts, None)
+        # Only rows with as many cells as the header can be proved.
+        wanted = np.arange(chunk.height) >= skip
+        if proved is not None:
+            wanted[skip:] &= ~proved.good
+        short = chunk.short_records(self._width, wanted) - skip
         if proved is None or (~proved.good).mean() > _MOSTLY_ODD:
             batch = chunk.batch()
             verdict = self._verdict(batch.frame.slice(skip))
-            return self._judged(verdict, texts, batch.notes)
-        if proved.good.all():
-            return self._merged(proved, texts, None)
-        wanted = np.concatenate([np.zeros(skip, dtype=bool), ~proved.good])
+            return replace(self._judged(verdict, texts, batch.notes), short=short)
         rows = chunk.batch(wanted).frame
         known = _known(proved, self._positions, widened(rows, len(self.table.header)))
-        return self._merged(proved, texts, self._verdict(rows, known))
+        return replace(self._merged(proved, texts, self._verdict(rows, known)), short=short)
 
     def _verdict(self, frame: pl.DataFrame, known: _Known | None = None) -> _Verdict:
         rows = widened(frame, len(self.table.header))
@@ -202,6 +206,11 @@ class Judge:
         return {match.column: match.position for match in self.table.matches}
 
     @cached_property
+    def _width(self) -> int:
+        """The columns down to the last heading."""
+        return max(p for p, text in enumerate(self.table.header) if visible(text)) + 1
+
+    @cached_property
     def _key(self) -> tuple[str, ...]:
         return () if self.profile.duplicates is None else self.profile.duplicates.key
 
@@ -232,7 +241,7 @@ class Judge:
 
     def _extra_cells(self, rows: pl.DataFrame) -> list[tuple[Check, Rows]]:
         """Cells to the right of the last heading: the row has more cells than the table columns."""
-        last = max(p for p, text in enumerate(self.table.header) if visible(text))
+        last = self._width - 1
         if self.table.span[1] < last:
             return []
         beyond = [name for name in rows.columns if name.startswith("t") and int(name[1:]) > last]

@@ -49,7 +49,9 @@ from hybridmandate.execution.services.spreadsheets.structure import (
 )
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
+    SHORT_ROWS,
     Batch,
+    Decision,
     DecisionLog,
     Reading,
     Unreadable,
@@ -172,6 +174,7 @@ class _Collector:
         for note in judged.notes:
             self._log.add(note)
         mask = self._data_rows(judged, final=final)
+        self._tell_short(judged, mask)
         hits, data = list(judged.hits), None
         if not mask.all():
             place = np.cumsum(mask) - 1
@@ -202,6 +205,12 @@ class _Collector:
         for each in decisions:
             self._log.add(each)
         return data.to_numpy()
+
+    def _tell_short(self, judged: Judged, mask: Mask) -> None:
+        short = judged.short[mask[judged.short]]
+        if len(short):
+            lines = judged.texts.frame([FIRST_LINE])[short].to_series()
+            self._log.add(Decision.of("rows.short", SHORT_ROWS, lines.to_list()))
 
     def _keep_rows(self, kept: KeptBatch, judged: Judged, data: pl.Series | None) -> None:
         own = pl.DataFrame([value.alias(value_name(name)) for name, value in judged.own.items()])

@@ -107,6 +107,20 @@ class RecordChunk:
         names = [text_column(position) for position in range(width)]
         return Batch(_in_file_order(frames, names), width, self.notes())
 
+    def short_records(self, width: int, among: Mask) -> Numbers:
+        """Which of some records have fewer cells than that; blank lines have none to miss."""
+        scanned, first = self.scanned, self.records[0]
+        lines = np.zeros(len(scanned.starts), dtype=bool)
+        lines[first[among]] = True
+        short = np.zeros(len(lines), dtype=bool)
+        together = scanned.together & lines
+        if together.any():
+            cells = delimiters_per_line(_joined(scanned, together), self.dialect) + 1
+            short[np.flatnonzero(together)[cells < width]] = True
+        for record in scanned.single:
+            short[record.start] = lines[record.start] and len(record.cells) < width
+        return np.flatnonzero(short[first])
+
     def head(self, height: int) -> Batch:
         """The first records."""
         return self.batch(np.arange(self.height) < height)

@@ -112,22 +112,30 @@ def find_table(rows: Sequence[Texts], lines: Sequence[int], profile: Profile) ->
     taken = {m.position for m in matches}
     found = {m.column for m in matches}
     missing = tuple(name for name in profile.columns if name not in found)
+    ignored = tuple(
+        t.strip(INVISIBLE)
+        for p, t in enumerate(header)
+        if p not in taken and t is not None and visible(t)
+    )
+    unknown = [text for text in ignored if text not in beside or "columns.second_table" in off]
+    if unknown:
+        message = f"columns that the profile does not name: {', '.join(unknown)[:500]}"
+        decisions.append(Decision.of("columns.ignored", message, [lines[row]]))
     needed = [name for name in missing if profile.columns[name].required]
     if needed:
         raise Unreadable(
             "table.missing_columns",
             f"the table (header on line {lines[row]}) has no column for {', '.join(needed)}",
         )
+    if missing:
+        message = f"no column of the file is {', '.join(missing)}: empty in every row"
+        decisions.append(Decision.of("columns.missing", message, [lines[row]]))
     return FoundTable(
         header_line=lines[row],
         header=tuple(header),
         first_row=first,
         matches=tuple(matches),
-        ignored_headers=tuple(
-            t.strip(INVISIBLE)
-            for p, t in enumerate(header)
-            if p not in taken and t is not None and visible(t)
-        ),
+        ignored_headers=ignored,
         missing=missing,
         span=span,
         decisions=tuple(decisions),

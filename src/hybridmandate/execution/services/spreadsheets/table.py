@@ -30,6 +30,8 @@ START = "start_byte"
 END = "end_byte"
 """Byte offsets of a text record in the decoded content (UTF-8), without its line end."""
 
+SHORT_ROWS = "rows with fewer cells than the header: the missing cells are empty"
+
 HIDDEN = "row_hidden"
 """Whether a worksheet's row is hidden; the column is there when any row of the sheet is."""
 
@@ -50,6 +52,13 @@ def kind_column(position: int) -> str:
 def visible(text: str | None) -> bool:
     """Whether a person sees anything in the cell."""
     return text is not None and text.strip(INVISIBLE) != ""
+
+
+def filled_cell(name: str, columns: Sequence[str]) -> pl.Expr:
+    """Whether a cell holds anything; a formula without a stored value does, though no text."""
+    seen = pl.col(name).str.strip_chars(INVISIBLE).fill_null("") != ""
+    kind = kind_column(int(name[1:]))
+    return seen | (pl.col(kind) == int(CellKind.UNCALCULATED)) if kind in columns else seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Memory is bounded by the chunk (4 MiB), whatever the size of the file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,9 @@ from hybridmandate.execution.services.spreadsheets.text_content import (
 
 CHUNK = 4 << 20
 MAX_LINE = 16 << 20
+_NO_DELIMITER = "no delimiter was found: each line is one cell, spaces between words set none apart"
+_DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+"""The first line by which spreadsheet programs let a file name its delimiter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ def read_text(
         "chosenBy": dialect.chosen_by,
         "candidates": candidates,
     }
+    if dialect.chosen_by == "score" and not candidates[0]["score"]:
+        notes.append(Decision.of("dialect.none", _NO_DELIMITER, []))
     rows = len(text.buffer) // max(1, len("\n".join(sample).encode()) // max(1, len(sample)) + 1)
     return Reading(
         source=source,
@@ -96,9 +102,13 @@ def _dialect(sample: Sequence[str], options: TextOptions) -> tuple[Dialect, dict
         scores = score_dialects(sample, quote)
     except FieldTooLong as error:
         raise Unreadable("file.field_too_long", f"a field cannot be read: {error}") from None
-    chosen = options.delimiter or scores[0].delimiter
-    by = "profile" if options.delimiter else "score"
-    return Dialect(chosen, quote, by), {"candidates": [each.to_json() for each in scores]}
+    candidates = {"candidates": [each.to_json() for each in scores]}
+    if options.delimiter:
+        return Dialect(options.delimiter, quote, "profile"), candidates
+    declared = _DECLARED.fullmatch(sample[0]) if sample else None
+    if declared is not None and declared[1].isascii() and not declared[1].isalnum():
+        return Dialect(declared[1], quote, "file"), candidates
+    return Dialect(scores[0].delimiter, quote), candidates
 
 
 def _chunks(text: TextContent, dialect: Dialect, chunk: int) -> Iterator[RecordChunk]:

@@ -1,0 +1,52 @@
+"""Columns of a table without a profile: which are shown, and which hold cells under no heading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from hybridmandate.execution.services.spreadsheets.table import (
+    FIRST_LINE,
+    Decision,
+    filled_cell,
+    text_column,
+)
+
+_SHOWN = 20
+
+
+def without_empty_edges(
+    rows: pl.DataFrame, header: Sequence[str], span: tuple[int, int]
+) -> tuple[tuple[int, int], list[Decision]]:
+    """The columns from the first to the last with a heading or a cell, and what was left out."""
+    used = [p for p in range(span[0], span[1] + 1) if header[p] or _filled(rows, p).any()]
+    if not used or (used[0], used[-1]) == span:
+        return span, []
+    edges = [p + 1 for p in range(span[0], span[1] + 1) if not used[0] <= p <= used[-1]]
+    message = f"columns without a heading and without cells were left out: {_listed(edges)}"
+    return (used[0], used[-1]), [Decision.of("columns.empty", message, [])]
+
+
+def under_no_heading(
+    rows: pl.DataFrame, header: Sequence[str], span: tuple[int, int]
+) -> list[Decision]:
+    """Columns whose heading is empty, with the lines of the rows that have cells in them."""
+    filled = {p: _filled(rows, p) for p in range(span[0], span[1] + 1) if not header[p]}
+    columns = [position for position, cells in filled.items() if cells.any()]
+    if not columns:
+        return []
+    there = filled[columns[0]]
+    for position in columns[1:]:
+        there |= filled[position]
+    message = f"cells stand under no heading, in column {_listed([p + 1 for p in columns])}"
+    return [Decision.of("header.unnamed", message, rows[FIRST_LINE].filter(there).to_list())]
+
+
+def _filled(rows: pl.DataFrame, position: int) -> pl.Series:
+    return rows.select(filled_cell(text_column(position), rows.columns)).to_series()
+
+
+def _listed(columns: Sequence[int]) -> str:
+    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
+    return ", ".join(map(str, columns[:_SHOWN])) + more
