@@ -174,9 +174,10 @@ async def test_a_waiting_run_is_accepted_survives_a_stop_and_can_be_cancelled(
         assert cancelled.status_code == 202
         ended = await flows.run(run_id, "Cancelled")
         assert [each["status"] for each in ended["actions"]] == ["Cancelled"]
-        assert (
-            await flows.client.post(f"/runs/{run_id}/cancel", headers=OPERATOR)
-        ).status_code == 404
+        again = await flows.client.post(f"/runs/{run_id}/cancel", headers=OPERATOR)
+        assert (again.status_code, again.json()["failure"]["type"]) == (409, "conflict")
+        unknown = await flows.client.post("/runs/none/cancel", headers=OPERATOR)
+        assert unknown.status_code == 404
 
 
 async def test_a_body_that_breaks_the_schema_is_refused_where_the_flow_asks_for_it(

@@ -62,7 +62,7 @@ class StepContext:
             except Exception as error:
                 cause = error
                 outcome = {"error": {"type": type(error).__name__, "message": str(error)}}
-            text = json.dumps(outcome, separators=(",", ":"))
+            text = _text(full_name, outcome)
             await self._remember(FinishedStep(self._id, self._owner, full_name, text))
         # What a replay will read, so that a workflow never sees more than that.
         return _value(full_name, json.loads(text), cause)
@@ -84,6 +84,14 @@ class StepContext:
             raise asyncio.CancelledError(str(broken)) from broken
         except Exception as error:
             raise StepUnwritable(step.name, f"{type(error).__name__}: {error}") from error
+
+
+def _text(full_name: str, outcome: Json) -> str:
+    """What is remembered. :raises StepUnwritable: when a value of it is no JSON, or too deep."""
+    try:
+        return json.dumps(outcome, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StepUnwritable(full_name, f"{type(error).__name__}: {error}") from error
 
 
 def _value(full_name: str, outcome: Mapping[str, Any], cause: Exception | None) -> Json:

@@ -38,6 +38,8 @@ from hybridmandate.orchestration.triggers.schedule import Schedule
 
 Handler = Callable[[Request], Awaitable[Response]]
 MAX_RUNS = 500
+OPERATOR = "operator"
+"""Who acts with the operator token, as the evidence names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +296,15 @@ def _routes(process: _Process, requests: RequestTrigger) -> list[Route]:
     async def cancel(request: Request) -> Response:
         process.may_operate(request)
         run_id = request.path_params["id"]
-        if not await process.host.cancel(run_id, "cancelled by the operator"):
-            raise _no_run(run_id)
+        reason = request.query_params.get("reason") or "cancelled by the operator"
+        try:
+            ends = await process.host.cancel(run_id, reason, actor=OPERATOR)
+        except KeyError:
+            raise _no_run(run_id) from None
+        if not ends:
+            raise Refused(
+                FailureType.CONFLICT, f"the run '{run_id}' has ended already", reason="run.ended"
+            )
         return JSONResponse({"runId": run_id}, status_code=202)
 
     return [

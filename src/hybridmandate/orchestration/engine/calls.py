@@ -164,10 +164,16 @@ def _pages(work: Working, action: Action) -> int | None:
     wanted = (action.runtime.get("paginationPolicy") or {}).get("minimumItemCount")
     if wanted is None:
         return None
-    if not work.measure("page.items", action, int(wanted)):
+    try:
+        rows = int(str(wanted))
+    except ValueError:
+        raise ActionFault(
+            "InvalidPaginationPolicy", f"'{wanted}' is not a number of rows"
+        ) from None
+    if not work.measure("page.items", action, rows):
         most = work.highest("page.items")
-        raise ActionFault("InvalidPaginationPolicy", f"{wanted} rows are more than {most}")
-    return int(wanted)
+        raise ActionFault("InvalidPaginationPolicy", f"{rows} rows are more than {most}")
+    return rows
 
 
 def _watch(
@@ -336,7 +342,20 @@ def _static_result(work: Working, action: Action) -> Ended | None:
     declared = _declared_result(work.flow, action.runtime)
     if declared is None:
         return None
-    status = Status(declared.get("status", "Succeeded"))
-    outputs = declared.get("outputs")
-    code = declared.get("code") or _status_code((outputs or {}).get("statusCode", 200))
-    return Ended(status, outputs, code, declared.get("error"))
+    status, outputs = _final(declared.get("status", "Succeeded")), declared.get("outputs")
+    answered = outputs.get("statusCode", 200) if isinstance(outputs, Mapping) else 200
+    error = declared.get("error")
+    code = declared.get("code") or (
+        _status_code(answered) if isinstance(answered, int) else str(answered)
+    )
+    return Ended(status, outputs, str(code), error if isinstance(error, Mapping) else None)
+
+
+def _final(status: Any) -> Status:
+    """The status of a static result. :raises ActionFault: when no action ends so."""
+    known = {each.value: each for each in Status if each.final}
+    if status not in known:
+        raise ActionFault(
+            "InvalidTemplate", f"a static result has status {' or '.join(known)}, not '{status}'"
+        )
+    return known[status]

@@ -12,14 +12,15 @@ from hybridmandate.orchestration.engine.instants import epoch_seconds
 from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working, record_key
+from hybridmandate.orchestration.expressions import type_name
 
 
 def start_terminate(work: Working, control: FlowControl, action: Action, at: At) -> None:
     """End the run with the given status."""
-    inputs = Reader(work, action, at).evaluate(action.inputs)
+    inputs = _fields(Reader(work, action, at).evaluate(action.inputs), "inputs")
+    error = _fields(inputs.get("runError"), "runError")
     work.begin(action, at, inputs=inputs)
     control.end(work, action, at, Ended.succeeded())
-    error = inputs.get("runError") or {}
     status = inputs["runStatus"]
     code = error.get("code") if status == "Failed" else None
     message = error.get("message") if status == "Failed" else None
@@ -35,7 +36,7 @@ def run_response(work: Working, action: Action, at: At) -> Ended:
     its answer, or has been told 504 after 120 s, cannot be answered: the action fails. A parent
     flow waits for its child as long as it takes.
     """
-    inputs = Reader(work, action, at).evaluate(action.inputs)
+    inputs = _fields(Reader(work, action, at).evaluate(action.inputs), "inputs")
     work.begin(action, at, inputs=inputs)
     if work.run["responded"]:
         raise ActionFault("ActionResponseSkipped", "The caller has been answered already.")
@@ -54,10 +55,22 @@ def run_response(work: Working, action: Action, at: At) -> Ended:
         raise ActionFault(
             "InvalidTemplate", f"{status} is not an HTTP status for an answer: 2xx, 4xx or 5xx."
         )
-    headers = {str(k): str(v) for k, v in (inputs.get("headers") or {}).items()}
+    headers = {str(k): str(v) for k, v in _fields(inputs.get("headers"), "headers").items()}
     work.run["responded"] = True
     work.commands.append(Respond(status, headers, inputs.get("body")))
     return Ended.succeeded({"statusCode": status, "headers": headers, "body": inputs.get("body")})
+
+
+def _fields(value: Any, name: str) -> dict[str, Any]:
+    """The fields of an object, none of null. :raises ActionFault: for any other value."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ActionFault(
+            "InvalidTemplate",
+            f"'{name}' is of type '{type_name(value)}'. The value must be an object.",
+        )
+    return value
 
 
 def _caller_waits(work: Working) -> bool:

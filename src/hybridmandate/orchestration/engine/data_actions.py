@@ -39,6 +39,9 @@ def _parse_json(work: Working, action: Action, at: At) -> Ended:
             content = json.loads(content)
         except ValueError as error:
             raise ActionFault("InvalidJSON", f"the content is not JSON: {error}") from error
+        except RecursionError:
+            raise ActionFault("InvalidJSON", "the content is nested too deeply") from None
+    work.must_hold(action, content)
     errors = schema_errors(schema, content)
     if errors:
         places = "; ".join(f"/{each['path']}: {each['message']}" for each in errors[:20])

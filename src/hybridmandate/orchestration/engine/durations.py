@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 
@@ -55,6 +56,8 @@ def unit_seconds(count: object, unit: object) -> float:
         number = float(str(count))
     except ValueError:
         raise ValueError(f"'{count}' is not a number of {unit}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"'{count}' is not a number of {unit}")
     if number < 0:
         raise ValueError(f"a wait of {count} {unit} is negative")
     return number * known

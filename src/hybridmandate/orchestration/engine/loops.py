@@ -10,6 +10,7 @@ without failure unless ``operationOptions`` holds ``FailWhenLimitsReached`` (Azu
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
@@ -59,7 +60,7 @@ def start_foreach(work: Working, control: FlowControl, action: Action, at: At) -
 def start_until(work: Working, control: FlowControl, action: Action, at: At) -> None:
     """Open the first iteration."""
     reader = Reader(work, action, at)
-    count = int(reader.evaluate(action.limit.get("count", 60)))
+    count = _count(reader.evaluate(action.limit.get("count", 60)))
     timeout = reader.evaluate(action.limit.get("timeout", "PT1H"))
     try:
         deadline = work.time + duration_seconds(timeout)
@@ -81,6 +82,16 @@ def start_until(work: Working, control: FlowControl, action: Action, at: At) -> 
         inputs={"limit": {"count": count, "timeout": timeout}},
     )
     _open_next(work, control, action, at)
+
+
+def _count(value: Any) -> int:
+    """The value of ``limit.count``. :raises ActionFault: when it is no whole number."""
+    try:
+        return int(str(value))
+    except ValueError:
+        raise ActionFault(
+            "InvalidTemplate", f"limit.count: {json.dumps(value)} is not a whole number"
+        ) from None
 
 
 def iteration_done(

@@ -64,7 +64,7 @@ class RetryPolicy:
             return cls("none", 0, 0.0, 0.0, 0.0)
         if kind not in ("fixed", "exponential"):
             raise ValueError(f"retry policy type '{policy.get('type')}' is not known")
-        count = int(policy.get("count", 0))
+        count = _whole(policy.get("count", 0))
         if not 1 <= count <= 90:
             raise ValueError(f"a retry count of {count} is not between 1 and 90")
         interval = duration_seconds(policy.get("interval"))
@@ -93,6 +93,14 @@ class RetryPolicy:
         return max(low + (high - low) * draw, asked or 0.0)
 
 
+def _whole(value: object) -> int:
+    """A count. :raises ValueError: when it is no whole number."""
+    try:
+        return int(str(value))
+    except ValueError:
+        raise ValueError(f"a retry count of '{value}' is not a whole number") from None
+
+
 def is_retryable(answer: Answer) -> bool:
     """Whether a policy retries this answer: 408, 429, 5xx, no connection, no answer in time."""
     if answer.fault is not None:
@@ -105,7 +113,7 @@ def retry_after(answer: Answer, now: float) -> float | None:
     text = next((v for k, v in answer.headers.items() if k.lower() == "retry-after"), None)
     if text is None:
         return None
-    if text.strip().isdigit():
+    if text.strip().isascii() and text.strip().isdigit():
         return float(text)
     try:
         moment = parsedate_to_datetime(text)

@@ -183,6 +183,19 @@ def _at_once(run: Callable[[Working, Action, At], Ended]) -> Start:
     return lambda work, action, at: CONTROL.end(work, action, at, run(work, action, at))
 
 
+def _made(make: Callable[[Working, Action, At], Ended]) -> Start:
+    """An action that makes a value of others; what it makes is measured before it is kept."""
+
+    def start(work: Working, action: Action, at: At) -> None:
+        ended = make(work, action, at)
+        record = work.record(action.name, at)
+        if record is None or ended.outputs is not record.get("inputs"):
+            work.must_hold(action, ended.outputs)
+        CONTROL.end(work, action, at, ended)
+
+    return start
+
+
 def _call(work: Working, action: Action, at: At) -> None:
     calls.start_call(work, CONTROL, action, at)
 
@@ -196,7 +209,7 @@ def _graph_done(work: Working, owner: Action, at: At, graph: Graph) -> None:
 
 CONTROL = FlowControl(_start, _graph_done)
 _STARTS: dict[str, Start] = {
-    **{kind: _at_once(run) for kind, run in DATA_ACTIONS.items()},
+    **{kind: _made(make) for kind, make in DATA_ACTIONS.items()},
     **dict.fromkeys(kinds.VARIABLES, _at_once(run_variable)),
     **dict.fromkeys(kinds.CALLS, _call),
     "Changeset": lambda work, action, at: calls.start_changeset(work, CONTROL, action, at),

@@ -29,7 +29,7 @@ def run_variable(work: Working, action: Action, at: At) -> Ended:
     work.begin(action, at, inputs=inputs)
     if action.type == "InitializeVariable":
         for declared in inputs["variables"]:
-            _initialize(work, declared)
+            _initialize(work, action, declared)
         return Ended.succeeded()
     name = _known(work, inputs["name"])
     variable = work.state["variables"].get(name)
@@ -38,7 +38,8 @@ def run_variable(work: Working, action: Action, at: At) -> Ended:
             "InvalidTemplate", f"The variable '{name}' must be initialized before it is used."
         )
     value = _changed(action.type, name, variable, inputs.get("value"))
-    work.state["variables"][name] = {**variable, "value": value}
+    size = _size(work, action, variable, value, inputs.get("value"))
+    work.state["variables"][name] = {**variable, "value": value, "size": size}
     return Ended.succeeded({"body": {"name": name, "value": value}})
 
 
@@ -51,14 +52,28 @@ def _known(work: Working, name: str) -> str:
     return next((each for each in variables if each.lower() == lowered), name)
 
 
-def _initialize(work: Working, declared: dict[str, Any]) -> None:
+def _initialize(work: Working, action: Action, declared: dict[str, Any]) -> None:
     name, kind = declared["name"], str(declared["type"]).lower()
     if _known(work, name) in work.state["variables"]:
         raise ActionFault("InvalidTemplate", f"The variable '{name}' is initialized twice.")
     value = declared.get("value")
     if value is None:
         value = _EMPTY[kind]
-    work.state["variables"][name] = {"type": kind, "value": _typed(name, kind, value)}
+    value = _typed(name, kind, value)
+    size = work.must_hold(action, value)
+    work.state["variables"][name] = {"type": kind, "value": value, "size": size}
+
+
+def _size(work: Working, action: Action, variable: dict[str, Any], value: Any, given: Any) -> int:
+    """The size of a variable's new value; what is appended is measured alone, not the rest again.
+
+    :raises ActionFault: when it is more than a run may hold.
+    """
+    if action.type not in ("AppendToArrayVariable", "AppendToStringVariable"):
+        return work.must_hold(action, value)
+    size: int = variable["size"] + work.must_hold(action, [given])
+    work.must_fit(action, size)
+    return size
 
 
 def _changed(action_type: str, name: str, variable: dict[str, Any], value: Any) -> Any:

@@ -23,7 +23,8 @@ from hybridmandate.orchestration.engine.commands import (
     TrackStart,
 )
 from hybridmandate.orchestration.engine.instants import instant_text
-from hybridmandate.orchestration.engine.outcomes import Ended
+from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
+from hybridmandate.orchestration.engine.value_sizes import TooDeep, json_size
 from hybridmandate.orchestration.limits.catalogue import Profile, limit
 from hybridmandate.orchestration.limits.measures import WARN_SHARE
 
@@ -123,7 +124,13 @@ class Working:
         return status if status in _FINAL else None
 
     def begin(self, action: Action, at: At, **fields: Any) -> dict[str, Any]:
-        """Put the record of an action that runs now."""
+        """Put the record of an action that runs now.
+
+        :raises ActionFault: when its inputs are more than a run may hold.
+        """
+        inputs = fields.get("inputs")
+        if inputs is not None:
+            self.must_hold(action, inputs)
         key = record_key(action.name, at) if at else action.name
         record = {
             "name": action.name,
@@ -240,6 +247,27 @@ class Working:
         if value >= WARN_SHARE * highest:
             self.commands.append(NearLimit(limit_id, action.name, value, highest, self.time))
         return value <= highest
+
+    def must_hold(self, action: Action, value: Any) -> int:
+        """Hold what an action keeps to the limit of a message; gives about its characters.
+
+        :raises ActionFault: when it is larger, or nested too deeply.
+        """
+        try:
+            size = json_size(value)
+        except TooDeep as deep:
+            raise ActionFault("InvalidTemplate", f"Action '{action.name}': {deep}.") from None
+        self.must_fit(action, size)
+        return size
+
+    def must_fit(self, action: Action, size: int) -> None:
+        """Hold a number of characters to the limit of a message. :raises ActionFault: when over."""
+        if not self.measure("message.size", action, size):
+            raise ActionFault(
+                "MessageSizeLimitExceeded",
+                f"Action '{action.name}' makes a value of more than "
+                f"{self.highest('message.size')} characters.",
+            )
 
     # --- places --------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
+from hybridmandate.orchestration.engine.instants import instant_text
 from hybridmandate.orchestration.history.bounds import KEEP_BYTES, bounded
 from hybridmandate.orchestration.history.tables import (
     ACTIONS,
@@ -133,10 +134,10 @@ class RunHistory:
     def write_turns(self, turns: Sequence[TurnRecords]) -> list[TurnWritten]:
         """Write what turns brought, in one transaction; those of one run in their order.
 
-        A turn that was written before is left alone. An action that went on is written again when
-        it has ended.
+        A turn that was written before is left alone, and so is a run that was ended meanwhile. An
+        action that went on is written again when it has ended.
         """
-        known = select(RUNS.c.id, RUNS.c.turn, RUNS.c.cancel_reason)
+        known = select(RUNS.c.id, RUNS.c.turn, RUNS.c.status, RUNS.c.cancel_reason)
         with self._engine.begin() as connection:
             rows = connection.execute(known.where(RUNS.c.id.in_([each.run_id for each in turns])))
             runs = {row.id: row for row in rows}
@@ -145,7 +146,7 @@ class RunHistory:
             changes: dict[str, dict[str, Any]] = {}
             for each in turns:
                 row = runs.get(each.run_id)
-                new = row is not None and row.turn < each.turn
+                new = row is not None and row.turn < each.turn and row.status == "Running"
                 written.append(TurnWritten(new, row.cancel_reason if row else None))
                 if new:
                     actions.update(_action_rows(each.run_id, each.records))
@@ -169,14 +170,23 @@ class RunHistory:
 
     def end_broken(self, run_id: str, message: str, ended_at: float) -> None:
         """Write that a run failed because it could not be carried on."""
+        self._end(run_id, "Failed", "RunBroken", message, ended_at)
+
+    def end_cancelled(self, run_id: str, reason: str, ended_at: float) -> None:
+        """Write that a run which nothing carries on was cancelled."""
+        self._end(run_id, "Cancelled", "RunCancelled", reason, ended_at)
+
+    def _end(self, run_id: str, status: str, code: str, message: str, ended_at: float) -> None:
         running = (RUNS.c.id == run_id) & (RUNS.c.status == "Running")
-        error = {"code": "RunBroken", "message": message}
+        error = {"code": code, "message": message}
         with self._engine.begin() as connection:
-            connection.execute(
+            done = connection.execute(
                 update(RUNS)
                 .where(running)
-                .values(status="Failed", code="RunBroken", error=error, ended_at=ended_at)
+                .values(status=status, code=code, error=error, ended_at=ended_at)
             )
+            if done.rowcount:
+                _close_actions(connection, run_id, ended_at)
 
     def find(self, run_id: str) -> StoredRun | None:
         """The run of that id."""
@@ -220,6 +230,19 @@ class RunHistory:
         with self._engine.begin() as connection:
             connection.execute(delete(CURSORS).where(CURSORS.c.flow == flow))
             connection.execute(insert(CURSORS).values(flow=flow, cursor=cursor))
+
+
+def _close_actions(connection: Connection, run_id: str, ended_at: float) -> None:
+    """Write that what went on in a run has been cancelled with it."""
+    going_on = (ACTIONS.c.run_id == run_id) & ACTIONS.c.status.in_(("Running", "Waiting"))
+    rows = connection.execute(select(ACTIONS.c.key, ACTIONS.c.record).where(going_on)).all()
+    ended = {"status": "Cancelled", "code": "ActionCancelled", "endTime": instant_text(ended_at)}
+    for row in rows:
+        connection.execute(
+            update(ACTIONS)
+            .where(ACTIONS.c.run_id == run_id, ACTIONS.c.key == row.key)
+            .values(status="Cancelled", record={**row.record, **ended})
+        )
 
 
 def _change_runs(connection: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:

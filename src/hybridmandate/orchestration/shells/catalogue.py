@@ -43,7 +43,7 @@ class FlowCatalogue:
                 raise DefinitionInvalid(flow.name, faults)
             if flow.name in self._current:
                 raise ValueError(f"two flows are called '{flow.name}'")
-            digest = hashlib.sha256(document.raw).hexdigest()
+            digest = _digest(document)
             history.keep_definition(digest, _file_name(document), document.raw)
             self._flows[digest] = flow
             self._current[flow.name] = digest
@@ -75,6 +75,11 @@ class FlowCatalogue:
                 raise KeyError(f"no definition {digest} is kept")
             self._flows[digest] = load_flow(FlowDocument.parse(kept[1], kept[0]))
         return self._flows[digest]
+
+
+def _digest(document: FlowDocument) -> str:
+    """What a definition is kept under; two flows with the same text are two, by their names."""
+    return hashlib.sha256(_file_name(document).encode() + b"\0" + document.raw).hexdigest()
 
 
 def _file_name(document: FlowDocument) -> str:

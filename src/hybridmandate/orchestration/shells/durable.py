@@ -38,8 +38,8 @@ from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
 from hybridmandate.orchestration.shells.pace import MessageTooLarge, Pace
 from hybridmandate.orchestration.shells.request_windows import RequestWindows
 from hybridmandate.orchestration.shells.run_record import connection_values
-from hybridmandate.orchestration.shells.run_turns import RunTurns, run_started
-from hybridmandate.orchestration.shells.tracking import RunEvidence
+from hybridmandate.orchestration.shells.run_turns import EngineBroken, RunTurns, run_started
+from hybridmandate.orchestration.shells.tracking import RunEvidence, cancel_record
 from hybridmandate.orchestration.shells.turn_tracker import HistoryUnwritable, TurnTracker
 from hybridmandate.orchestration.shells.unfinished_runs import UnfinishedRuns
 
@@ -206,13 +206,26 @@ class FlowHost:
         )
         return started
 
-    async def cancel(self, run_id: str, reason: str) -> bool:
-        """End a run; False when it is not running."""
-        asked = await asyncio.to_thread(self.history.ask_cancel, run_id, reason)
+    async def cancel(self, run_id: str, reason: str, *, actor: str) -> bool:
+        """End a run, also one that waits for its turn or for requests; False when it has ended.
+
+        ``actor`` is who asks, for the evidence. A run that this process does not carry on (it is
+        another's, or it was stopped when the database was away) is ended where it stands.
+        :raises KeyError: when there is no such run.
+        """
+        stored = await self._stored(run_id)
+        if not await asyncio.to_thread(self.history.ask_cancel, run_id, reason):
+            return False
+        self._recorder.record(cancel_record(stored, reason=reason, actor=actor, time=self._clock()))
         live = self._live.get(run_id)
-        if asked and live is not None:
+        if live is not None:
             live.cancel(reason)
-        return asked
+            return True
+        # Nobody here carries it on: no process may any more, and its end is written here.
+        await self._durable.cancel(run_id)
+        await asyncio.to_thread(self.history.end_cancelled, run_id, reason, self._clock())
+        self._waiters.tell(run_id)
+        return True
 
     async def responded(self, run_id: str, *, timeout_seconds: float) -> StoredRun:
         """The run as soon as it has answered its caller or ended, or as it is when time is over.
@@ -263,23 +276,27 @@ class FlowHost:
         self._live[context.id] = live
         if self._closing:
             live.close()
+        evidence = RunEvidence(self._recorder, context.id, flow.name)
         tracker = TurnTracker(
             start,
             self._writer,
-            RunEvidence(self._recorder, context.id, flow.name),
+            evidence,
             written=lambda: self._waiters.tell(context.id),
             cancel=live.cancel,
         )
         try:
-            async with self._pace.room(flow):
+            async with contextlib.AsyncExitStack() as place:
                 if flow.trigger.concurrency is not None:
+                    room = place.enter_async_context(self._pace.room(flow))
+                    await live.unless_cancelled(room)
                     start = {**start, "time": await context.now()}
                 run = RunTurns(context, flow, live, tracker, self._pace)
                 return await run.work(run_started(flow, start))
-        except (StepFailed, StepUnwritable, HistoryUnwritable) as broken:
+        except (EngineBroken, StepFailed, StepUnwritable, HistoryUnwritable) as broken:
             # It would fail in the same way after every restart.
             message = f"the run cannot go on: {broken}"[:2000]
             await asyncio.to_thread(self.history.end_broken, context.id, message, self._clock())
+            evidence.broken(await self._stored(context.id), type(broken).__name__)
             raise
         finally:
             self._live.pop(context.id, None)

@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import contextvars
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine import (
@@ -62,6 +62,7 @@ class LiveRun:
         self._ready: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._closing = False
+        self._cancelled = asyncio.Event()
 
     def note(self, commands: Sequence[Command]) -> None:
         """Remember what the run waits for now, and what it no longer waits for."""
@@ -81,8 +82,28 @@ class LiveRun:
                 self._forget(event.token)
 
     def cancel(self, reason: str) -> None:
-        """A person ends the run."""
+        """A person ends the run: nothing more is begun for it."""
         self._bring(CancelRequested(self._clock(), reason))
+        self._cancelled.set()
+
+    async def rest(self, seconds: float) -> bool:
+        """Let some seconds pass, fewer when a person ends the run; gives whether one did."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._cancelled.wait()
+        return self._cancelled.is_set()
+
+    async def unless_cancelled(self, waiting: Coroutine[Any, Any, object]) -> None:
+        """Wait for something, until a person ends the run at the latest."""
+        wanted = asyncio.ensure_future(waiting)
+        cancelled = asyncio.ensure_future(self._cancelled.wait())
+        try:
+            await asyncio.wait({wanted, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            cancelled.cancel()
+            wanted.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await wanted
 
     def close(self) -> None:
         """Begin nothing new: calls in flight may still answer, the rest goes on elsewhere."""
@@ -96,7 +117,7 @@ class LiveRun:
 
         :raises asyncio.CancelledError: when the process closes and no call is in flight.
         """
-        if not self._closing:
+        if not self._closing and not self._cancelled.is_set():
             for token, command in self._outstanding.items():
                 if token not in self._tasks:
                     self._tasks[token] = self._begin(command)

@@ -16,7 +16,7 @@ from hybridmandate.orchestration.engine import Answer
 def answer_size(answer: Answer) -> int:
     """Bytes of an answer's body: as its headers say, else as it is (it came in chunks)."""
     said = next((v for k, v in answer.headers.items() if k.lower() == "content-length"), "")
-    return int(said) if said.isdigit() else body_size(answer.body)
+    return int(said) if said.isascii() and said.isdigit() else body_size(answer.body)
 
 
 def body_size(body: Any) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,6 +27,10 @@ WAITING_RETRY_SECONDS = 10
 """What a caller is told to wait when a trigger takes no further run."""
 LONGEST_HOLD = 60.0
 """A hold is cut into pieces, so that a clock that jumps is noticed."""
+
+
+Rest = Callable[[float], Awaitable[bool]]
+"""Lets some seconds pass; true when whoever rests need not go on waiting."""
 
 
 class MessageTooLarge(Exception):
@@ -75,8 +79,8 @@ class Pace:
         for usage in self._budget.spend(flow, requests, self._clock()):
             self.near(flow, usage, run)
 
-    async def hold(self, flow: str, run: str) -> None:
-        """Wait while the flow's windows have no room."""
+    async def hold(self, flow: str, run: str, rest: Rest) -> None:
+        """Wait while the flow's windows have no room, or until the run is ended."""
         said = False
         while True:
             seconds, full = self._budget.wait(flow, self._clock())
@@ -85,7 +89,8 @@ class Pace:
             if not said:
                 self.near(flow, full, run, waitSeconds=seconds)
                 said = True
-            await asyncio.sleep(min(seconds, LONGEST_HOLD))
+            if await rest(min(seconds, LONGEST_HOLD)):
+                return
 
     def weigh(self, flow: str, action: str, answer: Answer, seconds: float, run: str) -> Answer:
         """Hold an answer to the limits of a message and of a call's duration."""

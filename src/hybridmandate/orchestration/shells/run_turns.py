@@ -22,6 +22,7 @@ from hybridmandate.orchestration.engine import (
     State,
     Track,
     TrackRetry,
+    Transition,
     event_from_json,
     event_to_json,
     step,
@@ -48,6 +49,10 @@ def run_started(flow: Flow, start: Mapping[str, Any]) -> RunStarted:
     )
 
 
+class EngineBroken(Exception):
+    """The stepper broke over an event: a defect of this engine. It would again after a restart."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunTurns:
     """One run under way: its log, its services, its history."""
@@ -69,7 +74,7 @@ class RunTurns:
         while True:
             commands: list[Command] = []
             for event in events:
-                transition = step(self.flow, state, event)
+                transition = _stepped(self.flow, state, event)
                 state = transition.state
                 commands.extend(transition.commands)
             if state is None:
@@ -93,8 +98,16 @@ class RunTurns:
     async def _happened(self, requests: int) -> Json:
         """What comes next, as soon as the flow's budget of requests allows it."""
         self.pace.spend(self.flow.name, requests, self.context.id)
-        await self.pace.hold(self.flow.name, self.context.id)
+        await self.pace.hold(self.flow.name, self.context.id, self.live.rest)
         return [event_to_json(each) for each in await self.live.next_events()]
+
+
+def _stepped(flow: Flow, state: State | None, event: Event) -> Transition:
+    """The stepper's answer. :raises EngineBroken: when it has none; other runs go on."""
+    try:
+        return step(flow, state, event)
+    except Exception as error:
+        raise EngineBroken(f"the engine broke: {type(error).__name__}: {error}") from error
 
 
 def _requests(commands: Sequence[Command]) -> int:

@@ -10,6 +10,7 @@ from hybridmandate.evidence.record import Record, Recorder, Tier
 from hybridmandate.orchestration.engine import NearLimit
 from hybridmandate.orchestration.engine.calls import failure_type
 from hybridmandate.orchestration.engine.instants import epoch_seconds
+from hybridmandate.orchestration.history import StoredRun
 from hybridmandate.orchestration.limits import Usage
 
 _OUTCOMES = {
@@ -126,6 +127,37 @@ class RunEvidence:
                 detail={"code": run["code"], **counted},
             )
         )
+
+    def broken(self, stored: StoredRun, reason: str) -> None:
+        """The run cannot be carried on; ``reason`` is a type, for a message may hold anything."""
+        ended_at = stored.ended_at or stored.started_at
+        self.recorder.record(
+            Record(
+                time_ns=_ns(stored.started_at),
+                tier=Tier.FLOW,
+                kind="flow.run",
+                subject=self.flow,
+                correlation_id=stored.correlation_id,
+                outcome="failed",
+                duration_ms=(ended_at - stored.started_at) * 1000,
+                parent=f"run:{self.run_id}",
+                detail={"code": stored.code, "reason": reason},
+            )
+        )
+
+
+def cancel_record(stored: StoredRun, *, reason: str, actor: str, time: float) -> Record:
+    """A person wants a run to end; that it has is a record ``flow.run`` of its own."""
+    return Record(
+        time_ns=_ns(time),
+        tier=Tier.FLOW,
+        kind="flow.cancel",
+        subject=stored.flow,
+        correlation_id=stored.correlation_id,
+        principal=actor,
+        parent=f"run:{stored.id}",
+        detail={"reason": reason, "startedAt": stored.started_at},
+    )
 
 
 def limit_record(
