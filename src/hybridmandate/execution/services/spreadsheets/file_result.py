@@ -25,6 +25,7 @@ MAX_VALUE_SHOWN = 120
 ROWS, HITS = "rows", "hits"
 """Kinds of frames in the store: data rows with their values; broken rules as (check, row)."""
 
+_NO_ERRORS = pl.DataFrame(schema={"line": pl.Int64, "check": pl.UInt32, "value": pl.String})
 
 VALUE_NAMES = "^=.*$"
 """Pattern of the names of stored values: a column may be called ``t1``, as a column of texts is."""
@@ -181,43 +182,74 @@ class Normalization:
 
     def batch_errors(self, kept: KeptBatch, severity: str) -> Iterator[RowError]:
         """Broken rules of one severity in a batch, in the order of lines."""
-        hits = [
-            (order, check, rows)
-            for order, (check, rows) in enumerate(self._hits(kept))
-            if self.profile.severity(check.code, check.field) == severity
-        ]
-        if not hits:
-            return
-        positions = {m.column: m.position for m in self.table.matches}
-        frame = self.store.get(ROWS, kept.number)
-        found: list[tuple[int, int, RowError]] = []
-        for order, check, rows in hits:
-            hit = frame[rows]
-            position = positions.get(check.field)
-            texts = hit[text_column(position)] if position is not None else [None] * hit.height
-            for line, value in zip(hit[FIRST_LINE], texts, strict=True):
-                shown = None if value is None else str(value)[:MAX_VALUE_SHOWN]
-                error = RowError.model_construct(
-                    code=check.code,
-                    message=check.message,
-                    line=line,
-                    record=None,
-                    field=check.field or None,
-                    value=shown,
-                )
-                found.append((line, order, error))
-        found.sort(key=lambda item: item[:2])
-        yield from (error for _, _, error in found)
+        for line, number, value in self.error_rows(kept, severity).iter_rows():
+            check = self._every_check[number]
+            yield RowError.model_construct(
+                code=check.code,
+                message=check.message,
+                line=line,
+                record=None,
+                field=check.field or None,
+                value=value,
+            )
 
-    def _hits(self, kept: KeptBatch) -> Iterator[tuple[Check, Any]]:
+    def error_lines(self, kept: KeptBatch, severity: str) -> pl.DataFrame:
+        """The same as a frame with the fields of a :class:`RowError`."""
+        checks = pl.DataFrame(
+            [(c.code, c.message, None, c.field or None) for c in self._every_check],
+            schema=dict.fromkeys(("code", "message", "record", "field"), pl.String),
+            orient="row",
+        )
+        rows = self.error_rows(kept, severity)
+        said = checks[rows["check"]]
+        return said.with_columns(rows["line"], rows["value"]).select(*RowError.model_fields)
+
+    def error_rows(self, kept: KeptBatch, severity: str) -> pl.DataFrame:
+        """Broken rules of one severity: ``line``, number of the ``check``, and the ``value``."""
+        hits = self.batch_hits(kept, severity)
+        if not hits:
+            return _NO_ERRORS
+        positions = {m.column: m.position for m in self.table.matches}
+        texts = {check.field: positions.get(check.field) for _, check, _ in hits}
+        names = {text_column(p) for p in texts.values() if p is not None}
+        frame = self.store.get(ROWS, kept.number, [FIRST_LINE, *sorted(names)])
+        found: list[pl.DataFrame] = []
+        for order, (number, check, rows) in enumerate(hits):
+            position = texts[check.field]
+            text = pl.lit(None) if position is None else pl.col(text_column(position))
+            error = frame[rows].select(
+                line=FIRST_LINE,
+                check=pl.lit(number, dtype=pl.UInt32),
+                value=text.cast(pl.String).str.slice(0, MAX_VALUE_SHOWN),
+                order=pl.lit(order, dtype=pl.UInt32),
+            )
+            found.append(error)
+        return pl.concat(found).sort("line", "order").drop("order")
+
+    def batch_hits(self, kept: KeptBatch, severity: str) -> list[tuple[int, Check, Any]]:
+        """Broken rules of one severity in a batch: number of the check, check, rows of the batch.
+
+        In the order in which the rules of a row are told.
+        """
+        found: list[tuple[int, Check, Any]] = []
         if kept.has_hits:
             hits = self.store.get(HITS, kept.number)
             for (number,), rows in hits.group_by("check", maintain_order=True):
-                yield self.checks[int(str(number))], rows["row"].to_numpy()
+                check = int(str(number))
+                found.append((check, self.checks[check], rows["row"].to_numpy()))
         if self.repeated is not None and self.repeated_check is not None:
             again = repeated_of(self.repeated, kept)
             if again.any():
-                yield self.repeated_check, np.flatnonzero(again)
+                found.append((len(self.checks), self.repeated_check, np.flatnonzero(again)))
+        return [
+            (number, check, rows)
+            for number, check, rows in found
+            if self.profile.severity(check.code, check.field) == severity
+        ]
+
+    @cached_property
+    def _every_check(self) -> tuple[Check, ...]:
+        return self.checks if self.repeated_check is None else (*self.checks, self.repeated_check)
 
 
 def repeated_of(repeated: Any, kept: KeptBatch) -> Mask:

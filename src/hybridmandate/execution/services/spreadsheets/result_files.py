@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import orjson
-
 from hybridmandate.contracts import Call, FailureType, Refused, RowError
 from hybridmandate.execution.services.spreadsheets.accepted_file import (
     PARQUET,
@@ -80,8 +78,8 @@ async def store_result(call: Call, result: Normalization, folder: Path) -> Resul
 
 def _error_lines(result: Normalization, target: Path) -> None:
     with target.open("wb") as stream:
-        for error in result.each_error("error"):
-            stream.write(orjson.dumps(error.model_dump()) + b"\n")
+        for kept in result.each_kept():
+            result.error_lines(kept, "error").write_ndjson(stream)
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
