@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hybridmandate.governance.gateway.conformance import configuration_of, run_all
+from hybridmandate.governance.gateway.conformance import run_all
+from hybridmandate.governance.gateway.conformance_fixture import configuration_of
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
 from hybridmandate.governance.gateway.gateway import Gateway
 from hybridmandate.governance.gateway.refused_policies import REFUSED

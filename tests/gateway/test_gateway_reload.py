@@ -12,7 +12,8 @@ from gateway_edge import Evidence
 
 from hybridmandate.governance.gateway.backends import Backends
 from hybridmandate.governance.gateway.configuration import BackendEntry, Configuration
-from hybridmandate.governance.gateway.conformance import Served, configuration_of
+from hybridmandate.governance.gateway.conformance import Served
+from hybridmandate.governance.gateway.conformance_fixture import configuration_of
 from hybridmandate.governance.gateway.server import GatewayApp, create_app
 from hybridmandate.governance.gateway.settings import GatewaySettings
 from hybridmandate.identity.principal import TokenSource

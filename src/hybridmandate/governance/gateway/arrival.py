@@ -126,7 +126,6 @@ def _subscribed(
         return served.pipelines[None]
     exchange.subscription = gateway.subscribe(api.entry, key)
     exchange.product = gateway.product(api.entry, exchange.subscription)
-    request.headers.remove(header)
     product = exchange.product.id if exchange.product is not None else None
     return served.pipelines[product]
 

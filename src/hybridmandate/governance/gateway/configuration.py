@@ -122,6 +122,7 @@ class Subscription:
     """A subscription and its keys.
 
     ``product`` is the id of the product that it opens, ``api`` that of the one API; neither: all.
+    ``started`` (seconds since the epoch) is where the periods of its quotas begin.
     """
 
     id: str
@@ -131,6 +132,7 @@ class Subscription:
     api: str | None = None
     state: SubscriptionState = SubscriptionState.ACTIVE
     file: str = "subscriptionInformation.json"
+    started: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

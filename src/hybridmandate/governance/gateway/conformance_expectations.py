@@ -23,12 +23,35 @@ def differences(
     called = len(calls) > calls_before_last
     if "backend_called" in expect and called != expect["backend_called"]:
         yield f"the back end was {'' if called else 'not '}called"
-    if "backend_calls" in expect and len(calls) != expect["backend_calls"]:
-        yield f"the back end was called {len(calls)} times, not {expect['backend_calls']}"
+    yield from _number_of_calls(expect, calls)
     if "backend_request" in expect:
         yield from _request(expect["backend_request"], calls, "back-end request")
     if "service_request" in expect:
         yield from _request(expect["service_request"], service_calls, "service request")
+
+
+def differences_of_many(
+    expect: Mapping[str, Any],
+    answers: Sequence[Mapping[str, Any]],
+    calls: Sequence[Mapping[str, Any]],
+) -> Iterator[str]:
+    """What does not hold of requests that were sent side by side.
+
+    A ``status`` is expected of each of them.
+    """
+    statuses = sorted(each["status"] for each in answers)
+    same = [expect["status"]] * len(answers) if "status" in expect else statuses
+    wanted = expect.get("statuses_sorted", same)
+    if statuses != wanted:
+        yield f"statuses are {statuses}, not {wanted}"
+    yield from _number_of_calls(expect, calls)
+
+
+def _number_of_calls(
+    expect: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    if "backend_calls" in expect and len(calls) != expect["backend_calls"]:
+        yield f"the back end was called {len(calls)} times, not {expect['backend_calls']}"
 
 
 def _request(

@@ -214,13 +214,13 @@ def _check_claim(found: Any, claim: RequiredClaim) -> None:
 
 
 def _texts(value: Any, separator: str | None = None) -> Iterable[str]:
-    """The values of a claim as texts: an array's items, or a text cut at the separator."""
-    if isinstance(value, list):
-        return [_text(each) for each in value]
+    """The values of a claim as texts: its own or an array's items, each cut at the separator."""
     if value is None:
         return []
-    text = _text(value)
-    return [each.strip() for each in text.split(separator)] if separator else [text]
+    texts = [_text(each) for each in (value if isinstance(value, list) else [value])]
+    if not separator:
+        return texts
+    return [each.strip() for text in texts for each in text.split(separator)]
 
 
 def _text(value: Any) -> str:

@@ -48,7 +48,11 @@ class Cors(Policy):
         preflight = request.method == "OPTIONS" and wanted is not None
         allowed = self._allowed(exchange, origin)
         if preflight and exchange.preflight:
-            matches = allowed is not None and self._method_allowed(wanted or "")
+            matches = (
+                allowed is not None
+                and self._method_allowed(wanted or "")
+                and self._headers_allowed(exchange)
+            )
             headers = self._preflight(exchange, allowed or "") if matches else HeaderMap()
             exchange.response = Response(200, "OK", headers, Body())
             raise ResponseReady
@@ -74,7 +78,16 @@ class Cors(Policy):
         return None
 
     def _method_allowed(self, method: str) -> bool:
-        return "*" in self._methods or method.upper() in self._methods
+        known = {each.strip().upper() for each in self._methods}
+        return "*" in known or method.upper() in known
+
+    def _headers_allowed(self, exchange: Exchange) -> bool:
+        """Whether each header that the page wants to send is allowed."""
+        if "*" in self._headers:
+            return True
+        asked = exchange.request.headers.get("access-control-request-headers") or ""
+        known = {each.strip().lower() for each in self._headers}
+        return all(each.strip().lower() in known for each in asked.split(",") if each.strip())
 
     def _preflight(self, exchange: Exchange, allowed: str) -> HeaderMap:
         asked = exchange.request.headers.get("access-control-request-headers")

@@ -75,6 +75,17 @@ def quota_exceeded(reading: Reading, what: str) -> PolicyError:
     )
 
 
+def judge_bandwidth(
+    exchange: Exchange, key: str, kilobytes: int, start: float, period: float
+) -> None:
+    """Ask whether a byte is left. :raises PolicyError: QuotaExceeded when none is."""
+    # A counter asks for room for 1, here a kilobyte; all but one byte of it need not be free.
+    limit = kilobytes + 1 - 1 / 1024
+    reading = exchange.services.counters.fixed(key, limit, start, period, 0)
+    if not reading.allowed:
+        raise quota_exceeded(reading, "bandwidth")
+
+
 def count_bandwidth_at_end(exchange: Exchange, key: str, start: float, period: float) -> None:
     """Count the kilobytes of both bodies when the response has been sent."""
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.policies.limits import (
     count_bandwidth_at_end,
+    judge_bandwidth,
     quota_exceeded,
 )
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
@@ -15,7 +16,10 @@ from hybridmandate.governance.gateway.values import Constant, boolean_of, intege
 
 @policy("quota-by-key", sections=INBOUND)
 class QuotaByKey(Policy):
-    """The same key is counted once a call, even from several policies."""
+    """A key is counted once a call for each of its windows, even from several policies.
+
+    Every policy judges with its own limit, also when another has counted the call already.
+    """
 
     def __init__(self, reader: ElementReader) -> None:
         self._calls = reader.number_value("calls", least=1) if reader.has("calls") else None
@@ -50,27 +54,36 @@ class QuotaByKey(Policy):
 
     def act(self, exchange: Exchange) -> None:
         period = integer_of(self._period.get(exchange))
-        key = f"quota-by-key|{text_of(self._key.get(exchange))}"
-        counted = f"counted|{key}"
-        again = counted in exchange.counted
-        exchange.counted.add(counted)
+        window = f"quota-by-key|{self._start}|{period}|{text_of(self._key.get(exchange))}"
         if self._bandwidth is not None:
-            limit = integer_of(self._bandwidth.get(exchange))
-            reading = exchange.services.counters.fixed(f"{key}|kb", limit, self._start, period, 0)
-            if not reading.allowed:
-                raise quota_exceeded(reading, "bandwidth")
-            if not again:
-                count_bandwidth_at_end(exchange, f"{key}|kb", self._start, period)
-        if self._calls is None:
-            return
-        amount = 0 if self._deferred or again else self._amount(exchange)
-        calls = integer_of(self._calls.get(exchange))
-        if not again or amount:
-            reading = exchange.services.counters.fixed(key, calls, self._start, period, amount)
-            if not reading.allowed:
-                raise quota_exceeded(reading, "call volume")
-        if self._deferred and not again:
-            exchange.at_end.append(lambda ended: self._add(ended, key, period))
+            self._judge_bandwidth(exchange, f"{window}|kb", period)
+        if self._calls is not None:
+            self._judge_calls(exchange, window, period)
+
+    def _judge_bandwidth(self, exchange: Exchange, window: str, period: float) -> None:
+        assert self._bandwidth is not None
+        limit = integer_of(self._bandwidth.get(exchange))
+        judge_bandwidth(exchange, window, limit, self._start, period)
+        if window not in exchange.counted:
+            exchange.counted.add(window)
+            count_bandwidth_at_end(exchange, window, self._start, period)
+
+    def _judge_calls(self, exchange: Exchange, window: str, period: float) -> None:
+        assert self._calls is not None
+        limit = integer_of(self._calls.get(exchange))
+        again = window in exchange.counted
+        later = f"{window}|later"
+        amount = 0 if again or self._deferred else self._amount(exchange)
+        # A call that is counted already has taken its own place: one more than the limit.
+        room = limit + 1 if again else limit
+        reading = exchange.services.counters.fixed(window, room, self._start, period, amount)
+        if not reading.allowed:
+            raise quota_exceeded(reading, "call volume")
+        if amount:
+            exchange.counted.add(window)
+        if self._deferred and not again and later not in exchange.counted:
+            exchange.counted.add(later)
+            exchange.at_end.append(lambda ended: self._add(ended, window, period))
 
     def _amount(self, exchange: Exchange) -> int:
         if not boolean_of(self._condition.get(exchange)):

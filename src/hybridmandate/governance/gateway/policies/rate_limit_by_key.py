@@ -10,8 +10,9 @@ from hybridmandate.governance.gateway.values import Constant, boolean_of, intege
 
 @policy("rate-limit-by-key", sections=INBOUND)
 class RateLimitByKey(Policy):
-    """One counter a key across all scopes.
+    """One counter a key and period across all scopes.
 
+    Limits of one key over several periods stand side by side: each has a window of its own.
     When the increment depends on an expression it is counted at the end of the call, and whether
     the limit was exceeded is judged at the next one: the refusal comes a call later (usage notes).
     """
@@ -30,7 +31,7 @@ class RateLimitByKey(Policy):
     def act(self, exchange: Exchange) -> None:
         calls = integer_of(self._calls.get(exchange))
         period = integer_of(self._period.get(exchange))
-        key = f"rate-by-key|{text_of(self._key.get(exchange))}"
+        key = f"rate-by-key|{period}|{text_of(self._key.get(exchange))}"
         amount = 0 if self._deferred else self._amount(exchange)
         most = calls + 1 if self._deferred else calls
         reading = exchange.services.counters.slide(key, most, period, amount)

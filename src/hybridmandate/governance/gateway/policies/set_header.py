@@ -69,12 +69,15 @@ def _is_fixed(name: str) -> bool:
 
 
 def _one_line(value: str) -> str:
-    """A header value without line breaks: an expression's result must not start a new header."""
+    """A header value without line breaks: an expression's result must not start a new header.
+
+    Space around it is no part of a value (RFC 9110, 5.5).
+    """
     if value.isprintable():
-        return value
+        return value.strip()
     if "\r" in value or "\n" in value or "\0" in value:
-        return value.replace("\r", " ").replace("\n", " ").replace("\0", "").strip()
-    return value
+        value = value.replace("\r", " ").replace("\n", " ").replace("\0", "")
+    return value.strip()
 
 
 @policy("set-header")

@@ -234,7 +234,7 @@ def _says_more(first: TokenInvalid | None, second: TokenInvalid) -> bool:
 
 
 def bearer(value: str, scheme: str | None) -> str:
-    """The token of an Authorization header; ``scheme`` is demanded when it is given."""
+    """The token of a header without its scheme; ``scheme`` is demanded when it is given."""
     name, _, rest = value.strip().partition(" ")
     if scheme is not None and name.lower() != scheme.lower():
         raise TokenInvalid("TokenNotPresent", "JWT not present.")

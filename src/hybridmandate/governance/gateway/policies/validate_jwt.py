@@ -138,8 +138,10 @@ class ValidateJwt(Policy):
             assert self._header is not None
             name = text_of(self._header.get(exchange))
             raw = exchange.request.headers.get(name)
-            if raw and name.lower() == "authorization":
-                raw = bearer(raw, optional_text(self._scheme, exchange))
+            if raw:
+                of_authorization = name.lower() == "authorization"
+                scheme = optional_text(self._scheme, exchange) if of_authorization else None
+                raw = bearer(raw, scheme)
         if not raw:
             raise TokenInvalid("TokenNotPresent", "JWT not present.")
         return raw
