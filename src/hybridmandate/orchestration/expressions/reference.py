@@ -81,8 +81,8 @@ evaluates each example.
 | `plain text` | the text |
 | `@expression` | the value of the expression, with its type |
 | `text @{{expression}} text` | a text with the text form of each value |
-| `@@text` | the text `@text` |
-| `@@{{text}}` | the text `@{{text}}` |
+| `@@rest` | the text `@rest`, with nothing in it evaluated |
+| `text @@{{rest}}` | the text `text @{{rest}}` |
 
 Values: strings in `'…'` (a quote is doubled), integers of 64 bits, floats, `true`, `false`, `null`,
 function calls. Accessors: `.name`, `['name']`, `[0]`, each with `?` before it to get null where
@@ -111,6 +111,15 @@ the code `InvalidTemplate`. An expression may have 8,192 characters and make a t
 | negative currency in en-US | in brackets, as in the .NET documentation |
 | a time that occurs twice when clocks go back | the one in standard time |
 | `decimal` as the result of an expression | the nearest double (JSON has no other number) |
+| `int` of a large integer in a text | exact; the runtime loses digits that no double holds |
+| order of texts (`greater`, `less`, `sort`) | with case; seen without in Power Automate |
+| `decodeUriComponent('a+b')` | `a b`, as seen in Power Automate |
+| `decodeDataUri` of a text | the text, as the reference shows |
+| halves of a double in `formatNumber` | to even in standard formats, else away from zero |
+| `convertToUtc` of `…Z` from another zone than UTC | an error, as seen in Power Automate |
+
+Seen in Power Automate means: by the authors of [FlowForger](https://github.com/tomdam/flowforger),
+who recorded what the cloud answers. Nothing was run in a tenant by us.
 
 ## Functions
 

@@ -7,6 +7,9 @@ Grammar (the "Workflow Definition Language schema" page, section Expressions)::
     primary    = string | number | "true" | "false" | "null" | name "(" [expression ("," …)*] ")"
     accessor   = ["?"] "." name | ["?"] "[" expression "]"
     string     = "'" ( character | "''" )* "'"
+
+``rest`` after a leading ``@@`` is literal to its end, also where ``@{`` stands in it (so the parser
+of the Logic Apps designer, and the runtime as the authors of IllogicApps saw it).
 """
 
 from __future__ import annotations
@@ -77,7 +80,9 @@ def parse(text: str, bounds: Bounds) -> str | Whole | Interpolated:
     """
     if text == "@":
         return text
-    if text.startswith("@") and not text.startswith(("@@", "@{")):
+    if text.startswith("@@"):
+        return text[1:]
+    if text.startswith("@") and not text.startswith("@{"):
         parser = _Parser(text, 1, bounds)
         node = parser.expression(0)
         parser.finish(1)
@@ -89,9 +94,6 @@ def _interpolation(text: str, bounds: Bounds) -> str | Interpolated:
     parts: list[str | Node] = []
     literal: list[str] = []
     at = 0
-    if text.startswith("@@") and not text.startswith("@@{"):
-        literal.append("@")
-        at = 2
     while True:
         start = text.find("@{", at)
         if start < 0:

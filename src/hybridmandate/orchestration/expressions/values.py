@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -256,8 +257,28 @@ def content_bytes(value: dict[str, Any]) -> bytes:
 
 
 def content_text(value: dict[str, Any]) -> str:
-    """The text of a content object, UTF-8 with anything else replaced."""
-    return content_bytes(value).decode("utf-8-sig", errors="replace")
+    """The text of a content object in the charset of its type, UTF-8 when it names none.
+
+    Bytes that are no text in the charset are replaced.
+
+    :raises FunctionFault: when a parameter of the type has no value, or the charset is unknown.
+    """
+    return content_bytes(value).decode(_charset(str(value["$content-type"])), errors="replace")
+
+
+def _charset(content_type: str) -> str:
+    name = "utf-8"
+    for parameter in content_type.split(";")[1:]:
+        key, equals, text = parameter.partition("=")
+        if key.strip() and not equals:
+            raise FunctionFault("A parameter of the content type has no value", value=content_type)
+        if key.strip().lower() == "charset":
+            name = text.strip().strip('"')
+    try:
+        found = codecs.lookup(name).name
+    except LookupError as unknown:
+        raise FunctionFault("The charset of the content is unknown", value=name) from unknown
+    return "utf-8-sig" if found == "utf-8" else found
 
 
 def base64_bytes(text: str) -> bytes:

@@ -1,13 +1,17 @@
 """Numbers as text, by .NET's format strings.
 
 Source: .NET documentation, "Standard numeric format strings" and "Custom numeric format strings".
-Halves are rounded away from zero.
+A double is rounded by its exact value in a standard format, halves to the even digit (.NET Core 2.1
+and later; seen in the cloud by the authors of FlowForger: 2.5 as ``N0`` is 2, 1.005 as ``N2`` is
+1.00). A custom format takes its first 15 digits and rounds halves away from zero. Halves of
+integers and decimals are rounded away from zero.
 """
 
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
+from math import isfinite
 
 from hybridmandate.orchestration.expressions.dotnet.cultures import Culture, culture
 from hybridmandate.orchestration.expressions.errors import FunctionFault
@@ -17,6 +21,8 @@ _STANDARD = re.compile(r"([A-Za-z])(\d{0,3})", re.ASCII)
 _TOKEN = re.compile(r"""'([^']*)'|"([^"]*)"|\\(.)|([0#.,%‰])|([eE][+-]?0+)|(.)""", re.DOTALL)
 _MOST_DIGITS = 99
 _LONGEST = 512
+_EXACT_DIGITS = 1_100
+"""More than the digits of any double written out in full."""
 
 
 def format_number(value: int | float | Decimal, pattern: str, locale: str = "en-US") -> str:
@@ -27,17 +33,21 @@ def format_number(value: int | float | Decimal, pattern: str, locale: str = "en-
     words = culture(locale, 3)
     if len(pattern) > _LONGEST:
         raise FunctionFault("The format is too long", argument=2, value=pattern)
+    if isinstance(value, float) and not isfinite(value):
+        return number_text(value).replace("Infinity", "∞")
     with localcontext() as context:
-        context.prec = 600
+        context.prec = _EXACT_DIGITS
+        context.rounding = ROUND_HALF_UP
         found = _STANDARD.fullmatch(pattern)
         if found is not None:
+            if isinstance(value, float):
+                context.rounding = ROUND_HALF_EVEN
             return _standard(value, found.group(1), found.group(2), words, pattern)
-        number = _exact(value)
-        return _custom(number, pattern, words) if pattern else number_text(value)
+        return _custom(_first_digits(value), pattern, words) if pattern else number_text(value)
 
 
-def _exact(value: int | float | Decimal) -> Decimal:
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+def _first_digits(value: int | float | Decimal) -> Decimal:
+    return Decimal(f"{value:.14e}") if isinstance(value, float) else Decimal(value)
 
 
 def _standard(
@@ -47,7 +57,7 @@ def _standard(
         raise FunctionFault("The precision is over 99", argument=2, value=pattern)
     precision = int(digits) if digits else None
     kind = letter.upper()
-    number = _exact(value)
+    number = Decimal(value)
     if kind in "DXB":
         if not isinstance(value, int):
             raise FunctionFault("This format takes integers only", argument=2, value=pattern)
@@ -83,7 +93,7 @@ def _integer(value: int, letter: str, precision: int) -> str:
 
 
 def _rounded(number: Decimal, places: int) -> Decimal:
-    return number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    return number.quantize(Decimal(1).scaleb(-places))
 
 
 def _signed(number: Decimal, places: int, words: Culture, *, grouped: bool) -> str:

@@ -30,9 +30,14 @@ def zone(name: str, argument: int) -> ZoneInfo:
     return found
 
 
+def is_utc(zone: ZoneInfo) -> bool:
+    """Whether a zone is UTC itself."""
+    return zone.key in _UTC
+
+
 def from_utc(instant: Instant, target: ZoneInfo) -> Instant:
     """The wall clock of a zone at an instant of UTC; without ``Z`` unless the zone is UTC."""
-    if target.key in _UTC:
+    if is_utc(target):
         return Instant(instant.ticks)
     offset = _steady_offset(target, instant.ticks // TICKS_PER_HOUR)
     return instant.as_wall_clock(_offset(target, instant) if offset is None else offset)
@@ -43,7 +48,7 @@ def to_utc(wall: Instant, source: ZoneInfo) -> Instant:
 
     :raises FunctionFault: for a time that daylight saving skips.
     """
-    if source.key in _UTC:
+    if is_utc(source):
         return Instant(wall.ticks)
     steady = _steady_wall_offset(source, wall.ticks // TICKS_PER_HOUR)
     if steady is not None:

@@ -30,15 +30,13 @@ ROW = TEXT | ARRAY
 
 @collection.function(
     "contains",
-    required("collection", ROW | OBJECT | NULL),
+    required("collection", ROW | OBJECT),
     required("value", ANY),
     example="contains('hello world', 'world')",
     gives=True,
 )
 def contains(frame: Frame, where: Any, value: Any) -> bool:
     """Whether a text holds a text, an array an item, an object a property of that name."""
-    if where is None:
-        return False
     if isinstance(where, str):
         if not isinstance(value, str):
             value = text_of(frame, value)
@@ -56,7 +54,7 @@ def contains(frame: Frame, where: Any, value: Any) -> bool:
     "empty", required("collection", ROW | OBJECT | NULL), example="empty('')", gives=True
 )
 def empty(frame: Frame, what: Any) -> bool:
-    """Whether a text, array or object holds nothing; null does not."""
+    """Whether a text, array or object holds nothing; null is empty."""
     return not what
 
 
@@ -194,7 +192,7 @@ def _sorted_order(one: Any, other: Any) -> int:
 
 @collection.function(
     "intersection",
-    repeated("collections", ARRAY | OBJECT),
+    repeated("collections", ARRAY | OBJECT, least=2),
     example="intersection(createArray(1, 2, 3), createArray(101, 2, 1, 10))",
     gives=[1, 2],
 )
@@ -216,7 +214,7 @@ def intersection(frame: Frame, *collections: Any) -> Any:
 
 @collection.function(
     "union",
-    repeated("collections", ARRAY | OBJECT),
+    repeated("collections", ARRAY | OBJECT, least=2),
     example="union(createArray(1, 2, 3), createArray(1, 2, 10))",
     gives=[1, 2, 3, 10],
 )

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from hybridmandate.orchestration.expressions.bounds import Frame
-from hybridmandate.orchestration.expressions.data_uris import open_data_uri
+from hybridmandate.orchestration.expressions.data_uris import decoded, open_data_uri
 from hybridmandate.orchestration.expressions.registry import Family, repeated, required
 from hybridmandate.orchestration.expressions.values import (
     ANY,
@@ -120,11 +120,11 @@ def data_uri_to_binary(frame: Frame, value: str) -> dict[str, Any]:
     "decodeDataUri",
     required("value", TEXT),
     example="decodeDataUri('data:text/plain;charset=utf-8;base64,aGVsbG8=')",
-    gives={"$content-type": "text/plain;charset=utf-8", "$content": "aGVsbG8="},
+    gives="hello",
 )
-def decode_data_uri(frame: Frame, value: str) -> dict[str, Any]:
-    """The content object of a data URI, the same as dataUriToBinary."""
-    return data_uri_to_binary(frame, value)
+def decode_data_uri(frame: Frame, value: str) -> Any:
+    """The content of a data URI: a text as it is, JSON parsed, any other as a content object."""
+    return decoded(open_data_uri(value))
 
 
 @conversion.function(
@@ -142,26 +142,26 @@ def data_uri_to_string(frame: Frame, value: str) -> str:
 
 @conversion.function(
     "uriComponent",
-    required("value", GIVEN),
+    repeated("value", ANY),
     example="uriComponent('https://contoso.com')",
     gives="https%3A%2F%2Fcontoso.com",
 )
-def uri_component(frame: Frame, value: Any) -> str:
-    """The text with all that is unsafe in a URI escaped."""
-    return quote(bytes_of(frame, value), safe="")
+def uri_component(frame: Frame, *values: Any) -> str:
+    """The text with all that is unsafe in a URI escaped; the texts of several values are joined."""
+    parts = [quote(bytes_of(frame, each), safe="") for each in values]
+    frame.admit_text(sum(map(len, parts)))
+    return "".join(parts)
 
 
 @conversion.function(
     "encodeUriComponent",
-    repeated("value", GIVEN),
+    repeated("value", ANY),
     example="encodeUriComponent('a b/c')",
     gives="a%20b%2Fc",
 )
 def encode_uri_component(frame: Frame, *values: Any) -> str:
-    """The same as uriComponent; several values are joined, as public flows use it."""
-    parts = [uri_component(frame, each) for each in values]
-    frame.admit_text(sum(map(len, parts)))
-    return "".join(parts)
+    """The same as uriComponent, under its older name."""
+    return uri_component(frame, *values)
 
 
 @conversion.function(
@@ -171,8 +171,8 @@ def encode_uri_component(frame: Frame, *values: Any) -> str:
     gives="https://contoso.com",
 )
 def decode_uri_component(frame: Frame, value: str) -> str:
-    """The text with escapes replaced by what they stand for."""
-    return unquote_to_bytes(value).decode("utf-8", errors="replace")
+    """The text with escapes replaced by what they stand for, and each ``+`` by a space."""
+    return unquote_to_bytes(value.replace("+", " ")).decode("utf-8", errors="replace")
 
 
 @conversion.function(

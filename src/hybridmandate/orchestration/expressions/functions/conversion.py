@@ -36,13 +36,13 @@ conversion = Family("Conversion")
 
 @conversion.function("array", required("value", ANY), example="array('hello')", gives=["hello"])
 def array(frame: Frame, value: Any) -> list[Any]:
-    """An array with the one value; an array stays as it is."""
-    return value if isinstance(value, list) else [value]
+    """An array with the one value, also when that is an array."""
+    return [value]
 
 
 @conversion.function(
     "createArray",
-    repeated("objects", ANY, least=0),
+    repeated("objects", ANY),
     example="createArray('h', 1, true)",
     gives=["h", 1, True],
 )
@@ -154,6 +154,7 @@ def _parsed(frame: Frame, text: str) -> Any:
             parse_constant=_no_constant,
             parse_int=_integer,
             parse_float=_double,
+            object_pairs_hook=_members,
         )
     except (ValueError, RecursionError) as wrong:
         raise FunctionFault(
@@ -162,6 +163,18 @@ def _parsed(frame: Frame, text: str) -> Any:
             expected="JSON",
             value=text,
         ) from wrong
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The properties of an object; one that is repeated has its last value and its last place."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found.clear()
+    for name, value in pairs:
+        found.pop(name, None)
+        found[name] = value
+    return found
 
 
 def _no_constant(name: str) -> Any:

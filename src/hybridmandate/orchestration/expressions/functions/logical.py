@@ -83,14 +83,13 @@ def not_(frame: Frame, value: bool) -> bool:
 
 @logical.function(
     "equals",
-    required("object1", ANY),
-    required("object2", ANY),
+    repeated("objects", ANY, least=2),
     example="equals('abc', 'abcd')",
     gives=False,
 )
-def equals(frame: Frame, one: Any, other: Any) -> bool:
-    """Whether two values are equal: numbers by value, texts with their case."""
-    return same(frame, one, other)
+def equals(frame: Frame, one: Any, *others: Any) -> bool:
+    """Whether all values are equal to the first: numbers by value, texts with their case."""
+    return all(same(frame, one, each) for each in others)
 
 
 @logical.function(

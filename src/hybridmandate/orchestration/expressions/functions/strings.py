@@ -13,14 +13,17 @@ from hybridmandate.orchestration.expressions.registry import Family, optional, r
 from hybridmandate.orchestration.expressions.values import (
     ANY,
     INTEGER,
-    NULL,
     NUMBER,
     TEXT,
     text_of,
 )
 
 string = Family("String")
-NULLABLE_TEXT = TEXT | NULL
+# What .NET's Char.IsWhiteSpace says; Python's strip() takes the separators U+001C to U+001F too.
+_WHITE_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 @string.function(
@@ -35,53 +38,53 @@ def concat(frame: Frame, *texts: Any) -> str:
 
 @string.function(
     "startsWith",
-    required("text", NULLABLE_TEXT),
-    required("searchText", NULLABLE_TEXT),
+    required("text", TEXT),
+    required("searchText", TEXT),
     example="startsWith('hello world', 'HELLO')",
     gives=True,
 )
-def starts_with(frame: Frame, text: str | None, search: str | None) -> bool:
+def starts_with(frame: Frame, text: str, search: str) -> bool:
     """Whether a text begins with another, in any case."""
-    return folded(text or "").startswith(folded(search or ""))
+    return folded(text).startswith(folded(search))
 
 
 @string.function(
     "endsWith",
-    required("text", NULLABLE_TEXT),
-    required("searchText", NULLABLE_TEXT),
+    required("text", TEXT),
+    required("searchText", TEXT),
     example="endsWith('hello world', 'World')",
     gives=True,
 )
-def ends_with(frame: Frame, text: str | None, search: str | None) -> bool:
+def ends_with(frame: Frame, text: str, search: str) -> bool:
     """Whether a text ends with another, in any case."""
-    return folded(text or "").endswith(folded(search or ""))
+    return folded(text).endswith(folded(search))
 
 
 @string.function(
     "indexOf",
-    required("text", NULLABLE_TEXT),
-    required("searchText", NULLABLE_TEXT),
+    required("text", TEXT),
+    required("searchText", TEXT),
     example="indexOf('hello world', 'World')",
     gives=6,
 )
-def index_of(frame: Frame, text: str | None, search: str | None) -> int:
+def index_of(frame: Frame, text: str, search: str) -> int:
     """Where a text first stands in another, in any case, from 0; -1 when nowhere."""
-    return folded(units(text or "")).find(folded(units(search or "")))
+    return folded(units(text)).find(folded(units(search)))
 
 
 @string.function(
     "lastIndexOf",
-    required("text", NULLABLE_TEXT),
-    required("searchText", NULLABLE_TEXT),
+    required("text", TEXT),
+    required("searchText", TEXT),
     example="lastIndexOf('hello world hello', 'Hello')",
     gives=12,
 )
-def last_index_of(frame: Frame, text: str | None, search: str | None) -> int:
+def last_index_of(frame: Frame, text: str, search: str) -> int:
     """Where a text last stands in another, in any case; -1 when nowhere.
 
     An empty search text is at the last character; in an empty text at 0.
     """
-    text, search = units(text or ""), units(search or "")
+    text, search = units(text), units(search)
     if not search:
         return max(len(text) - 1, 0)
     return folded(text).rfind(folded(search))
@@ -116,17 +119,16 @@ def nth_index_of(frame: Frame, text: str, search: str, occurrence: int) -> int:
 
 @string.function(
     "replace",
-    required("text", NULLABLE_TEXT),
+    required("text", TEXT),
     required("oldText", TEXT),
-    required("newText", NULLABLE_TEXT),
+    required("newText", TEXT),
     example="replace('the old string', 'old', 'new')",
     gives="the new string",
 )
-def replace(frame: Frame, text: str | None, old: str, new: str | None) -> str:
+def replace(frame: Frame, text: str, old: str, new: str) -> str:
     """Put one text for each occurrence of another; the case must fit, nothing is a pattern."""
     if not old:
         raise FunctionFault("The text to replace must not be empty", argument=2, value=old)
-    text, new = text or "", new or ""
     if len(new) > len(old):
         frame.admit_text(len(text) + text.count(old) * (len(new) - len(old)))
     return text.replace(old, new)
@@ -134,14 +136,13 @@ def replace(frame: Frame, text: str | None, old: str, new: str | None) -> str:
 
 @string.function(
     "split",
-    required("text", NULLABLE_TEXT),
-    optional("delimiter", TEXT),
+    required("text", TEXT),
+    required("delimiter", TEXT),
     example="split('a_b_c', '_')",
     gives=["a", "b", "c"],
 )
-def split(frame: Frame, text: str | None, delimiter: str = ",") -> list[str]:
+def split(frame: Frame, text: str, delimiter: str) -> list[str]:
     """The parts between delimiters; the whole text when the delimiter is empty."""
-    text = text or ""
     parts = text.split(delimiter) if delimiter else [text]
     frame.spend(len(parts))
     return parts
@@ -149,15 +150,15 @@ def split(frame: Frame, text: str | None, delimiter: str = ",") -> list[str]:
 
 @string.function(
     "substring",
-    required("text", NULLABLE_TEXT),
+    required("text", TEXT),
     required("startIndex", INTEGER),
     optional("length", INTEGER),
     example="substring('hello world', 6, 5)",
     gives="world",
 )
-def substring(frame: Frame, text: str | None, start: int, length: int | None = None) -> str:
+def substring(frame: Frame, text: str, start: int, length: int | None = None) -> str:
     """The characters from a position on; start and length must lie inside the text."""
-    text = units(text or "")
+    text = units(text)
     if not 0 <= start <= len(text):
         raise FunctionFault(
             f"The start index must be from 0 to the length of the text, {len(text)}",
@@ -177,37 +178,37 @@ def substring(frame: Frame, text: str | None, start: int, length: int | None = N
 
 @string.function(
     "slice",
-    required("text", NULLABLE_TEXT),
+    required("text", TEXT),
     required("startIndex", INTEGER),
     optional("endIndex", INTEGER),
     example="slice('Hello World', 2, 5)",
     gives="llo",
 )
-def slice_(frame: Frame, text: str | None, start: int, end: int | None = None) -> str:
+def slice_(frame: Frame, text: str, start: int, end: int | None = None) -> str:
     """The characters from a position up to another; negative positions count from the end."""
-    return joined(units(text or "")[start:end])
+    return joined(units(text)[start:end])
 
 
 @string.function(
     "toLower",
-    required("text", NULLABLE_TEXT),
+    required("text", TEXT),
     example="toLower('Hello World')",
     gives="hello world",
 )
-def to_lower(frame: Frame, text: str | None) -> str:
+def to_lower(frame: Frame, text: str) -> str:
     """The text in lower case, character by character (invariant culture)."""
-    return _each(text or "", str.lower)
+    return _each(text, str.lower)
 
 
 @string.function(
     "toUpper",
-    required("text", NULLABLE_TEXT),
+    required("text", TEXT),
     example="toUpper('Hello World')",
     gives="HELLO WORLD",
 )
-def to_upper(frame: Frame, text: str | None) -> str:
+def to_upper(frame: Frame, text: str) -> str:
     """The text in upper case, character by character (invariant culture)."""
-    return _each(text or "", _upper)
+    return _each(text, _upper)
 
 
 def _upper(character: str) -> str:
@@ -216,11 +217,11 @@ def _upper(character: str) -> str:
 
 
 @string.function(
-    "trim", required("text", NULLABLE_TEXT), example="trim(' Hello World  ')", gives="Hello World"
+    "trim", required("text", TEXT), example="trim(' Hello World  ')", gives="Hello World"
 )
-def trim(frame: Frame, text: str | None) -> str:
+def trim(frame: Frame, text: str) -> str:
     """The text without white space at its ends."""
-    return (text or "").strip()
+    return text.strip(_WHITE_SPACE)
 
 
 @string.function(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hybridmandate.orchestration.expressions.bounds import Frame
 from hybridmandate.orchestration.expressions.dotnet.date_format import ROUND_TRIP, format_date
 from hybridmandate.orchestration.expressions.dotnet.date_parse import parse_date
-from hybridmandate.orchestration.expressions.dotnet.time_zones import from_utc, to_utc, zone
+from hybridmandate.orchestration.expressions.dotnet.time_zones import from_utc, is_utc, to_utc, zone
+from hybridmandate.orchestration.expressions.errors import FunctionFault
 from hybridmandate.orchestration.expressions.registry import Family, optional, required
 from hybridmandate.orchestration.expressions.values import TEXT
 
@@ -40,8 +41,16 @@ def convert_from_utc(
     gives="2018-01-01T08:00:00.0000000Z",
 )
 def convert_to_utc(frame: Frame, timestamp: str, source: str, pattern: str = ROUND_TRIP) -> str:
-    """The moment in UTC of a time zone's wall clock."""
-    return format_date(to_utc(parse_date(timestamp), zone(source, 2)), pattern, argument=3)
+    """The moment in UTC of a time zone's wall clock; a timestamp in UTC fits no other zone."""
+    wall, clock = parse_date(timestamp), zone(source, 2)
+    if wall.utc and not is_utc(clock):
+        raise FunctionFault(
+            "The timestamp is in UTC, the time zone is another",
+            argument=2,
+            expected="the time zone of the timestamp",
+            value=source,
+        )
+    return format_date(to_utc(wall, clock), pattern, argument=3)
 
 
 @date_and_time.function(
