@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hybridmandate.cli.job_progress import progress_shown
+from hybridmandate.cli.spreadsheet_report import chosen_profile, decision_line, one_line, refuse
 from hybridmandate.cli.terminal import JsonOption, SolutionOption, fail, print_json
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def normalize(
     solution: SolutionOption = Path(),
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder for accepted rows and rejected rows."),
+        typer.Option("--output", "-o", help="Folder for accepted rows, rejected rows, errors."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -40,7 +41,7 @@ def normalize(
     """
     from hybridmandate.execution.services.spreadsheets import Unreadable
 
-    chosen = _profile(profile, solution)
+    chosen = chosen_profile(profile, solution, code=2)
     if not file.is_file():
         fail(f"there is no file '{file}'", code=2)
     with tempfile.TemporaryDirectory(prefix="mandate-") as folder:
@@ -48,11 +49,7 @@ def normalize(
         try:
             result = _run(file, chosen, spill, as_json=as_json)
         except Unreadable as unreadable:
-            if as_json:
-                problem = {"reason": unreadable.reason, "message": unreadable.message}
-                print_json({"ok": False, **problem, "candidates": list(unreadable.candidates)})
-                raise typer.Exit(2) from None
-            fail(f"{file}: {unreadable.message} ({unreadable.reason})", code=2)
+            refuse(file, unreadable, as_json=as_json)
         if output is not None:
             _write(result, output)
         if as_json:
@@ -61,25 +58,6 @@ def normalize(
             _show(result)
         code = 2 if not result.accepted_count else int(bool(result.rejected_count))
     raise typer.Exit(code)
-
-
-def _profile(name: str, solution: Path) -> Profile:
-    from hybridmandate.execution.services.spreadsheets import (
-        ProfileError,
-        ProfileLibrary,
-        read_profile,
-    )
-
-    try:
-        if name.endswith(".toml"):
-            return read_profile(Path(name).read_text(encoding="utf-8"), source=Path(name).name)
-        library = ProfileLibrary.from_folder(solution / "profiles")
-    except (ProfileError, OSError) as error:
-        fail(str(error), code=2)
-    found = library.find(name)
-    if found is None:
-        fail(f"there is no profile '{name}'; there are: {', '.join(library.labels)}", code=2)
-    return found
 
 
 def _run(file: Path, profile: Profile, spill: Path | None, *, as_json: bool) -> Normalization:
@@ -117,6 +95,9 @@ def _write(result: Normalization, folder: Path) -> None:
     accepted_parquet(result, folder / "accepted.parquet")
     if result.rejected_count:
         rejected_workbook(result, folder / "rejected-rows.xlsx")
+        with (folder / "errors.jsonl").open("w", encoding="utf-8") as stream:
+            for error in result.each_error("error"):
+                stream.write(error.model_dump_json(exclude_none=True) + "\n")
 
 
 def _report(result: Normalization) -> dict[str, Any]:
@@ -130,7 +111,13 @@ def _report(result: Normalization) -> dict[str, Any]:
             "accepted": result.accepted_count,
             "rejected": result.rejected_count,
         },
+        "rejectedShare": round(result.rejected_share, 6),
+        "reviewNeeded": _review_needed(result),
         "summary": summary(result),
+        "headers": [
+            {"column": m.column, "header": m.header, "how": m.how} for m in result.table.matches
+        ],
+        "ignoredHeaders": list(result.table.ignored_headers),
         "source": result.source,
         "decisions": [
             {"rule": d.rule, "message": d.message, "lines": list(d.lines), "count": d.count}
@@ -141,6 +128,7 @@ def _report(result: Normalization) -> dict[str, Any]:
             for f in result.file_findings
         ],
         "errors": [e.model_dump(exclude_none=True) for e in result.errors],
+        "warnings": [e.model_dump(exclude_none=True) for e in result.warnings],
         "digest": result.digest,
     }
 
@@ -156,14 +144,22 @@ def _show(result: Normalization) -> None:
     console = Console(highlight=False)
     console.print(f"[bold]{escape(result.profile.label)}[/bold]  {escape(summary(result))}")
     for decision in result.decisions:
-        lines = ", ".join(map(str, decision.lines[:10]))
-        where = f" (line {lines})" if lines else ""
-        console.print(f"  {escape(decision.rule)}: {escape(decision.message)}{where}")
+        console.print(f"  {escape(decision_line(decision))}")
     for finding in result.file_findings:
         console.print(f"  {escape(finding.severity)} {finding.code}: {escape(finding.message)}")
-    for error in islice(result.each_error("error"), SHOWN_ERRORS):
-        value = "" if error.value is None else f" '{error.value}'"
-        field = error.field or "row"
-        said = f"line {error.line}: {field}{value} {error.message} [{error.code}]"
-        console.print(f"  {escape(said)}")
+    for severity, before in (("error", ""), ("warning", "warning, ")):
+        for error in islice(result.each_error(severity), SHOWN_ERRORS):
+            value = "" if error.value is None else f" '{one_line(error.value)}'"
+            said = f"{before}line {error.line}: {error.field or 'row'}{value} {error.message}"
+            console.print(f"  {escape(f'{said} [{error.code}]')}")
+        count = sum(n for (each, *_), n in result.rule_counts.items() if each == severity)
+        if count > SHOWN_ERRORS:
+            console.print(f"  and {count - SHOWN_ERRORS:,} more: --json lists all")
+    if _review_needed(result):
+        share = result.profile.thresholds.review_share
+        console.print(f"a person decides: more than {share:.0%} of the rows were rejected")
     console.print(f"digest {result.digest}")
+
+
+def _review_needed(result: Normalization) -> bool:
+    return result.rejected_share > result.profile.thresholds.review_share

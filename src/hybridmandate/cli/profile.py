@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hybridmandate.cli.spreadsheet_report import chosen_profile, refuse
 from hybridmandate.cli.terminal import JsonOption, SolutionOption, fail, print_json
 
 app = typer.Typer(help="Profiles of spreadsheets.", no_args_is_help=True)
@@ -22,25 +23,9 @@ def show(
 
     Example: mandate profile show invoice --solution examples/vendor-invoices
     """
-    from hybridmandate.execution.services.spreadsheets import (
-        ProfileError,
-        ProfileLibrary,
-        describe_profile,
-        read_profile,
-    )
+    from hybridmandate.execution.services.spreadsheets import describe_profile
 
-    try:
-        if name.endswith(".toml"):
-            path = Path(name)
-            found = read_profile(path.read_text(encoding="utf-8"), source=path.name)
-        else:
-            library = ProfileLibrary.from_folder(solution / "profiles")
-            chosen = library.find(name)
-            if chosen is None:
-                fail(f"there is no profile '{name}'; there are: {', '.join(library.labels)}")
-            found = chosen
-    except (ProfileError, OSError) as error:
-        fail(str(error))
+    found = chosen_profile(name, solution, code=1)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -63,4 +48,4 @@ def infer(
     try:
         typer.echo(draft_profile(file, name=name), nl=False)
     except Unreadable as unreadable:
-        fail(f"{file}: {unreadable.message} ({unreadable.reason})", code=2)
+        refuse(file, unreadable, as_json=False)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hybridmandate.cli.spreadsheet_report import decision_line, one_line, refuse
 from hybridmandate.cli.terminal import JsonOption, fail, print_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from hybridmandate.execution.services.spreadsheets import InspectedTable
 
 SHOWN_ROWS = 10
 SHOWN_COLUMNS = 40
 SHOWN_CHARACTERS = 200
+NARROWEST_COLUMN = 10
 
 
 def read(
@@ -67,12 +72,7 @@ def read(
     except ValidationError as error:
         fail("; ".join(each["msg"] for each in error.errors(include_url=False)), code=2)
     except Unreadable as unreadable:
-        if as_json:
-            problem = {"reason": unreadable.reason, "message": unreadable.message}
-            print_json({"ok": False, **problem, "candidates": list(unreadable.candidates)})
-            raise typer.Exit(2) from None
-        listed = "".join(f"\n  {each}" for each in unreadable.candidates)
-        fail(f"{file}: {unreadable.message} ({unreadable.reason}){listed}", code=2)
+        refuse(file, unreadable, as_json=as_json)
     if csv is not None:
         _write_csv(table, csv)
     if as_json:
@@ -94,10 +94,8 @@ def _write_csv(table: InspectedTable, target: Path) -> None:
         writer.writerows(map(_harmless, row) for row in table.rows)
 
 
-def _one_line(cell: str | None) -> str:
-    """A cell as a terminal can show it: control characters would move its cursor."""
-    text = (cell or "")[:SHOWN_CHARACTERS]
-    return "".join(c if c.isprintable() else " " for c in text)
+def _shown(cell: str | None) -> str:
+    return one_line((cell or "")[:SHOWN_CHARACTERS])
 
 
 def _harmless(cell: str | None) -> str:
@@ -113,27 +111,53 @@ def _harmless(cell: str | None) -> str:
 def _show(file: Path, table: InspectedTable) -> None:
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     console = Console(highlight=False)
     facts = {k: v for k, v in table.source.items() if k != "candidates"}
     said = ", ".join(f"{key} {value!r}" for key, value in facts.items())
-    console.print(f"[bold]{escape(_one_line(file.name))}[/bold]  {escape(said)}")
+    console.print(f"[bold]{escape(_shown(file.name))}[/bold]  {escape(said)}")
     for each in table.source.get("candidates", [])[:3]:
+        if not each["score"]:
+            continue
         console.print(
             f"  candidate {each['delimiter']!r}: score {each['score']}, {each['width']} columns "
             f"in {each['shareOfRows']:.0%} of the rows, {each['alikeCells']:.0%} alike"
         )
     for decision in table.decisions:
-        lines = ", ".join(map(str, decision.lines[:10]))
-        where = f" (line {lines})" if lines else ""
-        console.print(f"  {escape(decision.rule)}: {escape(_one_line(decision.message))}{where}")
+        console.print(f"  {escape(decision_line(decision))}")
     where = f"header on line {table.header_line}" if table.header_line else "no header"
     console.print(f"{where}, {table.frame.height} rows")
+    _show_rows(console, table)
+
+
+def _show_rows(console: Console, table: InspectedTable) -> None:
+    """The first rows and as many columns as can be told apart in the width of the terminal."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    head = [(line, row) for line, _, *row in table.frame.head(SHOWN_ROWS).iter_rows()]
+    number = max([4, *(len(str(line)) for line, _ in head)])
+    count = min(SHOWN_COLUMNS, max(1, (console.width - number) // NARROWEST_COLUMN))
+    cells = [[_shown(cell) for cell in row[:count]] for _, row in head]
+    header = [_shown(heading) for heading in table.header[:count]]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     shown = Table(box=None, header_style="bold")
-    shown.add_column("line", justify="right", style="dim")
-    for heading in table.header[:SHOWN_COLUMNS]:
-        shown.add_column(escape(_one_line(heading)), overflow="ellipsis", no_wrap=True)
-    for line, _, *row in table.frame.head(SHOWN_ROWS).iter_rows():
-        shown.add_row(str(line), *(escape(_one_line(cell)) for cell in row[:SHOWN_COLUMNS]))
+    shown.add_column("line", justify="right", style="dim", no_wrap=True)
+    widest = _widest_column(widths, console.width - number - 2)
+    for heading in header:
+        shown.add_column(escape(heading), overflow="ellipsis", no_wrap=True, max_width=widest)
+    for (line, _), row in zip(head, cells, strict=True):
+        shown.add_row(str(line), *map(escape, row))
     console.print(shown)
+    left = {"rows": table.frame.height - len(head), "columns": len(table.header) - count}
+    more = [f"{n:,} more {what}" for what, n in left.items() if n > 0]
+    if more:
+        console.print(f"and {' and '.join(more)}: --csv or --json gives all", style="dim")
+
+
+def _widest_column(widths: Sequence[int], room: int) -> int:
+    """The width to which the widest columns are cut so that all fit side by side."""
+    widest = max(widths, default=1)
+    while widest > 1 and sum(min(each, widest) + 2 for each in widths) > room:
+        widest -= 1
+    return widest

@@ -229,6 +229,15 @@ def read_profile(text: str, *, source: str) -> Profile:
         raise ProfileError("\n".join(lines)) from None
 
 
+def load_profile(path: Path) -> Profile:
+    """A profile from its file. :raises ProfileError: with everything that is wrong in it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ProfileError(f"{path.name}: not UTF-8 text, as TOML must be") from None
+    return read_profile(text, source=path.name)
+
+
 class ProfileLibrary:
     """The profiles of a solution, by name or by ``name/version``."""
 
@@ -240,9 +249,19 @@ class ProfileLibrary:
 
     @classmethod
     def from_folder(cls, folder: Path) -> ProfileLibrary:
-        """Read every ``*.toml`` of a folder. :raises ProfileError: when one cannot be used."""
-        files = sorted(folder.glob("*.toml"))
-        return cls([read_profile(f.read_text(encoding="utf-8"), source=f.name) for f in files])
+        """Read every ``*.toml`` of a folder.
+
+        :raises ProfileError: when one cannot be used, or two are the same version of one profile.
+        """
+        found: dict[str, str] = {}
+        profiles = []
+        for file in sorted(folder.glob("*.toml")):
+            profile = load_profile(file)
+            other = found.setdefault(profile.label, file.name)
+            if other != file.name:
+                raise ProfileError(f"{file.name}: profile '{profile.label}' is in {other} as well")
+            profiles.append(profile)
+        return cls(profiles)
 
     def find(self, name: str) -> Profile | None:
         """``invoice`` gives the newest version, ``invoice/3`` that version."""
@@ -269,5 +288,6 @@ __all__ = [
     "ReaderOptions",
     "StructureOptions",
     "Thresholds",
+    "load_profile",
     "read_profile",
 ]
