@@ -36,11 +36,13 @@ class Workload(AnyToken):
     roles = AnyToken.roles | {
         "ApprovalSolution.ReadWrite.All",
         "Calendars.ReadWrite",
+        "ChannelMessage.Read.All",
         "ChannelMessage.Send",
         "Chat.Create",
+        "Chat.Read.All",
         "ChatMessage.Send",
         "TeamsActivity.Send",
-        "Team.ReadBasic.All",
+        "Group.ReadWrite.All",
     }
 
     async def verify(self, authorization: str | None, *, role: str | None = None) -> Principal:

@@ -107,7 +107,10 @@ async def test_pages_are_followed_as_far_as_pagination_says(
     sharepoint = settings("shared_sharepointonline", address)
     plain = await send(sharepoint, "GetItems", LIST)
     paged = await send(sharepoint, "GetItems", LIST, pagination=220)
-    assert (len(plain.body["value"]), len(paged.body["value"])) == (100, 220)
+    topped = await send(sharepoint, "GetItems", {**LIST, "$top": 230})
+    both = await send(sharepoint, "GetItems", {**LIST, "$top": 230}, pagination=220)
+    answers = (plain, paged, topped, both)
+    assert [len(each.body["value"]) for each in answers] == [100, 220, 230, 220]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from hybridmandate.orchestration.connectors.dataverse_requests import (
 from hybridmandate.orchestration.connectors.request import MissingParameter, OperationCall
 from hybridmandate.orchestration.connectors.session import as_content, content_bytes, decoded
 from hybridmandate.orchestration.engine import Answer
-from hybridmandate.orchestration.limits import Profile, limit
 
 _ODATA = {
     "accept": "application/json;odata.metadata=full",
@@ -39,7 +38,6 @@ CHUNK_BYTES = 4 * 1024 * 1024
 SEARCH = "/api/search/v1.0/query"
 UNSUPPORTED = 501
 MAX_PAGES = 1000
-MAX_PAGED_ROWS = limit("page.items").of(Profile.MEDIUM)
 
 
 def _selected(handler: Handler) -> Handler:
@@ -114,7 +112,10 @@ class DataverseConnector(Connector):
         return await self._send("GET", address, call, {"prefer": ANNOTATIONS}, query=query)
 
     async def list_rows(self, call: OperationCall) -> Answer:
-        """ListRecords: rows; follows next links up to the action's pagination threshold."""
+        """ListRecords: rows; follows next links up to the action's pagination threshold.
+
+        The engine has held the threshold to the environment's profile.
+        """
         query = {
             key: str(call.parameters[key])
             for key in _QUERY
@@ -124,7 +125,7 @@ class DataverseConnector(Connector):
         answer = await self._send("GET", address, call, {"prefer": ANNOTATIONS}, query=query)
         if call.pagination is None:
             return answer
-        return await self._more_pages(call, answer, min(call.pagination, MAX_PAGED_ROWS))
+        return await self._more_pages(call, answer, call.pagination)
 
     async def file_content(self, call: OperationCall) -> Answer:
         """GetEntityFileImageFieldContent: the bytes of a file column."""

@@ -19,11 +19,11 @@ from hybridmandate.orchestration.connectors.connector import Connector, Handler
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.connectors.row_query import ordered, row_filter, selected
 from hybridmandate.orchestration.engine import Answer
-from hybridmandate.orchestration.limits import Profile, limit
 
 DEFAULT_ROWS = 256
 """What the connector gives without ``$top`` and pagination."""
-MAX_ROWS = limit("page.items").of(Profile.MEDIUM)
+MAX_ROWS = 100_000
+"""How many rows of a table are looked through for a key, a filter or an order."""
 _SERIAL = frozenset({None, "", "Serial Number"})
 
 
@@ -160,8 +160,8 @@ class ExcelConnector(Connector):
 def _wanted(call: OperationCall) -> int:
     top = call.parameters.get("$top")
     if top not in (None, ""):
-        return min(int(str(top)), MAX_ROWS)
-    return DEFAULT_ROWS if call.pagination is None else min(call.pagination, MAX_ROWS)
+        return min(int(str(top)), call.pagination or MAX_ROWS)
+    return call.pagination or DEFAULT_ROWS
 
 
 def _values(call: OperationCall, columns: Sequence[str]) -> list[Any]:

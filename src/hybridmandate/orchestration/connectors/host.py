@@ -16,6 +16,7 @@ from hybridmandate.orchestration.connectors.dataverse import DataverseConnector
 from hybridmandate.orchestration.connectors.dataverse_changeset import REQUESTS
 from hybridmandate.orchestration.connectors.dataverse_legacy import LegacyDataverseConnector
 from hybridmandate.orchestration.connectors.excel import ExcelConnector
+from hybridmandate.orchestration.connectors.groups import EntraConnector, GroupsConnector
 from hybridmandate.orchestration.connectors.http import HttpAction
 from hybridmandate.orchestration.connectors.mail import MailConnector
 from hybridmandate.orchestration.connectors.onedrive import OneDriveConnector
@@ -39,7 +40,9 @@ CONNECTORS: Mapping[str, type[Connector]] = {
         ConversionConnector,
         DataverseConnector,
         LegacyDataverseConnector,
+        EntraConnector,
         ExcelConnector,
+        GroupsConnector,
         MailConnector,
         OneDriveConnector,
         SharePointConnector,

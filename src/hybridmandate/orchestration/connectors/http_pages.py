@@ -12,9 +12,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from hybridmandate.orchestration.engine import Answer
-from hybridmandate.orchestration.limits import Profile, limit
 
-MAX_ROWS = limit("page.items").of(Profile.MEDIUM)
 MAX_PAGES = 1_000
 _LINKS = ("nextLink", "@odata.nextLink", "odata.nextLink")
 Follow = Callable[[str], Awaitable[Answer]]
@@ -22,13 +20,16 @@ Follow = Callable[[str], Awaitable[Answer]]
 
 
 async def all_pages(first: Answer, address: str, wanted: int, follow: Follow) -> Answer:
-    """The first page with the rows of those after it; a page that fails is the answer."""
+    """The first page with the rows of those after it; a page that fails is the answer.
+
+    ``wanted`` is the action's threshold, which the engine has held to the environment's profile.
+    """
     rows, page, seen = _rows(first), first, {address}
     if rows is None:
         return first
     for _ in range(MAX_PAGES):
         link = _link(page.body)
-        if link is None or len(rows) >= min(wanted, MAX_ROWS):
+        if link is None or len(rows) >= wanted:
             break
         address = urljoin(address, link)
         if address in seen:

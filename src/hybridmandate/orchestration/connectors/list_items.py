@@ -16,9 +16,10 @@ from hybridmandate.orchestration.connectors.drive_items import shaped
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.connectors.session import ServiceSession
 from hybridmandate.orchestration.engine import Answer
-from hybridmandate.orchestration.limits import Profile, limit
 
-MAX_ITEMS = limit("page.items").of(Profile.MEDIUM)
+MAX_PAGE = 5_000
+"""The most items of a page (learn.microsoft.com/connectors/sharepointonline); pagination asks for
+more, as far as the environment's profile lets it, which the engine checks."""
 DEFAULT_ITEMS = 100
 """What GetItems gives without ``$top`` and pagination."""
 _TOKEN = re.compile(r"'(?:[^']|'')*'|[A-Za-z_][A-Za-z0-9_]*|.", re.DOTALL)
@@ -39,7 +40,7 @@ async def read_items(
 ) -> Answer:
     """The items of a list as Graph gives them, over as many pages as are wanted."""
     wanted = _wanted(call)
-    query = {"$expand": expand, "$top": str(min(wanted, 5000))}
+    query = {"$expand": expand, "$top": str(min(wanted, MAX_PAGE))}
     for name in ("$filter", "$orderby"):
         if call.parameters.get(name):
             query[name] = under_fields(str(call.parameters[name]))
@@ -115,8 +116,8 @@ def _renamed(part: str) -> str:
 def _wanted(call: OperationCall) -> int:
     top = call.parameters.get("$top")
     if top not in (None, ""):
-        return min(int(str(top)), MAX_ITEMS)
-    return DEFAULT_ITEMS if call.pagination is None else min(call.pagination, MAX_ITEMS)
+        return min(int(str(top)), call.pagination or MAX_PAGE)
+    return call.pagination or DEFAULT_ITEMS
 
 
 def written_columns(call: OperationCall) -> dict[str, Any]:

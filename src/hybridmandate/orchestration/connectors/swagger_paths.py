@@ -80,6 +80,12 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route("post", "/v2/SharedMailbox/Mail", "SharedMailboxSendEmailV2", "emailMessage"),
         Route("delete", "/codeless/v1.0/me/messages/{messageId}", "DeleteEmail_V2"),
     ),
+    "shared_azuread": (Route("get", "/v1.0/groups/{id}/members", "GetGroupMembers"),),
+    "shared_office365groups": (
+        Route("get", "/v1.0/groups", "ListGroups"),
+        Route("get", "/v1.0/groups/{groupId}/members", "ListGroupMembers"),
+        Route("post", "/v1.0/groups/{groupId}/members/$ref", "AddMemberToGroup"),
+    ),
     "shared_office365users": (
         Route("get", "/codeless/v1.0/me", "MyProfile_V2"),
         Route("get", "/codeless/v1.0/users/{id}", "UserProfile_V2"),

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from hybridmandate.orchestration.connectors import teams_directory
 from hybridmandate.orchestration.connectors.connector import Connector, Handler
 from hybridmandate.orchestration.connectors.graph_http import GRAPH, graph_request
 from hybridmandate.orchestration.connectors.questions import (
@@ -35,6 +36,15 @@ _CARD_ID = "card"
 _PREVIEW_LENGTH = 150
 """Longest preview of a notification that Graph takes."""
 _CONTINUATION = "UserFlowContinuationSubscriptionRequest"
+
+
+def _looked_up(ask_for: teams_directory.Ask) -> Handler:
+    """An operation of :mod:`.teams_directory`."""
+
+    async def operation(connector: TeamsConnector, call: OperationCall) -> Answer:
+        return await ask_for(connector.session, connector.settings.options.get("user"), call)
+
+    return operation
 
 
 class TeamsConnector(Connector):
@@ -156,6 +166,7 @@ class TeamsConnector(Connector):
         return await self.session.send("POST", address, call=call, json_body=message)
 
     operations: ClassVar[Mapping[str, Handler]] = {
+        **{name: _looked_up(each) for name, each in teams_directory.OPERATIONS.items()},
         "PostMessageToConversation": post,
         "PostCardToConversation": post_card,
         "ReplyWithMessageToConversation": reply,

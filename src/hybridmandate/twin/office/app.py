@@ -13,10 +13,11 @@ from starlette.routing import Route
 from hybridmandate.identity.principal import TokenVerifier
 from hybridmandate.twin.office.approvals_surface import ApprovalsSurface
 from hybridmandate.twin.office.calendar_surface import CalendarSurface
-from hybridmandate.twin.office.caller import Callers, Persona, PersonVerifier
+from hybridmandate.twin.office.caller import Callers, Endpoint, Persona, PersonVerifier
 from hybridmandate.twin.office.chats_surface import ChatsSurface
 from hybridmandate.twin.office.errors import GraphError, not_supported
 from hybridmandate.twin.office.files_surface import FilesSurface
+from hybridmandate.twin.office.groups_surface import GroupsSurface
 from hybridmandate.twin.office.lists_surface import ListsSurface
 from hybridmandate.twin.office.mail_surface import MailSurface
 from hybridmandate.twin.office.people_surface import PeopleSurface, Profile
@@ -25,8 +26,6 @@ from hybridmandate.twin.office.sharepoint_rest import SharePointRest
 from hybridmandate.twin.office.store import OfficeStore
 from hybridmandate.twin.office.teams_surface import TeamsSurface
 from hybridmandate.twin.office.workbooks_surface import WorkbooksSurface
-
-Endpoint = Callable[[Request, Persona], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def create_app(
     files = FilesSurface(settings.origin, store.library)
     mail = MailSurface(store.messages)
     calendar = CalendarSurface(store.events)
-    teams = TeamsSurface(store.messages)
+    teams = TeamsSurface(store.messages, store.groups)
     approvals = ApprovalsSurface(store.approvals)
 
     def guarded(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -74,6 +73,7 @@ def create_app(
         return JSONResponse({"status": "alive"})
 
     directory = PeopleSurface(settings.people)
+    groups = GroupsSurface(settings.origin, store.groups, directory.find)
     chats = ChatsSurface(store.chats, store.messages, directory.mail_of)
     questions = QuestionsSurface(store.questions)
     lists = ListsSurface(settings.origin, store.lists, store.library)
@@ -147,6 +147,7 @@ def create_app(
                 methods=["PATCH"],
             ),
             Route(of_lists + "/{list}/items/{item}/versions", guarded(lists.versions)),
+            *groups.routes(guarded),
             Route("/v1.0/me", guarded(directory.me)),
             Route("/v1.0/users", guarded(directory.users)),
             Route(mailbox, guarded(directory.user)),
@@ -186,6 +187,7 @@ def create_app(
             ),
             Route("/v1.0/chats", guarded(chats.chats), methods=["GET", "POST"]),
             Route("/v1.0/chats/{chat}", guarded(chats.chat)),
+            Route("/v1.0/chats/{chat}/messages/{message}", guarded(chats.message)),
             Route("/v1.0/chats/{chat}/messages", guarded(chats.messages), methods=["GET", "POST"]),
             Route("/v3/conversations", guarded(chats.conversation), methods=["POST"]),
             Route(
@@ -204,6 +206,10 @@ def create_app(
                 "/v1.0/teams/{team}/channels/{channel}/messages/{message}/replies",
                 guarded(teams.replies),
                 methods=["GET", "POST"],
+            ),
+            Route(
+                "/v1.0/teams/{team}/channels/{channel}/messages/{message}",
+                guarded(teams.message),
             ),
             Route(
                 "/v1.0/teams/{team}/channels/{channel}/messages",

@@ -36,7 +36,8 @@ DEFAULT_PAGE = 10
 MAX_PAGE = 1000
 _TEXTS = ("subject", "importance", "showAs", "sensitivity")
 _KEPT = {*_TEXTS, "body", "location", "attendees", "categories", "isAllDay", "isReminderOn",
-         "reminderMinutesBeforeStart", "responseRequested"}  # fmt: skip
+         "reminderMinutesBeforeStart", "responseRequested", "isOnlineMeeting",
+         "onlineMeetingProvider"}  # fmt: skip
 _DEFAULTS: Mapping[str, Any] = {
     "subject": "",
     "body": {"contentType": "html", "content": ""},
@@ -50,7 +51,11 @@ _DEFAULTS: Mapping[str, Any] = {
     "isReminderOn": True,
     "reminderMinutesBeforeStart": 15,
     "responseRequested": True,
+    "isOnlineMeeting": False,
+    "onlineMeetingProvider": "unknown",
 }
+_JOIN = "https://teams.microsoft.com/l/meetup-join/"
+"""Where a meeting's link leads: nobody meets there, as the stand-in makes no meetings."""
 _PATHS = {
     each.lower(): each
     for each in ("start/dateTime", "end/dateTime", "subject", "id", "createdDateTime", *_KEPT)
@@ -199,13 +204,14 @@ def _spelled(expression: str) -> str:
 
 
 def _event(row: Row) -> dict[str, Any]:
-    content = json.loads(row["content"])
+    content = {**_DEFAULTS, **json.loads(row["content"])}
     text = str(content["body"].get("content") or "") if isinstance(content["body"], dict) else ""
     return {
         "id": row["id"],
         "iCalUId": row["id"],
         **content,
         "bodyPreview": text[:255],
+        "onlineMeeting": {"joinUrl": f"{_JOIN}{row['id']}"} if content["isOnlineMeeting"] else None,
         "start": _shown(row["start"]),
         "end": _shown(row["end"]),
         "organizer": {"emailAddress": {"address": row["owner"]}},

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from hybridmandate.identity.principal import TokenRefused, TokenVerifier
 from hybridmandate.twin.office.errors import GraphError
@@ -28,6 +32,12 @@ class Persona:
         if self.is_person:
             return {"user": {"id": self.object_id, "displayName": self.name, "email": self.mail}}
         return {"application": {"id": self.object_id, "displayName": self.name}}
+
+
+Endpoint = Callable[[Request, Persona], Awaitable[Response]]
+"""What answers a request of a caller who is known."""
+Guard = Callable[[Endpoint], Callable[[Request], Awaitable[Response]]]
+"""Makes a route of an endpoint: finds out who calls, renders refusals."""
 
 
 class PersonVerifier(Protocol):

@@ -78,6 +78,16 @@ class ChatsSurface:
         rows = await run_in_threadpool(self._messages.messages, "", chat["id"])
         return JSONResponse({"value": [message_of(each) for each in rows]})
 
+    async def message(self, request: Request, caller: Persona) -> Response:
+        """One message of a chat."""
+        require(caller, "Chat.Read.All")
+        chat = await self._found(request, caller)
+        wanted = request.path_params["message"]
+        found = await run_in_threadpool(self._messages.message, "", chat["id"], wanted)
+        if found is None:
+            raise not_found(f"The message '{wanted}'")
+        return JSONResponse(message_of(found))
+
     async def conversation(self, request: Request, caller: Persona) -> Response:
         """The bot's conversation with one person."""
         self._only_bot(caller)

@@ -131,6 +131,13 @@ class Messages(ItemStore):
             query = select(CHANNEL_MESSAGES).where(CHANNEL_MESSAGES.c.id == message_id)
             return db.execute(query).mappings().one()
 
+    def message(self, team: str, channel: str, message_id: str) -> Row | None:
+        """A message of a channel, or with an empty team of the chat ``channel``."""
+        place = (CHANNEL_MESSAGES.c.team == team, CHANNEL_MESSAGES.c.channel == channel)
+        query = select(CHANNEL_MESSAGES).where(*place, CHANNEL_MESSAGES.c.id == message_id)
+        with self._engine.connect() as db:
+            return db.execute(query).mappings().first()
+
     def notify(self, recipient: str, text: str) -> None:
         """Show a person a notification."""
         with self._lock, self._engine.begin() as db:

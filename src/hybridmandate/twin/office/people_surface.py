@@ -105,16 +105,17 @@ class PeopleSurface:
 
     def mail_of(self, name: str) -> str | None:
         """The mail address of a person by object id or sign-in name, None for nobody."""
-        found = self._find(name)
+        found = self.find(name)
         return None if found is None else found.mail
 
     def _person(self, name: str) -> Profile:
-        found = self._find(name)
+        found = self.find(name)
         if found is None:
             raise not_found(f"The user '{name}'")
         return found
 
-    def _find(self, name: str) -> Profile | None:
+    def find(self, name: str) -> Profile | None:
+        """A person by object id or sign-in name, None for nobody."""
         wanted = name.lower()
         return next(
             (e for e in self._people if wanted in (e.object_id.lower(), e.mail.lower())), None

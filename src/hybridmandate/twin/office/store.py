@@ -11,6 +11,7 @@ from hybridmandate.twin.office.approvals import Approvals
 from hybridmandate.twin.office.attachments import Attachments
 from hybridmandate.twin.office.chats import Chats
 from hybridmandate.twin.office.events import Events
+from hybridmandate.twin.office.groups import Groups
 from hybridmandate.twin.office.library import Library
 from hybridmandate.twin.office.lists import Lists
 from hybridmandate.twin.office.messages import Messages
@@ -35,6 +36,7 @@ class OfficeStore:
         self.lists = Lists(engine, lock, clock=clock, new_id=new_id)
         self.attachments = Attachments(engine, lock, clock=clock, new_id=new_id)
         self.messages = Messages(engine, lock, clock=clock, new_id=new_id)
+        self.groups = Groups(engine, lock, clock=clock, new_id=new_id)
         self.chats = Chats(engine, lock, clock=clock, new_id=new_id)
         self.events = Events(engine, lock, clock=clock, new_id=new_id)
         self.questions = Questions(engine, lock, clock=clock, new_id=new_id)

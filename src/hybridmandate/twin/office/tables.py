@@ -143,6 +143,39 @@ CHANNEL_MESSAGES = Table(
     Column("request", String(64)),
     Column("reply_to", String(64)),
 )
+GROUPS = Table(
+    "groups",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("request", String(64), unique=True),
+    Column("name", String(256), nullable=False),
+    Column("nickname", String(64), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("unified", Boolean, nullable=False),
+    Column("team", Boolean, nullable=False),
+    Column("created", Float, nullable=False),
+)
+GROUP_PEOPLE = Table(
+    "group_people",
+    METADATA,
+    Column("group", String(64), primary_key=True),
+    Column("role", String(10), primary_key=True),
+    Column("mail", String(200), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("request", String(64)),
+)
+CHANNELS = Table(
+    "channels",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("request", String(64), unique=True),
+    Column("team", String(64), nullable=False, index=True),
+    Column("name", String(50), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created", Float, nullable=False),
+)
 CHATS = Table(
     "chats",
     METADATA,

@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from hybridmandate.twin.office.body import graph_time, json_body, listed, part
 from hybridmandate.twin.office.caller import Persona, require
-from hybridmandate.twin.office.errors import GraphError
+from hybridmandate.twin.office.errors import GraphError, not_found
+from hybridmandate.twin.office.groups import Groups
 from hybridmandate.twin.office.messages import Messages
 from hybridmandate.twin.office.tables import Row
 
@@ -22,12 +23,13 @@ MAX_MESSAGE_BYTES = 28 * 1024
 class TeamsSurface:
     """Endpoints of channels and notifications."""
 
-    def __init__(self, messages: Messages) -> None:
+    def __init__(self, messages: Messages, groups: Groups) -> None:
         self._messages = messages
+        self._groups = groups
 
     async def channel(self, request: Request, caller: Persona) -> Response:
         """The messages of a channel; POST adds one."""
-        team, channel = request.path_params["team"], request.path_params["channel"]
+        team, channel = await self._place(request, caller)
         if request.method == "POST":
             require(caller, "ChannelMessage.Send")
             return await posted(self._messages, request, caller, team, channel)
@@ -36,13 +38,23 @@ class TeamsSurface:
 
     async def replies(self, request: Request, caller: Persona) -> Response:
         """The replies to a message of a channel; POST adds one."""
-        team, channel = request.path_params["team"], request.path_params["channel"]
+        team, channel = await self._place(request, caller)
         message = request.path_params["message"]
         if request.method == "POST":
             require(caller, "ChannelMessage.Send")
             return await posted(self._messages, request, caller, team, channel, reply_to=message)
         require(caller, "ChannelMessage.Read.All")
         return await self._list(team, channel, reply_to=message)
+
+    async def message(self, request: Request, caller: Persona) -> Response:
+        """One message of a channel, or a reply."""
+        require(caller, "ChannelMessage.Read.All")
+        team, channel = await self._place(request, caller)
+        wanted = request.path_params["message"]
+        found = await run_in_threadpool(self._messages.message, team, channel, wanted)
+        if found is None:
+            raise not_found(f"The message '{wanted}'")
+        return JSONResponse(message_of(found))
 
     async def notify(self, request: Request, caller: Persona) -> Response:
         """Send a person a notification."""
@@ -54,6 +66,21 @@ class TeamsSurface:
             raise GraphError(400, "BadRequest", "previewText.content needs 1 to 150 characters.")
         await run_in_threadpool(self._messages.notify, request.path_params["user"], text)
         return Response(status_code=204)
+
+    async def _place(self, request: Request, caller: Persona) -> tuple[str, str]:
+        """The team and the channel of a request.
+
+        A team that was made has its channels and its people; in one that was not, a channel is
+        there when somebody writes in it.
+        """
+        team, channel = request.path_params["team"], request.path_params["channel"]
+        if await run_in_threadpool(self._groups.team, team) is None:
+            return team, channel
+        if not await run_in_threadpool(self._groups.lets_in, team, caller.mail):
+            raise GraphError(403, "Forbidden", "The caller is no member of the team.")
+        if await run_in_threadpool(self._groups.channel, team, channel) is None:
+            raise not_found(f"The channel '{channel}'")
+        return team, channel
 
     async def _list(self, team: str, channel: str, *, reply_to: str | None = None) -> Response:
         messages = await run_in_threadpool(
