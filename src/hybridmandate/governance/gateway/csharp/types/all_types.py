@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from hybridmandate.governance.gateway.csharp.types import (
     basics,
+    certificates,
+    collection_members,
     comparison,
     containers,
     context_details,
     converting,
     crypto,
+    hash_members,
     http_types,
     json_convert,
     json_leaves,
@@ -16,19 +19,27 @@ from hybridmandate.governance.gateway.csharp.types import (
     linq,
     moments,
     net,
+    number_members,
     numeric,
     regex_types,
+    rsa_keys,
     string_builder,
     strings,
+    symmetric,
+    text_members,
     text_streams,
     tree_extensions,
+    type_codes,
+    uri_members,
     xml_navigation,
     xml_types,
 )
 
 MODULES = (
-    basics, comparison, containers, context_details, converting, crypto, http_types, json_convert,
-    json_leaves, json_types, linq, moments, net, numeric, regex_types, string_builder, strings,
-    text_streams, tree_extensions, xml_navigation, xml_types,
+    basics, certificates, collection_members, comparison, containers, context_details,
+    converting, crypto, hash_members, http_types, json_convert, json_leaves, json_types, linq,
+    moments, net, number_members, numeric, regex_types, rsa_keys, string_builder, strings,
+    symmetric, text_members, text_streams, tree_extensions, type_codes, uri_members,
+    xml_navigation, xml_types,
 )  # fmt: skip
 """The families of types."""

@@ -35,9 +35,9 @@ from hybridmandate.governance.gateway.csharp.jwt import (
 )
 from hybridmandate.governance.gateway.csharp.text import as_text
 from hybridmandate.governance.gateway.csharp.types import linq
+from hybridmandate.governance.gateway.csharp.types.certificates import Certificate
 from hybridmandate.governance.gateway.csharp.types.containers import DICTIONARY
 from hybridmandate.governance.gateway.csharp.types.converting import try_parse_guid
-from hybridmandate.governance.gateway.csharp.types.crypto import Certificate
 from hybridmandate.governance.gateway.csharp.types.json_types import (
     parsed,
 )
