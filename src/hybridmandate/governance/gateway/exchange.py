@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,11 +21,13 @@ from hybridmandate.governance.gateway.csharp import (
     Jwt,
     LastError,
     PolicyContext,
+    Run,
 )
 from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.expression_context import new_context, refresh
 from hybridmandate.governance.gateway.json_web_token import CompactToken
 from hybridmandate.governance.gateway.messages import Body, HeaderMap, Request, Response
+from hybridmandate.governance.gateway.random_ids import RandomIds
 from hybridmandate.governance.gateway.signing_keys import SigningKeys
 from hybridmandate.governance.gateway.transport import BaseUrl, Transport
 from hybridmandate.governance.gateway.verified_tokens import VerifiedTokens
@@ -63,12 +64,45 @@ class Services:
     service_name: str = "gateway"
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
     """``context.Deployment.Certificates`` of the configuration that is served."""
+    ids: RandomIds = field(default_factory=RandomIds)
     trace: PolicyTrace | None = None
     """What notes every policy that runs; None in a gateway that serves callers."""
 
 
 class Exchange:
     """The state of one call. Policies read and change it; nothing else holds state of a call."""
+
+    __slots__ = (
+        "after_sent",
+        "answer_headers",
+        "answered_by",
+        "api",
+        "at_end",
+        "backend",
+        "backend_called",
+        "backend_id",
+        "bytes_in",
+        "bytes_out",
+        "cache_key",
+        "client_failure",
+        "counted",
+        "id",
+        "last_error",
+        "on_response",
+        "opened",
+        "operation",
+        "picked_backend",
+        "preflight",
+        "principal",
+        "product",
+        "request",
+        "response",
+        "run",
+        "services",
+        "started",
+        "subscription",
+        "variables",
+    )
 
     def __init__(
         self,
@@ -111,24 +145,23 @@ class Exchange:
         self.bytes_in = 0
         self.bytes_out = 0
         self.started = services.clock()
-        self.id = _new_id()
-        self.budget = Budget()
-        """What all expressions of this call may use together."""
-        self._context: PolicyContext | None = None
+        self.id = services.ids.new()
+        self.run = Run(new_context(self), Budget())
+        """The one run of all expressions of this call: ``context``, and what they may use together.
+
+        Those that read only variables, request headers and the like may use it as it stands.
+        """
 
     @property
     def context(self) -> PolicyContext:
         """``context`` of expressions, as the call is now."""
-        context = self.steady_context
-        refresh(context, self)
+        context: PolicyContext = self.run_now().context
         return context
 
-    @property
-    def steady_context(self) -> PolicyContext:
-        """``context`` for expressions that read only variables and request headers."""
-        if self._context is None:
-            self._context = new_context(self)
-        return self._context
+    def run_now(self) -> Run:
+        """The run with its context brought up to date."""
+        refresh(self.run.context, self)
+        return self.run
 
     def end(self) -> None:
         """The call is over: let go of what refers back to it.
@@ -136,7 +169,7 @@ class Exchange:
         So all of it is freed at once: left to the collector of cycles, each call would be made in
         memory that the processor's caches do not hold.
         """
-        self._context = None
+        del self.run
 
     @staticmethod
     def jwt(token: CompactToken) -> Jwt:
@@ -175,10 +208,3 @@ class Exchange:
             await self.request.body.buffer()
         if step.reads_response_body and not self.response.body.taken:
             await self.response.body.buffer()
-
-
-def _new_id() -> str:
-    """A random UUID (RFC 9562, version 4) as text, without the detour over an object."""
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

@@ -54,7 +54,7 @@ class LiveBody:
 
 
 class LiveRequest(csharp.Request):
-    """The request of a call; its URLs are made when an expression looks at one."""
+    """The request of a call; what few expressions look at is made when one does."""
 
     __slots__ = ("_request", "url_made")
 
@@ -66,7 +66,6 @@ class LiveRequest(csharp.Request):
         self.headers = request.headers
         self.body = None
         self.ip_address = request.client_ip
-        self.matched_parameters = request.matched_parameters
         self.certificate = request.client_certificate
         self.id = exchange.id
 
@@ -78,6 +77,9 @@ class LiveRequest(csharp.Request):
         if name == "original_url":
             self.original_url = _url(self._request.original_url)
             return self.original_url
+        if name == "matched_parameters":
+            self.matched_parameters = self._request.matched_parameters
+            return self.matched_parameters
         raise AttributeError(name)
 
 

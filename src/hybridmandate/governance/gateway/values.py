@@ -85,9 +85,9 @@ class Evaluated:
         self.reads_response_body = expression.reads_response_body
 
     def get(self, exchange: Exchange) -> Any:
-        context = exchange.steady_context if self._steady else exchange.context
+        run = exchange.run if self._steady else exchange.run_now()
         try:
-            return self._evaluate(context, exchange.budget)
+            return self._evaluate(run)
         except Exception as error:
             failure = as_failure(error)
             raise PolicyError(

@@ -37,6 +37,7 @@ from hybridmandate.governance.gateway.csharp.json_tokens import (
 )
 from hybridmandate.governance.gateway.csharp.jwt import Jwt
 from hybridmandate.governance.gateway.csharp.text import as_text
+from hybridmandate.governance.gateway.csharp.types.table import Run
 
 __all__ = [
     "Api",
@@ -59,6 +60,7 @@ __all__ = [
     "Product",
     "Request",
     "Response",
+    "Run",
     "Subscription",
     "SubscriptionKeyNames",
     "Url",

@@ -43,13 +43,14 @@ class Budget:
         """Steps that may still be taken."""
         return max(0, self._steps)
 
-    def begin(self) -> None:
-        """An evaluation starts; its time is counted from its first look at the clock.
+    def begun(self) -> Budget:
+        """Itself, as an evaluation starts; its time is counted from its first look at the clock.
 
         Reading the thread's clock is a call of the system, so short evaluations never do.
         """
         self._until = None
         self._look = _STEPS_BEFORE_FIRST_LOOK
+        return self
 
     def step(self, count: int = 1) -> None:
         """Take steps. :raises ExpressionFailure: BudgetExceeded, when there are none left."""

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from tree_sitter import Node
 
-from hybridmandate.governance.gateway.csharp.budget import Budget
 from hybridmandate.governance.gateway.csharp.conversions import head_of
 from hybridmandate.governance.gateway.csharp.failures import ExpressionSyntaxError
 from hybridmandate.governance.gateway.csharp.parse import (
@@ -33,7 +32,7 @@ from hybridmandate.governance.gateway.csharp.python_code import (
 )
 from hybridmandate.governance.gateway.csharp.regroup import last_operand, operator_at_base
 from hybridmandate.governance.gateway.csharp.source_names import own_member_names, shared_names
-from hybridmandate.governance.gateway.csharp.types.table import ClrType, find_type
+from hybridmandate.governance.gateway.csharp.types.table import ClrType, Run, find_type
 
 Evaluate = Callable[[Frame], Any]
 Execute = Callable[[Frame], Any]
@@ -261,7 +260,7 @@ class Compiler:
             "V if (V := A) is True or V is False else truth(V)", "bool", A=code, exact=True
         )
 
-    def entry(self, code: Code) -> Callable[[Any, Budget], Any]:
+    def entry(self, code: Code) -> Callable[[Run], Any]:
         """What evaluates a whole expression with a context and a budget."""
         if not (code.exact and code.type in ("bool", "int", "string")):
             code = self.write("bytes(V) if type(V := A) is bytearray else V", A=code)

@@ -28,6 +28,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
 from hybridmandate.governance.gateway.csharp.parse import Source, named, statements
 from hybridmandate.governance.gateway.csharp.reachability import runs_out
 from hybridmandate.governance.gateway.csharp.types import all_types
+from hybridmandate.governance.gateway.csharp.types.table import Run
 
 REGISTERED = (
     compile_assignments, compile_calls, compile_creation, compile_expressions, compile_functions,
@@ -44,7 +45,8 @@ class Expression:
     request or of a response; the gateway has to have read that body before. ``settled`` holds
     the value when it is the same in every call, whatever the context. ``steady`` tells that
     it looks only at what is the same throughout a call: variables, request headers, the API and the
-    like. ``entry`` evaluates it; what it raises is for :func:`as_failure`.
+    like. ``entry`` evaluates it in a :class:`Run`, which all expressions of a call may share; what
+    it raises is for :func:`as_failure`.
     """
 
     __slots__ = ("entry", "reads_request_body", "reads_response_body", "settled", "steady")
@@ -62,7 +64,7 @@ class Expression:
         :raises ExpressionFailure: what .NET would throw, or BudgetExceeded.
         """
         try:
-            return self.entry(context, budget)
+            return self.entry(Run(context, budget))
         except ExpressionFailure:
             raise
         except Exception as error:

@@ -16,7 +16,6 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any, Final
 
-from hybridmandate.governance.gateway.csharp.budget import Budget
 from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure, null_reference
 from hybridmandate.governance.gateway.csharp.text import as_text
 from hybridmandate.governance.gateway.csharp.types.table import Run
@@ -34,8 +33,8 @@ _IN_FRAME: Final[Mapping[str, _Source]] = {
     "budget": ("run.budget", ("run",)),
 }
 _AT_START: Final[Mapping[str, _Source]] = {
-    "budget": ("begun(budget)", ()),
-    "run": ("new_run(context, budget)", ("budget",)),
+    "context": ("run.context", ()),
+    "budget": ("run.budget.begun()", ()),
 }
 _FRESH: Final = re.compile(r"V\d?")
 _PLAIN: Final = (str, int, bool, float, type(None))
@@ -61,22 +60,14 @@ def truth(value: Any) -> bool:
     raise ExpressionFailure("A condition must be of type 'System.Boolean'.", "InvalidCastException")
 
 
-def begun(budget: Budget) -> Budget:
-    """A budget at the start of an evaluation."""
-    budget.begin()
-    return budget
-
-
 KNOWN: Final[Mapping[str, Any]] = {
     "__builtins__": {},
     "as_text": as_text,
-    "begun": begun,
     "bool": bool,
     "bytearray": bytearray,
     "bytes": bytes,
     "int": int,
     "len": len,
-    "new_run": Run,
     "null": raise_null,
     "skip": SKIP,
     "str": str,
@@ -118,23 +109,29 @@ class PythonCode:
 
     def function(self, tree: ast.expr) -> Callable[[Frame], Any]:
         """A function of the frame that gives the tree's value."""
-        made: Callable[[Frame], Any] = self._defined(tree, ("f",), _IN_FRAME)
+        made: Callable[[Frame], Any] = self._defined(tree, ("f",), _IN_FRAME, _names_in(tree))
         return made
 
-    def entry(self, tree: ast.expr, slots: int) -> Callable[[Any, Budget], Any]:
-        """A function of context and budget that evaluates a whole expression.
+    def entry(self, tree: ast.expr, slots: int) -> Callable[[Run], Any]:
+        """A function of the run that evaluates a whole expression.
 
         It makes only what its code uses: many expressions need neither frame nor budget.
         """
-        frame = f"[run{', None' * (slots - 1)}]"
-        prologue = {**_AT_START, "f": (frame, ("run",))}
-        made: Callable[[Any, Budget], Any] = self._defined(tree, ("context", "budget"), prologue)
+        used = _names_in(tree)
+        if not used.isdisjoint(("f", "run")):
+            # What is called with them may spend, so the evaluation's time begins.
+            used.add("budget")
+        prologue = {**_AT_START, "f": (f"[run{', None' * (slots - 1)}]", ())}
+        made: Callable[[Run], Any] = self._defined(tree, ("run",), prologue, used)
         return made
 
     def _defined(
-        self, tree: ast.expr, parameters: tuple[str, ...], prologue: Mapping[str, _Source]
+        self,
+        tree: ast.expr,
+        parameters: tuple[str, ...],
+        prologue: Mapping[str, _Source],
+        used: set[str],
     ) -> Any:
-        used = _names_in(tree)
         body: list[ast.stmt] = []
         for name, (source, needs) in reversed(list(prologue.items())):
             if name in used:
