@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from hybridmandate.orchestration.connectors.connector import Connector, Handler
+from hybridmandate.orchestration.connectors.connector import Handler
+from hybridmandate.orchestration.connectors.graph_connector import GraphConnector
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.engine import Answer
 
@@ -26,7 +27,7 @@ INPUTS = ("WebhookApprovalCreationInput", "ApprovalCreationInput")
 """Where the parameters of an approval stand: when waited for, and when only created."""
 
 
-class ApprovalsConnector(Connector):
+class ApprovalsConnector(GraphConnector):
     """Approvals: start one, wait for the decision, at once or later in the flow."""
 
     api_name = "shared_approvals"

@@ -24,6 +24,7 @@ from hybridmandate.orchestration.connectors.dataverse_requests import (
 )
 from hybridmandate.orchestration.connectors.request import MissingParameter, OperationCall
 from hybridmandate.orchestration.connectors.session import as_content, content_bytes, decoded
+from hybridmandate.orchestration.connectors.unsupported import refused_when_unsupported
 from hybridmandate.orchestration.engine import Answer
 
 _ODATA = {
@@ -36,7 +37,6 @@ _BYTES = {"content-type": "application/octet-stream"}
 CHUNK_BYTES = 4 * 1024 * 1024
 """Files above this go up in chunks (Dataverse, 'Upload a file using Web API in chunks')."""
 SEARCH = "/api/search/v1.0/query"
-UNSUPPORTED = 501
 MAX_PAGES = 1000
 
 
@@ -201,7 +201,7 @@ class DataverseConnector(Connector):
         answer = await self.session.send(
             method, address, call=call, headers={**_ODATA, **headers}, query=query, json_body=body
         )
-        return _refused_when_unsupported(answer)
+        return refused_when_unsupported(answer)
 
     _own: ClassVar[Mapping[str, Handler]] = {
         **{name: _change(build) for name, build in dataverse_requests.CHANGES.items()},
@@ -230,12 +230,3 @@ def _file_body(body: bytes, content_type: str) -> Any:
     if content_type.lower() == "application/json":
         return decoded(body, content_type)
     return as_content(body, content_type)
-
-
-def _refused_when_unsupported(answer: Answer) -> Answer:
-    """What the stand-in does not have fails at once: to try again would not help."""
-    if answer.fault is not None or answer.status != UNSUPPORTED:
-        return answer
-    body = answer.body if isinstance(answer.body, Mapping) else {}
-    error = body.get("error") if isinstance(body.get("error"), Mapping) else {}
-    return Answer.refused(str((error or {}).get("message") or "Dataverse answered 501"))

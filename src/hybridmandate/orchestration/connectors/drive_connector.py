@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
-from hybridmandate.orchestration.connectors.connector import Connector, Handler
+from hybridmandate.orchestration.connectors.connector import Handler
 from hybridmandate.orchestration.connectors.drive_items import (
     file_metadata,
     file_properties,
     shaped,
 )
+from hybridmandate.orchestration.connectors.graph_connector import GraphConnector
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.connectors.session import as_content, content_bytes, file_answer
 from hybridmandate.orchestration.engine import Answer
@@ -21,7 +22,7 @@ COPY_SECONDS = "1"
 """How often a copy is looked at."""
 
 
-class DriveConnector(Connector):
+class DriveConnector(GraphConnector):
     """Files of a drive: read, describe, create, replace, list, delete."""
 
     @abstractmethod

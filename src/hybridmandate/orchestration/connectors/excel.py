@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from hybridmandate.orchestration.connectors.connector import Connector, Handler
+from hybridmandate.orchestration.connectors.connector import Handler
+from hybridmandate.orchestration.connectors.graph_connector import GraphConnector
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.connectors.row_query import ordered, row_filter, selected
 from hybridmandate.orchestration.engine import Answer
@@ -36,7 +37,7 @@ class Read:
     rows: Sequence[dict[str, Any]] = ()
 
 
-class ExcelConnector(Connector):
+class ExcelConnector(GraphConnector):
     """Rows of a table in a workbook: list, get, add, change, remove; its tables and sheets."""
 
     api_name = "shared_excelonlinebusiness"

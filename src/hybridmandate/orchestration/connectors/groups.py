@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import ClassVar
 from urllib.parse import quote
 
-from hybridmandate.orchestration.connectors.connector import Connector, Handler
+from hybridmandate.orchestration.connectors.connector import Handler
+from hybridmandate.orchestration.connectors.graph_connector import GraphConnector
 from hybridmandate.orchestration.connectors.graph_http import GRAPH, graph_request
 from hybridmandate.orchestration.connectors.graph_pages import listed_pages
 from hybridmandate.orchestration.connectors.request import OperationCall
@@ -19,7 +20,7 @@ from hybridmandate.orchestration.engine import Answer
 GROUPS = "/v1.0/groups"
 
 
-class GroupsConnector(Connector):
+class GroupsConnector(GraphConnector):
     """Groups of the tenant and who belongs to them."""
 
     api_name = "shared_office365groups"
@@ -71,7 +72,7 @@ class GroupsConnector(Connector):
     }
 
 
-class EntraConnector(Connector):
+class EntraConnector(GraphConnector):
     """Users and groups of the directory."""
 
     api_name = "shared_azuread"

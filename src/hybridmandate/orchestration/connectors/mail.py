@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
 from hybridmandate.orchestration.connectors import calendar
-from hybridmandate.orchestration.connectors.connector import Connector, Handler
+from hybridmandate.orchestration.connectors.connector import Handler
 from hybridmandate.orchestration.connectors.drive_items import shaped
+from hybridmandate.orchestration.connectors.graph_connector import GraphConnector
 from hybridmandate.orchestration.connectors.graph_http import graph_request
 from hybridmandate.orchestration.connectors.mail_messages import shown_mail
 from hybridmandate.orchestration.connectors.mail_options import asked_message, chosen, options_of
@@ -42,7 +43,7 @@ def _of_calendar(
     return operation
 
 
-class MailConnector(Connector):
+class MailConnector(GraphConnector):
     """Mail: send, list, read, answer, mark, move, delete; attachments; the calendar."""
 
     api_name = "shared_office365"

@@ -7,6 +7,7 @@ An application has no drive of its own: the connection's option ``user`` says wh
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from hybridmandate.orchestration.connectors.connector import Handler
 from hybridmandate.orchestration.connectors.drive_connector import DriveConnector
 from hybridmandate.orchestration.connectors.drive_items import shaped
 from hybridmandate.orchestration.connectors.request import OperationCall
+from hybridmandate.orchestration.connectors.session import as_content, file_answer
 from hybridmandate.orchestration.engine import Answer
 
 
@@ -46,6 +48,20 @@ class OneDriveConnector(DriveConnector):
         """MoveFileByPath: the file at the path ``source`` to ``destination``."""
         return await self._to_place(call, f"/{str(call.required('source')).lstrip('/')}", "move")
 
+    async def convert(self, call: OperationCall) -> Answer:
+        """ConvertFile: the file ``id`` as ``type`` (pdf): Graph renders it, the stand-in cannot."""
+        item = self.item_address(self.drive(None), call.required("id"))
+        query = {"format": str(call.parameters.get("type") or "pdf").lower()}
+        address = f"{item}/content"
+        return file_answer(
+            await self.session.send("GET", address, call=call, query=query, decode=as_content)
+        )
+
+    async def convert_by_path(self, call: OperationCall) -> Answer:
+        """ConvertFileByPath: the same for the file at ``path``."""
+        path = f"/{str(call.required('path')).lstrip('/')}"
+        return await self.convert(replace(call, parameters={**call.parameters, "id": path}))
+
     async def list_page(self, call: OperationCall) -> Answer:
         """ListFolderV2: what is right under a folder, as ``value``."""
         listed = await self.list_folder(call)
@@ -62,6 +78,8 @@ class OneDriveConnector(DriveConnector):
         **DriveConnector.file_operations,
         "ListRootFolder": DriveConnector.list_root,
         "ListFolderV2": list_page,
+        "ConvertFile": convert,
+        "ConvertFileByPath": convert_by_path,
         "CopyDriveFile": copy,
         "CopyDriveFileByPath": copy_by_path,
         "MoveFile": move,

@@ -8,7 +8,6 @@ working-with-send-sp-http-request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -38,10 +37,7 @@ async def send_request(session: ServiceSession, site: str, call: OperationCall) 
             kind = _VERBOSE
         headers.setdefault("content-type", kind)
     address = f"/sites/{quote(site)}/{path}"
-    answer = await session.send(method, address, call=call, headers=headers, data=data)
-    if answer.fault is None and answer.status == 501:
-        return Answer.refused(_message(answer.body))
-    return answer
+    return await session.send(method, address, call=call, headers=headers, data=data)
 
 
 def _headers(given: Any) -> dict[str, str]:
@@ -51,10 +47,3 @@ def _headers(given: Any) -> dict[str, str]:
         raise ValueError(f"the connection sets the header '{refused[0]}', an action may not")
     headers.setdefault("accept", _VERBOSE)
     return headers
-
-
-def _message(body: Any) -> str:
-    whole = body if isinstance(body, Mapping) else {}
-    error = whole.get("odata.error") or whole.get("error") or {}
-    message = error.get("message") if isinstance(error, Mapping) else None
-    return str(message.get("value") if isinstance(message, Mapping) else "not simulated")

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from hybridmandate.orchestration.connectors import teams_directory
-from hybridmandate.orchestration.connectors.connector import Connector, Handler
+from hybridmandate.orchestration.connectors.connector import Handler
+from hybridmandate.orchestration.connectors.graph_connector import GraphConnector
 from hybridmandate.orchestration.connectors.graph_http import GRAPH, graph_request
 from hybridmandate.orchestration.connectors.questions import (
     READ_SECONDS,
@@ -47,7 +48,7 @@ def _looked_up(ask_for: teams_directory.Ask) -> Handler:
     return operation
 
 
-class TeamsConnector(Connector):
+class TeamsConnector(GraphConnector):
     """Messages, cards and questions in channels and chats; chats; notifications to people."""
 
     api_name = "shared_teams"

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import quote
 
-from hybridmandate.orchestration.connectors.connector import Connector, Handler
+from hybridmandate.orchestration.connectors.connector import Handler
+from hybridmandate.orchestration.connectors.graph_connector import GraphConnector
 from hybridmandate.orchestration.connectors.graph_http import graph_request
 from hybridmandate.orchestration.connectors.request import OperationCall
 from hybridmandate.orchestration.engine import Answer
 
 
-class UsersConnector(Connector):
+class UsersConnector(GraphConnector):
     """People of the directory: profiles, managers, reports by id or sign-in name; a search.
 
     'My profile' is that of the connection's option ``user``: an application has none of its own.

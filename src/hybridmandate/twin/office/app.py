@@ -218,6 +218,7 @@ def create_app(
             ),
             Route(items, guarded(approvals.approvals), methods=["GET", "POST"]),
             Route(items + "/{approval}", guarded(approvals.approval)),
+            Route(items + "/{approval}/cancel", guarded(approvals.cancel), methods=["POST"]),
             Route(
                 items + "/{approval}/responses",
                 guarded(approvals.responses),

@@ -126,6 +126,13 @@ class Approvals(ItemStore):
             query = select(RESPONSES).where(RESPONSES.c.id == response_id)
             return db.execute(query).mappings().one()
 
+    def cancel(self, approval_id: str) -> bool:
+        """Close an approval that waits, without a result; False when it is closed already."""
+        waiting = (APPROVALS.c.id == approval_id, APPROVALS.c.state == "pending")
+        closed = {"state": "canceled", "completed": self._clock()}
+        with self._lock, self._engine.begin() as db:
+            return db.execute(update(APPROVALS).where(*waiting).values(closed)).rowcount > 0
+
     def _approval(self, db: Connection, approval_id: str) -> Row:
         query = select(APPROVALS).where(APPROVALS.c.id == approval_id)
         found: Row = db.execute(query).mappings().one()

@@ -87,6 +87,19 @@ class ApprovalsSurface:
             raise GraphError(409, "conflict", "The approval was answered before.") from None
         return JSONResponse(_response(added), status_code=201)
 
+    async def cancel(self, request: Request, caller: Persona) -> Response:
+        """Cancel an approval: its owner may, and who waits for it is told."""
+        require(caller, *PERMISSIONS)
+        wanted = request.path_params["approval"]
+        approval = await run_in_threadpool(self._approvals.find, wanted)
+        if approval is None:
+            raise not_found(f"The approval '{wanted}'")
+        if _object_id(json.loads(approval["owner"])) != caller.object_id:
+            raise GraphError(403, "accessDenied", "Only the owner may cancel an approval.")
+        if not await run_in_threadpool(self._approvals.cancel, approval["id"]):
+            raise GraphError(409, "conflict", "The approval is closed already.")
+        return Response(status_code=204)
+
     async def _approval_of(self, request: Request, caller: Persona) -> Row:
         approval_id = request.path_params["approval"]
         found = await run_in_threadpool(self._approvals.find, approval_id)
@@ -107,6 +120,13 @@ def _options(asked: dict[str, Any], kind: str) -> list[str]:
 
 def _concerns(approval: Row, caller: Persona) -> bool:
     return not caller.is_person or (caller.mail or "").lower() in json.loads(approval["approvers"])
+
+
+def _object_id(identity: dict[str, Any]) -> str | None:
+    """Whose identity set it is, a person's or an application's."""
+    whose = identity.get("user") or identity.get("application") or {}
+    found = whose.get("id")
+    return None if found is None else str(found)
 
 
 def _address(approver: Any) -> str:

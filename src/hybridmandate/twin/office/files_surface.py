@@ -74,7 +74,7 @@ class FilesSurface:
             path = f"{found['folder']}/{found['name']}".strip("/")
             return await self._put(request, caller, found["site"], path)
         _allow(request, caller, FILES_READ, SITES)
-        return _content(await self._file(request))
+        return _content(request, await self._file(request))
 
     async def root(self, request: Request, caller: Persona) -> Response:
         """What is right under the root of a drive, or the root's feed; POST makes a folder."""
@@ -107,7 +107,7 @@ class FilesSurface:
         if found is None:
             raise not_found(f"The file '{path}'")
         if wanted == ("GET", "content"):
-            return _content(found)
+            return _content(request, found)
         if wanted == ("POST", "copy"):
             return await self._copy(request, caller, found)
         if action == "listItem/fields" and request.method in ("GET", "PATCH"):
@@ -309,5 +309,7 @@ def _folder_item(place: str, path: str) -> dict[str, Any]:
     }
 
 
-def _content(row: Row) -> Response:
+def _content(request: Request, row: Row) -> Response:
+    if "format" in request.query_params:
+        raise not_supported(f"conversion of files to '{request.query_params['format'][:40]}'")
     return Response(row["content"], media_type=row["content_type"])
