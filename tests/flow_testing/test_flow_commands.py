@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,11 +57,52 @@ def test_coverage_lists_what_does_not_run_and_counts() -> None:
 
 def test_limits_end_with_1_when_one_is_over(tmp_path: Path) -> None:
     many = {f"A{n}": {"type": "Compose", "inputs": n, "runAfter": {}} for n in range(501)}
-    over = RUNNER.invoke(flow.app, ["limits", "-s", str(write_solution(tmp_path, many)), "--json"])
+    folder = str(write_solution(tmp_path, many))
+    over = RUNNER.invoke(flow.app, ["limits", "-s", folder, "--profile", "medium", "--json"])
     assert over.exit_code == 1
     (actions,) = [e for e in json.loads(over.output) if e["limit"] == "flow.actions"]
     assert (actions["value"], actions["highest"], actions["level"]) == (501, 500, "over")
     assert RUNNER.invoke(flow.app, ["limits", "-s", EXAMPLE]).exit_code == 0
+
+
+def test_limits_are_those_of_the_environment_unless_a_profile_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "solution"
+    shutil.copytree(EXAMPLE, folder)
+    with (folder / "environments" / "local.toml").open("a") as stream:
+        stream.write('[flows]\nprofile = "low"\n')
+
+    def profiles(*arguments: str) -> set[str]:
+        found = RUNNER.invoke(flow.app, ["limits", "-s", str(folder), "--json", *arguments])
+        return {each["profile"] for each in json.loads(found.output)}
+
+    assert profiles() == {"low"}
+    assert profiles("--profile", "high") == {"high"}
+    wrong = RUNNER.invoke(flow.app, ["limits", "-s", str(folder), "-e", "mars"])
+    assert wrong.exit_code == 1
+    assert "no environment 'mars'" in wrong.output
+
+
+def test_a_flow_is_shown_although_another_of_the_folder_is_broken(tmp_path: Path) -> None:
+    folder = write_solution(tmp_path)
+    (folder / "flows" / "Broken.json").write_text("{oops")
+    assert RUNNER.invoke(flow.app, ["show", "ShipRows", "-s", str(folder)]).exit_code == 0
+    broken = RUNNER.invoke(flow.app, ["show", "broken", "-s", str(folder)])
+    assert broken.exit_code == 1
+    assert "not JSON" in broken.output
+
+
+def test_files_named_to_flow_test_are_run_instead_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tests").mkdir()
+    one = tmp_path / "tests" / "test_one.py"
+    one.write_text("")
+    commands: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda command: commands.append(command) or 0)
+    for arguments in (["-x"], [f"{one}::test_a"]):
+        RUNNER.invoke(flow.app, ["test", "-s", str(tmp_path), "--", *arguments])
+    assert [str(tmp_path / "tests") in each for each in commands] == [True, False]
+    assert [each[-1] for each in commands] == ["-x", f"{one}::test_a"]
 
 
 @pytest.mark.parametrize(
@@ -69,10 +111,19 @@ def test_limits_end_with_1_when_one_is_over(tmp_path: Path) -> None:
         (["show", "nobody", "-s", EXAMPLE], "InvoiceIntake"),
         (["coverage", "no-such-folder"], "is not there"),
         (["limits", "-s", EXAMPLE, "--profile", "gold"], "no profile"),
+        (["run", "invoice-intake", "-s", EXAMPLE, "--mocks", "LIST"], "JSON object is needed"),
+        (["run", "invoice-intake", "-s", EXAMPLE, "--trigger", "LIST"], "JSON object is needed"),
+        (["run", "invoice-intake", "-s", EXAMPLE, "--mocks", "OTHER"], "operation 'Nope' to mock"),
     ],
 )
-def test_a_wrong_argument_says_what_there_is(arguments: list[str], word: str) -> None:
-    ended = RUNNER.invoke(flow.app, arguments)
+def test_a_wrong_argument_says_what_there_is(
+    tmp_path: Path, arguments: list[str], word: str
+) -> None:
+    files = {"LIST": "[1, 2]", "OTHER": '{"Nope": 1}'}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    named = [str(tmp_path / each) if each in files else each for each in arguments]
+    ended = RUNNER.invoke(flow.app, named)
     assert ended.exit_code == 2
     assert word in ended.output
 

@@ -16,6 +16,7 @@ from hybridmandate.cli import (
     policy,
     principal,
     profile,
+    questions,
     read,
     run,
     solution,
@@ -52,6 +53,7 @@ app.command("demo")(demo)
 app.command("up")(up)
 app.command("run")(run.run)
 app.command("approvals")(approvals.approvals)
+app.command("questions")(questions.questions)
 app.command("resubmit")(run.resubmit)
 app.command("call")(run.call)
 app.command("trace")(trace)

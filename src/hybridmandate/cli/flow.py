@@ -1,4 +1,4 @@
-"""`mandate flow …`: test, run, show and measure cloud flows without a tenant."""
+"""`mandate flow …`: test, run, show and measure cloud flows without a tenant, look at real runs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hybridmandate.cli import flow_runs
 from hybridmandate.cli.terminal import JsonOption, SolutionOption, fail, print_json
 
 if TYPE_CHECKING:
     from hybridmandate.orchestration.definition import Flow
+    from hybridmandate.orchestration.definition.packages import PackagedFlow
 
-app = typer.Typer(help="Test, run, show and measure cloud flows.", no_args_is_help=True)
+app = typer.Typer(help="Test, run, show, measure and follow cloud flows.", no_args_is_help=True)
+app.command("runs")(flow_runs.runs)
+app.command("cancel")(flow_runs.cancel)
+app.command("record")(flow_runs.record)
 
 FlowArgument = Annotated[
     str, typer.Argument(help="A flow's name in the solution, or a flow file or package.")
@@ -26,18 +31,27 @@ PLUGIN = "hybridmandate.orchestration.testing.plugin"
 @app.command("test")
 def run_tests(
     solution: SolutionOption = Path(),
-    arguments: Annotated[list[str] | None, typer.Argument(help="Passed to pytest.")] = None,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(help="Passed to pytest; files named here are run instead of all."),
+    ] = None,
 ) -> None:
     """Run the solution's flow tests and report what they did not reach.
 
-    Example: mandate flow test --solution examples/vendor-invoices
+    Examples:
+
+        mandate flow test --solution examples/vendor-invoices
+
+        mandate flow test -- -x --flow-coverage-min 90
     """
-    tests = solution / "tests"
+    tests, passed = solution / "tests", arguments or []
     if not tests.is_dir():
         fail(f"{tests} is not there: flow tests stand in the solution's folder 'tests'", code=2)
-    command = [sys.executable, "-m", "pytest", "-p", PLUGIN, str(tests), "--flow-coverage"]
+    named = any(Path(each.partition("::")[0]).exists() for each in passed)
+    places = [] if named else [str(tests)]
+    command = [sys.executable, "-m", "pytest", "-p", PLUGIN, *places, "--flow-coverage", *passed]
     # Runs the team's own tests with this very interpreter.
-    raise typer.Exit(subprocess.call([*command, *(arguments or [])]))  # noqa: S603
+    raise typer.Exit(subprocess.call(command))  # noqa: S603
 
 
 @app.command("run")
@@ -64,7 +78,9 @@ def run_flow(
     from hybridmandate.orchestration.testing.sample_run import run_with_samples
 
     flow = _flow(name, solution)
-    ended = run_with_samples(flow, outputs=_json(trigger), mocks=_json(mocks) or {})
+    answers = _object(mocks)
+    _must_be_names(flow, answers)
+    ended = run_with_samples(flow, outputs=_object(trigger) if trigger else None, mocks=answers)
     history = export_run(
         run_id=ended.id,
         status=ended.status,
@@ -73,6 +89,7 @@ def run_flow(
         records=ended.tracked,
     )
     if export is not None:
+        export.parent.mkdir(parents=True, exist_ok=True)
         export.write_text(json.dumps(history, indent=2) + "\n", "utf-8")
     if as_json:
         print_json(history)
@@ -140,20 +157,30 @@ def coverage(
 def limits(
     name: Annotated[str, typer.Argument(help="A flow; without it all of the solution.")] = "",
     solution: SolutionOption = Path(),
-    profile: Annotated[str, typer.Option(help="low, medium or high.")] = "medium",
+    profile: Annotated[
+        str, typer.Option(help="low, medium or high; else that of the environment.")
+    ] = "",
+    environment: Annotated[
+        str, typer.Option("--environment", "-e", help="Whose profile holds.")
+    ] = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Measure flows against the platform's limits and name racy variables; 1 when one is over.
 
-    Example: mandate flow limits --solution examples/vendor-invoices
+    Examples:
+
+        mandate flow limits --solution examples/vendor-invoices
+
+        mandate flow limits invoice-intake --environment prod
     """
     from hybridmandate.orchestration.definition.races import describe
     from hybridmandate.orchestration.limits import Profile, measure_flow
 
-    if profile not in [each.value for each in Profile]:
+    if profile and profile not in [each.value for each in Profile]:
         fail(f"'{profile}' is no profile: low, medium or high", code=2)
+    held = Profile(profile or _profile(solution, environment))
     flows = [_flow(name, solution)] if name else _all(solution)
-    measured = [(flow.name, m) for flow in flows for m in measure_flow(flow, Profile(profile))]
+    measured = [(flow.name, m) for flow in flows for m in measure_flow(flow, held)]
     if as_json:
         print_json(
             [
@@ -164,11 +191,13 @@ def limits(
                     "highest": each.highest,
                     "level": each.level,
                     "place": each.place,
+                    "profile": held.value,
                 }
                 for of_flow, each in measured
             ]
         )
     else:
+        typer.echo(f"performance profile: {held.value}")
         for of_flow, each in measured:
             typer.echo(f"{each.level:8} {of_flow}: {each}")
         for flow in flows:
@@ -178,40 +207,75 @@ def limits(
         raise typer.Exit(1)
 
 
-def _all(solution: Path) -> list[Flow]:
-    from hybridmandate.orchestration.definition import DefinitionInvalid, load_flow
+def _profile(solution: Path, environment: str) -> str:
+    """The performance profile of an environment; medium for a folder that is no solution."""
+    from hybridmandate.manifest import SolutionRefused, load_solution
+
+    if not (solution / "mandate.toml").is_file():
+        return "medium"
+    try:
+        return load_solution(solution).environment(environment).flows.profile
+    except SolutionRefused as refused:
+        fail(f"the profile of '{environment}' cannot be read; name one with --profile:\n{refused}")
+
+
+def _all(place: Path) -> list[Flow]:
+    return [_loaded(each) for each in _found(place)]
+
+
+def _found(place: Path) -> list[PackagedFlow]:
     from hybridmandate.orchestration.definition.packages import find_flows
 
-    place = solution / "flows" if (solution / "flows").is_dir() else solution
-    flows = []
-    for each in find_flows(place):
-        if each.document is None:
-            fail(f"{each.entry}: {each.fault}")
-        try:
-            flows.append(load_flow(each.document))
-        except DefinitionInvalid as fault:
-            fail(str(fault))
-    return flows
+    return list(find_flows(place / "flows" if (place / "flows").is_dir() else place))
+
+
+def _loaded(found: PackagedFlow) -> Flow:
+    from hybridmandate.orchestration.definition import DefinitionInvalid, load_flow
+
+    if found.document is None:
+        fail(f"{found.entry}: {found.fault}")
+    try:
+        return load_flow(found.document)
+    except DefinitionInvalid as fault:
+        fail(str(fault))
 
 
 def _flow(name: str, solution: Path) -> Flow:
-    found = _all(Path(name)) if Path(name).exists() else _all(solution)
+    """The flow of a name; others in the folder may be broken."""
+    is_file = Path(name).exists()
+    found = _found(Path(name) if is_file else solution)
     wanted = _plain(name)
-    named = found if Path(name).exists() else [f for f in found if _plain(f.name) == wanted]
+    named = found if is_file else [each for each in found if _plain(_name(each)) == wanted]
     if len(named) != 1:
-        listed = ", ".join(sorted(each.name for each in found)) or "none"
+        listed = ", ".join(sorted(map(_name, found))) or "none"
         fail(f"{len(named)} flows are called '{name}'; there are: {listed}", code=2)
-    return named[0]
+    return _loaded(named[0])
+
+
+def _name(found: PackagedFlow) -> str:
+    return found.document.name if found.document is not None else Path(found.entry).stem
 
 
 def _plain(name: str) -> str:
     return "".join(each for each in name.lower() if each.isalnum())
 
 
-def _json(path: Path | None) -> Any:
+def _object(path: Path | None) -> dict[str, Any]:
+    """The JSON object in a file, an empty one without a file."""
     if path is None:
-        return None
+        return {}
     try:
-        return json.loads(path.read_text("utf-8"))
+        value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         fail(f"{path}: {error}", code=2)
+    if not isinstance(value, dict):
+        fail(f"{path}: a JSON object is needed, this is a {type(value).__name__}", code=2)
+    return value
+
+
+def _must_be_names(flow: Flow, mocks: dict[str, Any]) -> None:
+    from hybridmandate.orchestration.testing.operations import mock_names
+
+    unknown = sorted(set(mocks) - mock_names(flow))
+    if unknown:
+        fail(f"flow '{flow.name}' has no action or operation '{unknown[0]}' to mock", code=2)

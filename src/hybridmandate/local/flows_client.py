@@ -1,4 +1,4 @@
-"""The operator's view of the flows process on this machine: runs, resubmission, readiness."""
+"""The operator's view of the flows process on this machine: runs, resubmission, cancellation."""
 
 from __future__ import annotations
 
@@ -34,11 +34,23 @@ class FlowsClient:
         """Run the same trigger again under the same correlation id; returns the new run's id."""
         return str((await self._ask("POST", f"/runs/{run_id}/resubmit"))["runId"])
 
+    async def cancel(self, run_id: str, reason: str) -> None:
+        """End a run. :raises FlowsRefused: when it has ended already, or there is none."""
+        await self._ask("POST", f"/runs/{run_id}/cancel", params={"reason": reason})
+
     async def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer = await self._http.request(
             method, self._origin + path, headers=self._headers, **options
         )
         if answer.status_code >= 400:
-            raise FlowsRefused(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
+            raise FlowsRefused(_refusal(answer) or f"{method} {path}: {answer.status_code}")
         value: dict[str, Any] = answer.json()
         return value
+
+
+def _refusal(answer: httpx.Response) -> str | None:
+    """What the outcome in an answer says of its failure; None when it is no outcome."""
+    try:
+        return str(answer.json()["failure"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,4 +1,4 @@
-"""A person at the local tenant: signs in, drops files, reads mail, answers approvals.
+"""A person at the local tenant: signs in, drops files, reads mail, answers approvals and questions.
 
 People act with their own delegated token, as in the cloud; the demonstration and the tests use this
 and never reach into a service's database.
@@ -17,8 +17,14 @@ from hybridmandate.identity.audiences import GRAPH_AUDIENCE
 
 SCOPES = " ".join(
     f"{GRAPH_AUDIENCE}/{scope}"
-    for scope in ("Files.ReadWrite.All", "Mail.Read", "ApprovalSolution.ReadWrite")
+    for scope in (
+        "Files.ReadWrite.All",
+        "Mail.Read",
+        "ApprovalSolution.ReadWrite",
+        "ChatMessage.Send",
+    )
 )
+"""What people consent to; an answer to a card or to a mail with options is a message of theirs."""
 
 
 class PersonRefused(Exception):
@@ -78,6 +84,21 @@ class Person:
         """Answer an approval: ``Approve`` or ``Reject``."""
         path = f"/beta/solutions/approval/approvalItems/{approval['id']}/responses"
         given = {"response": response, "comments": comments}
+        _body(await self._send("POST", path, json=given), 201)
+
+    async def questions(self) -> list[dict[str, Any]]:
+        """The cards and the mails with options that wait for this person, newest first."""
+        return list(_body(await self._send("GET", "/mandate/questions"), 200)["value"])
+
+    async def reply(
+        self, question: Mapping[str, Any], action: str, data: Mapping[str, str]
+    ) -> None:
+        """Press a button of a question, with what was filled in.
+
+        :raises PersonRefused: when it was answered before, or has no such button.
+        """
+        path = f"/mandate/questions/{quote(str(question['id']))}/answer"
+        given = {"action": action, "data": dict(data)}
         _body(await self._send("POST", path, json=given), 201)
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:

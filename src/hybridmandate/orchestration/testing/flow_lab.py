@@ -13,6 +13,7 @@ from hybridmandate.orchestration.engine import Answer, Call
 from hybridmandate.orchestration.shells.memory import Delayed, MemoryHost, MemoryRun
 from hybridmandate.orchestration.testing.branches import BranchCoverage
 from hybridmandate.orchestration.testing.memory_office import MemoryOffice
+from hybridmandate.orchestration.testing.operations import mock_names, operation_of
 from hybridmandate.orchestration.testing.replay import RecordedRun
 
 Mock = Any
@@ -107,11 +108,7 @@ class FlowUnderTest:
 
         :raises LookupError: when the flow has neither an action nor an operation of that name.
         """
-        known = set(self.flow.actions)
-        for action in self.flow.actions.values():
-            host = action.inputs.get("host") if isinstance(action.inputs, dict) else None
-            known.add(str((host or {}).get("operationId")))
-        if name not in known:
+        if name not in mock_names(self.flow):
             raise LookupError(f"flow '{self.flow.name}' has no action or operation '{name}'")
         self._lab.mock(name, *answers)
         return self
@@ -263,12 +260,6 @@ class FlowRun:
             raise AssertionError("this run is no replay")
         if differences := self._recorded.differences(self.run):
             raise AssertionError("the replay differs: " + "; ".join(differences))
-
-
-def operation_of(call: Call) -> str:
-    """The operation id of a call, ``Http`` or ``Workflow`` where there is none."""
-    host = call.request.get("host")
-    return str(host.get("operationId") or call.type) if isinstance(host, Mapping) else call.type
 
 
 def _shown(calls: list[Call]) -> str:

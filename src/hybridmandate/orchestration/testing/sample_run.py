@@ -8,6 +8,7 @@ from typing import Any
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine import Answer, Call
 from hybridmandate.orchestration.shells.memory import MemoryHost, MemoryRun
+from hybridmandate.orchestration.testing.operations import operation_of
 from hybridmandate.orchestration.testing.samples import SampleAnswers
 
 MAX_STEPS = 20_000
@@ -28,9 +29,7 @@ def run_with_samples(
     samples, known = SampleAnswers(flow), dict(mocks or {})
 
     def answer(call: Call) -> Answer:
-        host = call.request.get("host")
-        operation = str(host.get("operationId")) if isinstance(host, Mapping) else call.type
-        for name in (call.action, operation):
+        for name in (call.action, operation_of(call)):
             if name in known:
                 return Answer(200, {}, known[name])
         return Answer(200, {"content-type": "application/json"}, samples.body(call.action))
