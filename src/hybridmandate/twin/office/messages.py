@@ -138,9 +138,12 @@ class Messages(ItemStore):
         with self._engine.connect() as db:
             return db.execute(query).mappings().first()
 
-    def notify(self, recipient: str, text: str) -> None:
-        """Show a person a notification."""
+    def notify(self, recipient: str, text: str, *, request: str | None = None) -> None:
+        """Show a person a notification; a repeated ``request`` shows nothing again."""
         with self._lock, self._engine.begin() as db:
+            same = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.request == request)
+            if request is not None and db.execute(same).first() is not None:
+                return
             db.execute(
                 insert(NOTIFICATIONS).values(
                     id=self._new_id(),
@@ -148,6 +151,7 @@ class Messages(ItemStore):
                     recipient=recipient.lower(),
                     text=text,
                     sent=self._clock(),
+                    request=request,
                 )
             )
 

@@ -210,6 +210,7 @@ NOTIFICATIONS = Table(
     Column("recipient", String(200), nullable=False, index=True),
     Column("text", Text, nullable=False),
     Column("sent", Float, nullable=False),
+    Column("request", String(64)),
 )
 APPROVALS = Table(
     "approvals",

@@ -64,7 +64,12 @@ class TeamsSurface:
         text = part(given, "previewText").get("content")
         if not isinstance(text, str) or not text or len(text) > 150:
             raise GraphError(400, "BadRequest", "previewText.content needs 1 to 150 characters.")
-        await run_in_threadpool(self._messages.notify, request.path_params["user"], text)
+        await run_in_threadpool(
+            self._messages.notify,
+            request.path_params["user"],
+            text,
+            request=request.headers.get("client-request-id"),
+        )
         return Response(status_code=204)
 
     async def _place(self, request: Request, caller: Persona) -> tuple[str, str]:
