@@ -30,7 +30,8 @@ def _cell(stored: Any, written: Any) -> Cell:
     if isinstance(value, bool):
         return Cell(str(value).lower(), "boolean")
     if isinstance(value, int | float):
-        return Cell(format(value, ".15g"), "number")
+        exact = 10**15 <= abs(value) < 2**53
+        return Cell(str(int(value)) if exact else format(value, ".15g"), "number")
     if isinstance(value, datetime) and value.time() == time():
         return Cell(value.date().isoformat(), "date")
     if isinstance(value, date):

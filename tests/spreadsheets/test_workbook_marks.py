@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 from workbook_kit import (
+    MadeFormula,
     MadeSheet,
     MadeTable,
     ods_book,
@@ -52,6 +53,8 @@ def xlsx_book(sheets: Sequence[MadeSheet], *, since_1904: bool = False) -> bytes
             for column, cell in enumerate(cells):
                 if isinstance(cell, date):
                     made.write_datetime(row, column, cell, form)
+                elif isinstance(cell, MadeFormula):
+                    made.write_formula(row, column, "=1", None, cell.stored)
                 elif cell == "#N/A":
                     made.write_formula(row, column, "=NA()", None, "#N/A")
                 elif cell is not None:
@@ -256,6 +259,36 @@ def test_formula_with_an_empty_text_as_its_value_is_an_empty_cell() -> None:
     )
     frame = read_file(replaced(content, {"xl/worksheets/sheet1.xml": sheet})).frame
     assert frame["k0"].to_list() == [CellKind.TEXT, CellKind.TEXT, CellKind.UNCALCULATED]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_sheet_whose_formulas_were_never_calculated_is_told(kind: str) -> None:
+    for stored, told in ((0.0, 1), (3.0, 0)):
+        rows = [["item", "sum"], ["a", MadeFormula(0.0)], ["b", MadeFormula(stored)]]
+        table = inspect_file(FORMATS[kind]([MadeSheet("A", rows)]))
+        assert table.rows == (("a", "0"), ("b", f"{stored:g}"))
+        assert sum(each.rule == "formulas.zero" for each in table.decisions) == told
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_whole_numbers_keep_the_digits_that_a_code_has(kind: str) -> None:
+    numbers = [1234567890123456.0, 0.1 + 0.2, 12.0, 4503599627370497.0]
+    rows = [["name", "number"], *[["a", each] for each in numbers]]
+    read = [row[1] for row in inspect_file(FORMATS[kind]([MadeSheet("A", rows)])).rows]
+    assert read == ["1234567890123456", "0.3", "12", "4503599627370497"]
+
+
+def test_duration_is_written_as_its_cell_shows_it() -> None:
+    buffer = io.BytesIO()
+    book = xlsxwriter.Workbook(buffer, {"in_memory": True})
+    sheet, form = book.add_worksheet(), book.add_format({"num_format": "[h]:mm:ss"})
+    sheet.write_row(0, 0, ["task", "spent"])
+    for row, days in enumerate((1.25, 1 / 86400, 40.5), start=1):
+        sheet.write_row(row, 0, ["a"])
+        sheet.write_number(row, 1, days, form)
+    book.close()
+    read = [row[1] for row in inspect_file(buffer.getvalue()).rows]
+    assert read == ["30:00:00", "0:00:01", "972:00:00"]
 
 
 def test_references_and_prefixes_may_be_missing_or_unusual() -> None:

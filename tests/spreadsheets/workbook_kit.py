@@ -17,7 +17,17 @@ from xml.sax.saxutils import escape
 ZIP_TIME = (2026, 1, 1, 0, 0, 0)
 ERROR_CODES = {"#NULL!": 0, "#DIV/0!": 7, "#VALUE!": 15, "#REF!": 23, "#NAME?": 29, "#N/A": 42}
 
-Cell = str | float | date | None
+
+@dataclass(frozen=True)
+class MadeFormula:
+    """The formula ``=1`` with a number that is stored as its value, whatever it is."""
+
+    stored: float
+
+
+Cell = str | float | date | MadeFormula | None
+_ONE = b"\x1e\x01\x00"
+"""The number 1 as a formula ([MS-XLS] 2.5.198.66, PtgInt)."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +177,9 @@ def _xls_cell(row: int, column: int, cell: Cell, *, since_1904: bool) -> bytes:
     place = struct.pack("<HHH", row, column, isinstance(cell, date))
     if cell is None:
         return b""
+    if isinstance(cell, MadeFormula):
+        value = struct.pack("<dHIH", cell.stored, 0, 0, len(_ONE))
+        return _record(0x06, place + value + _ONE)
     if isinstance(cell, str) and cell in ERROR_CODES:
         return _record(0x205, place + struct.pack("<BB", ERROR_CODES[cell], 1))
     if isinstance(cell, str):
@@ -283,6 +296,9 @@ def _xlsb_cell(column: int, cell: Cell, *, since_1904: bool) -> bytes:
     place = struct.pack("<II", column, isinstance(cell, date))
     if cell is None:
         return b""
+    if isinstance(cell, MadeFormula):
+        value = struct.pack("<dHI", cell.stored, 0, len(_ONE)) + _ONE + bytes(4)
+        return _binary(9, place + value)
     if isinstance(cell, str) and cell in ERROR_CODES:
         return _binary(3, place + bytes([ERROR_CODES[cell]]))
     if isinstance(cell, str):
@@ -359,6 +375,9 @@ def _ods_cell(sheet: MadeSheet, row: int, column: int, cell: Cell) -> str:
     if cell is None:
         return f"<table:table-cell{span}/>"
     text = f"<text:p>{escape(str(cell))}</text:p>"
+    if isinstance(cell, MadeFormula):
+        given = f'table:formula="of:=1" office:value-type="float" office:value="{cell.stored:g}"'
+        return f"<table:table-cell {given}><text:p>{cell.stored:g}</text:p></table:table-cell>"
     if isinstance(cell, date):
         given = f'office:value-type="date" office:date-value="{cell.isoformat()}"'
     elif isinstance(cell, str) and cell in ERROR_CODES:

@@ -30,6 +30,7 @@ from hybridmandate.execution.services.spreadsheets.sheet_marks import Area
 from hybridmandate.execution.services.spreadsheets.shown_columns import (
     under_no_heading,
     without_empty_edges,
+    without_values,
 )
 from hybridmandate.execution.services.spreadsheets.structure import (
     FoundTable,
@@ -201,6 +202,7 @@ def _inspected(sheet: Sheet, options: StructureOptions, header_line: int | None)
     if header.height:
         span, edges = without_empty_edges(rows, header.texts, span)
         left_out += [*edges, *under_no_heading(rows, header.texts, span)]
+    left_out += without_values(rows, span)
     shown = [text_column(position) for position in range(span[0], span[1] + 1)]
     return InspectedTable(
         source=dict(sheet.source),

@@ -58,6 +58,7 @@ class _Cell:
     kind: str
     error: bool
     formula: bool
+    stored: str
     text: list[str] = field(default_factory=list)
 
 
@@ -141,7 +142,12 @@ class _Walker:
         repeated = _count(given, "number-columns-repeated")
         kind = given.get("value-type", "")
         self._cell = _Cell(
-            self._column, repeated, kind, given.get("value-type") == "error", "formula" in given
+            column=self._column,
+            repeated=repeated,
+            kind=kind,
+            error=kind == "error",
+            formula="formula" in given,
+            stored=given.get("value", ""),
         )
         rows, columns = (
             _count(given, "number-rows-spanned"),
@@ -179,6 +185,8 @@ class _Walker:
             text = "".join(cell.text).strip()
             error = cell.error or (cell.formula and _ERROR.fullmatch(text) is not None)
             if not error and (not cell.formula or cell.kind or text):
+                if cell.formula:
+                    marks.take_formula(cell.stored or text)
                 continue
             if self._rows * cell.repeated > MAX_MARKS:
                 raise Unreadable("file.too_many_cells", f"more than {MAX_MARKS} cells are errors")

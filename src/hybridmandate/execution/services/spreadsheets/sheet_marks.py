@@ -40,7 +40,7 @@ class SheetMarks:
 
     ``serials`` are stored numbers of the first cells, to check how calamine dated them;
     ``height`` and ``width`` reach the last cell that holds anything; ``hidings`` counts how often
-    columns were hidden.
+    columns were hidden; ``formulas`` have a stored value, which is nothing or zero in ``zeros``.
     """
 
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -51,6 +51,8 @@ class SheetMarks:
     merged: list[Area] = field(default_factory=list)
     tables: list[DefinedTable] = field(default_factory=list)
     serials: dict[tuple[int, int], float] = field(default_factory=dict)
+    formulas: int = 0
+    zeros: int = 0
     height: int = 0
     width: int = 0
 
@@ -67,6 +69,11 @@ class SheetMarks:
                 "file.too_many_cells",
                 f"the sheet spans {self.height} rows and {self.width} columns",
             )
+
+    def take_formula(self, stored: float | str) -> None:
+        """Note a formula with the value that is stored for it."""
+        self.formulas += 1
+        self.zeros += not (stored.strip("0.") if isinstance(stored, str) else stored)
 
     def hide_rows(self, first: int, last: int) -> None:
         """Note hidden rows, within the rows that a sheet can have."""

@@ -8,12 +8,21 @@ import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
+    CellKind,
     Decision,
     filled_cell,
+    kind_column,
     text_column,
 )
 
 _SHOWN = 20
+_WITHOUT_VALUE = {
+    CellKind.ERROR: ("cell.error", "rows with a cell that holds an error of the workbook"),
+    CellKind.UNCALCULATED: (
+        "cell.uncalculated",
+        "rows with a formula that has no stored value: save the workbook in Excel",
+    ),
+}
 
 
 def without_empty_edges(
@@ -41,6 +50,18 @@ def under_no_heading(
         there |= filled[position]
     message = f"cells stand under no heading, in column {_listed([p + 1 for p in columns])}"
     return [Decision.of("header.unnamed", message, rows[FIRST_LINE].filter(there).to_list())]
+
+
+def without_values(rows: pl.DataFrame, span: tuple[int, int]) -> list[Decision]:
+    """Cells of a workbook that hold an error, or a formula without a stored value."""
+    found = []
+    for kind, (rule, message) in _WITHOUT_VALUE.items():
+        kinds = [kind_column(p) for p in range(span[0], span[1] + 1)]
+        has = [pl.col(n) == int(kind) for n in kinds if n in rows.columns]
+        lines = rows.filter(pl.any_horizontal(has)) if has else rows.clear()
+        if lines.height:
+            found.append(Decision.of(rule, message, lines[FIRST_LINE].to_list()))
+    return found
 
 
 def _filled(rows: pl.DataFrame, position: int) -> pl.Series:

@@ -22,6 +22,8 @@ from hybridmandate.execution.services.spreadsheets.table import (
 )
 
 ROWS_AT_ONCE = 20_000
+_MOST_SHOWN = 1e15
+_MOST_EXACT = float(1 << 53)
 _EPOCHS = {
     False: datetime.fromisoformat("1899-12-30"),
     True: datetime.fromisoformat("1904-01-01"),
@@ -102,7 +104,8 @@ def _column(values: Sequence[Any]) -> tuple[pl.Series, pl.Series]:
         texts = pl.Series(values, dtype=pl.String)
         return texts.set(texts == "", None), kinds
     if types == {float}:
-        return pl.Series([format(v, ".15g") for v in values]), _kinds(CellKind.NUMBER, len(values))
+        texts = pl.Series(list(map(_number, values)), dtype=pl.String)
+        return texts, _kinds(CellKind.NUMBER, len(values))
     pairs = [_cell(value) for value in values]
     return (
         pl.Series([text for text, _ in pairs], dtype=pl.String),
@@ -120,7 +123,7 @@ def _cell(value: Any) -> tuple[str | None, int]:
     if isinstance(value, bool):
         return ("true" if value else "false"), CellKind.BOOLEAN
     if isinstance(value, float):
-        return format(value, ".15g"), CellKind.NUMBER
+        return _number(value), CellKind.NUMBER
     if isinstance(value, int):
         return str(value), CellKind.NUMBER
     if isinstance(value, datetime):
@@ -128,7 +131,23 @@ def _cell(value: Any) -> tuple[str | None, int]:
         return value.date().isoformat() if midnight else value.isoformat(), CellKind.DATE
     if isinstance(value, date | time):
         return value.isoformat(), CellKind.DATE
+    if isinstance(value, timedelta):
+        return _duration(value), CellKind.TEXT
     return (None if value is None else str(value)), CellKind.TEXT
+
+
+def _number(value: float) -> str:
+    """Fifteen digits, as many as spreadsheet programs show; whole numbers of codes are exact."""
+    if _MOST_SHOWN <= abs(value) < _MOST_EXACT:
+        return str(int(value))
+    return format(value, ".15g")
+
+
+def _duration(value: timedelta) -> str:
+    """Hours, minutes and seconds, as a cell of the format ``[h]:mm:ss`` shows them."""
+    seconds = round(abs(value) / timedelta(seconds=1))
+    sign = "-" if value < timedelta() else ""
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def _marked(frame: pl.DataFrame, marks: SheetMarks) -> pl.DataFrame:

@@ -113,6 +113,12 @@ class Workbook:
             shown = ", ".join(_letters(column) for column in hidden[:20])
             message = f"hidden columns were read like the others: {shown}"
             notes.append(Decision.of("columns.hidden", message, []))
+        if marks.formulas and marks.zeros == marks.formulas:
+            message = (
+                f"every formula of the sheet ({marks.formulas}) has 0 or nothing as its stored "
+                "value: if the program that wrote the file calculates none, save it in Excel"
+            )
+            notes.append(Decision.of("formulas.zero", message, []))
         return Sheet(
             frame=frame,
             width=width,

@@ -22,6 +22,7 @@ _ROW, _COLUMNS, _MERGED, _DIMENSIONS = 0x208, 0x7D, 0xE5, 0x200
 _NUMBER, _RK, _MULTIPLE_RK, _FORMULA, _BOOLEAN_OR_ERROR = 0x203, 0x27E, 0xBD, 0x06, 0x205
 _OTHER_CELLS = frozenset({0x204, 0xFD, 0xD6})
 _WORKSHEET = 0
+_ERROR_VALUE, _BLANK_VALUE = 2, 3
 _MAX_ROWS, _MAX_COLUMNS = 65_536, 256
 
 
@@ -156,8 +157,18 @@ def _take_cell(marks: SheetMarks, kind: int, data: bytes) -> None:
         _number(marks, place, rk_number(struct.unpack_from("<I", data, 6)[0]))
     elif kind == _BOOLEAN_OR_ERROR and data[7]:
         marks.errors[place] = error_text(data[6])
-    elif kind == _FORMULA and data[12:14] == b"\xff\xff" and data[6] == 2:
+    elif kind == _FORMULA:
+        _take_formula(marks, place, data)
+
+
+def _take_formula(marks: SheetMarks, place: tuple[int, int], data: bytes) -> None:
+    """The stored value of a formula ([MS-XLS] 2.5.133, FormulaValue)."""
+    if data[12:14] != b"\xff\xff":
+        marks.take_formula(struct.unpack_from("<d", data, 6)[0])
+    elif data[6] == _ERROR_VALUE:
         marks.errors[place] = error_text(data[8])
+    else:
+        marks.take_formula("" if data[6] == _BLANK_VALUE else "text or truth")
 
 
 def _number(marks: SheetMarks, place: tuple[int, int], value: float) -> None:

@@ -18,7 +18,9 @@ from hybridmandate.execution.services.spreadsheets.table import Unreadable
 from hybridmandate.execution.services.spreadsheets.workbook_package import WorkbookPackage
 from hybridmandate.execution.services.spreadsheets.xlsx_marks import relations_of
 
-_ROW, _RK, _ERROR, _REAL, _FORMULA_ERROR, _LAST_CELL = 0, 2, 3, 5, 11, 11
+_ROW, _RK, _ERROR, _REAL = 0, 2, 3, 5
+_FORMULA_TEXT, _FORMULA_NUMBER, _FORMULA_TRUTH, _FORMULA_ERROR = 8, 9, 10, 11
+_LAST_CELL = _FORMULA_ERROR
 _COLUMNS, _DIMENSION, _WORKBOOK, _SHEET, _MERGED, _TABLE = 60, 148, 153, 156, 176, 343
 _TABLE_NAMES = 64
 """Where the two names stand in the record of a table, behind sixteen numbers."""
@@ -152,6 +154,11 @@ def _take_cell(marks: SheetMarks, kind: int, row: int, data: bytes) -> None:
     marks.reach(row, column)
     if kind in (_ERROR, _FORMULA_ERROR):
         marks.errors[row, column] = error_text(data[8])
+    elif kind == _FORMULA_NUMBER:
+        marks.take_formula(struct.unpack_from("<d", data, 8)[0])
+    elif kind in (_FORMULA_TEXT, _FORMULA_TRUTH):
+        empty = kind == _FORMULA_TEXT and data[8:12] == bytes(4)
+        marks.take_formula("" if empty else "text or truth")
     elif kind in (_RK, _REAL) and len(marks.serials) < MAX_SERIALS:
         packed = data[8:16]
         marks.serials[row, column] = (

@@ -201,11 +201,15 @@ class _SheetWalker:
             self._marks.errors[place] = value or "#ERROR"
         elif self._formula and not value:
             # A formula whose result is the empty text has t="str" and an empty <v>.
-            if not (self._type == "str" and self._filled):
+            if self._type == "str" and self._filled:
+                self._marks.take_formula("")
+            else:
                 self._marks.uncalculated.add(place)
         elif self._type == "n" and value and len(self._marks.serials) < MAX_SERIALS:
             with contextlib.suppress(ValueError):
                 self._marks.serials[place] = float(value)
+        if self._formula and value and self._type != "e":
+            self._marks.take_formula(value)
         if self._filled or self._formula or self._type == "e":
             self._marks.reach(*place)
         self._value = None
