@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -36,6 +37,9 @@ from hybridmandate.governance.gateway.xml_schemas import (
 )
 
 _MOST_BYTES = 4 * 1024 * 1024
+_MOST_HEADERS = 64
+_LONGEST_HEADER = 100
+"""So many Content-Type headers of so many characters: how their bodies are judged is remembered."""
 
 
 @dataclass(slots=True)
@@ -95,6 +99,9 @@ class ValidateContent(Policy):
         self._variable = reader.optional_literal("errors-variable-name")
         self._map = self._type_map(reader)
         self._contents = [self._content(each) for each in reader.children("content")]
+        self._map_is_fixed = all(each.when is None for each in self._map)
+        """Whether the header alone says how a body is judged."""
+        self._found = lru_cache(maxsize=_MOST_HEADERS)(self._of_header)
 
     @staticmethod
     def _type_map(reader: ElementReader) -> list[_Mapping]:
@@ -175,7 +182,7 @@ class ValidateContent(Policy):
             action = self._too_large.get(exchange)
         else:
             found, action = self._judge(exchange, message)
-        if action != "ignore":
+        if found and action != "ignore":
             kept = [replace(each, action=action) for each in found]
             settle(exchange, kept, self._variable, self._section)
 
@@ -187,12 +194,16 @@ class ValidateContent(Policy):
     ) -> tuple[list[Violation], str]:
         """The violations and the action for them."""
         body = message.body.content or b""
-        stated = (message.headers.get("content-type") or "").split(";")[0].strip().lower()
-        fitting = (each.to for each in self._map if each.fits(exchange, stated))
-        kind = next(fitting, stated).lower()
+        header = message.headers.get("content-type") or ""
+        if self._map_is_fixed and len(header) <= _LONGEST_HEADER:
+            stated, kind, content = self._found(header)
+        else:
+            stated = _media_type(header)
+            fitting = (each.to for each in self._map if each.fits(exchange, stated))
+            kind = next(fitting, stated).lower()
+            content = self._content_of(kind)
         if not body and not stated:
             return [], "ignore"
-        content = next((each for each in self._contents if each.type in (None, kind)), None)
         if content is None:
             told = f"Unspecified content type {stated or 'none'} is not allowed."
             return [
@@ -203,6 +214,15 @@ class ValidateContent(Policy):
         if content.validate_as != "json":
             return list(self._xml_violations(content, body)), content.action
         return self._json_violations(exchange, content, body, kind), content.action
+
+    def _of_header(self, header: str) -> tuple[str, str, _Content | None]:
+        """What a Content-Type states, what it is judged as, and by which element."""
+        stated = _media_type(header)
+        kind = next((each.to for each in self._map if each.given in (None, stated)), stated).lower()
+        return stated, kind, self._content_of(kind)
+
+    def _content_of(self, kind: str) -> _Content | None:
+        return next((each for each in self._contents if each.type in (None, kind)), None)
 
     def _json_violations(
         self, exchange: Exchange, content: _Content, body: bytes, kind: str
@@ -220,6 +240,9 @@ class ValidateContent(Policy):
             check = content.overridden(own)
         if content.any_case:
             value = lowered(value)
+        faults = check.faults(value)
+        if not faults:
+            return []
         broken = (
             f"Body of the {self._side.lower()} does not conform to the definition "
             f"{content.name or kind}, which is associated with the content type {kind}."
@@ -229,7 +252,7 @@ class ValidateContent(Policy):
                 self._violation(fault.pointer, "IncorrectMessage", fault.message, "JsonSchema"),
                 definition=broken,
             )
-            for fault in check.faults(value)
+            for fault in faults
         ]
 
     def _xml_violations(self, content: _Content, body: bytes) -> Iterator[Violation]:
@@ -262,6 +285,10 @@ class ValidateContent(Policy):
         by_status = operation.response_checks
         checks = by_status.get(str(exchange.response.status)) or by_status.get("default") or {}
         return checks.get(kind)
+
+
+def _media_type(header: str) -> str:
+    return header.split(";")[0].strip().lower()
 
 
 def _declared(message: Request | Response) -> int:
