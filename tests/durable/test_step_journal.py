@@ -47,6 +47,13 @@ def journal_on(
     return StepJournal(StepTable(engine), patience_seconds=patience, told=heard.append)
 
 
+def retention_on(
+    engine: sa.Engine, said: list[str | None] | None = None, keep_seconds: float = 0.0
+) -> StepRetention:
+    heard = [] if said is None else said
+    return StepRetention(engine, keep_seconds=keep_seconds, told=heard.append)
+
+
 async def test_a_step_is_kept_only_for_the_owner_of_its_run(engine: sa.Engine) -> None:
     journal = journal_on(engine)
     writes = [journal.remember(step(run)) for run in ("a", "b", "c", "d", "gone")]
@@ -183,8 +190,24 @@ async def test_steps_of_runs_that_ended_are_removed_after_the_time_that_they_are
     with engine.begin() as connection:
         ended = f"UPDATE {table} SET status = 'SUCCESS', owner_xid = NULL WHERE workflow_uuid = 'a'"
         connection.execute(sa.text(ended))
-    assert StepRetention(engine, keep_seconds=3600).sweep() == 0
-    assert StepRetention(engine, keep_seconds=0).sweep() == 1
+    assert retention_on(engine, keep_seconds=3600).sweep() == 0
+    assert retention_on(engine).sweep() == 1
     assert journal.read("a") == {}
     assert len(journal.read("d")) == 5, "it goes on"
-    assert StepRetention(engine, keep_seconds=0).sweep() == 0
+    assert retention_on(engine).sweep() == 0
+
+
+async def test_steps_that_cannot_be_removed_are_told_once_and_when_they_can_again(
+    engine: sa.Engine,
+) -> None:
+    said: list[str | None] = []
+    retention = retention_on(engine, said)
+    await retention.sweep_all()
+    for given, taken in (("mandate_step", "elsewhere"), ("elsewhere", "mandate_step")):
+        with engine.begin() as connection:
+            connection.execute(sa.text(f"ALTER TABLE {given} RENAME TO {taken}"))
+        await retention.sweep_all()
+        await retention.sweep_all()
+    assert [each is None for each in said] == [False, True]
+    assert str(said[0]).startswith("steps of ended runs stay: ")
+    assert "mandate_step" in str(said[0])

@@ -15,6 +15,7 @@ from hybridmandate.durable.port import (
     RunState,
     StepFailed,
     StepUnwritable,
+    Work,
     Workflow,
 )
 
@@ -73,6 +74,7 @@ __all__ = [
     "RunState",
     "StepFailed",
     "StepUnwritable",
+    "Work",
     "Workflow",
     "open_durable",
 ]

@@ -36,13 +36,15 @@ from dbos import _dbos as dbos_module
 from dbos import error as dbos_error
 from dbos._context import current_owner_xid
 
+from hybridmandate.durable.background import Told
 from hybridmandate.durable.database import open_engine
 from hybridmandate.durable.heartbeat import Heartbeat
-from hybridmandate.durable.journal import StepJournal, Told
+from hybridmandate.durable.journal import StepJournal
 from hybridmandate.durable.port import (
     Json,
     PayloadConflict,
     Run,
+    Work,
     Workflow,
 )
 from hybridmandate.durable.runs import Runs
@@ -91,9 +93,13 @@ class DbosDurable:
         self._engine = open_engine(url)
         self._runs = Runs(self._engine)
         steps = StepTable(self._engine)
-        self._journal = StepJournal(steps, patience_seconds=patience_seconds, told=self._tell)
-        self._retention = StepRetention(self._engine, keep_seconds=keep_steps_seconds)
-        self._told: Told | None = None
+        self._journal = StepJournal(
+            steps, patience_seconds=patience_seconds, told=self._teller(Work.REMEMBERING)
+        )
+        self._retention = StepRetention(
+            self._engine, keep_seconds=keep_steps_seconds, told=self._teller(Work.REMOVING)
+        )
+        self._told: Callable[[Work, str | None], None] | None = None
         self._config = _config(name, self._engine, executor_id, application_version)
         self._watch = Watch(self._engine, poll_seconds)
         self._heartbeat = Heartbeat(
@@ -120,7 +126,7 @@ class DbosDurable:
             raise ValueError(f"a workflow '{name}' is registered already")
         self._workflows[name] = workflow
 
-    def listen(self, told: Told) -> None:
+    def listen(self, told: Callable[[Work, str | None], None]) -> None:
         self._told = told
 
     async def launch(self) -> None:
@@ -260,9 +266,12 @@ class DbosDurable:
             if not self._steps_in:
                 self._idle.set()
 
-    def _tell(self, trouble: str | None) -> None:
-        if self._told is not None:
-            self._told(trouble)
+    def _teller(self, work: Work) -> Told:
+        def tell(trouble: str | None) -> None:
+            if self._told is not None:
+                self._told(work, trouble)
+
+        return tell
 
     def _must_be_open(self) -> None:
         if DbosDurable._launched is not self or self._closing:

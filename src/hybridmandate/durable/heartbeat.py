@@ -95,7 +95,7 @@ class Heartbeat:
                 self._beat()
                 for executor_id in self._lost():
                     self._take_over(executor_id)
-            except sa.exc.DBAPIError:
+            except sa.exc.SQLAlchemyError:
                 # No database, no work either: nothing can be taken over or finished meanwhile.
                 continue
 

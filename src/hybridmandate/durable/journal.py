@@ -15,11 +15,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from hybridmandate.durable.background import Told
 from hybridmandate.durable.database_errors import Prospect, prospect
 from hybridmandate.durable.step_table import FinishedStep, StepTable
 
@@ -27,9 +28,6 @@ MAX_STEPS = 256
 """How many steps one transaction holds at most."""
 RETRY_SECONDS = 0.05
 MAX_RETRY_SECONDS = 5.0
-
-Told = Callable[[str | None], None]
-"""Hears why steps cannot be remembered, None when they can again."""
 
 
 class OwnerLost(Exception):

@@ -39,6 +39,15 @@ class Run:
     updated_at: float
 
 
+class Work(StrEnum):
+    """What the engine does with the steps of runs."""
+
+    REMEMBERING = "steps"
+    """Runs cannot go on without it."""
+    REMOVING = "retention"
+    """Without it the database grows; runs go on."""
+
+
 class PayloadConflict(Exception):
     """The same workflow id was started before with another payload."""
 
@@ -95,8 +104,8 @@ class Durable(Protocol):
     def register(self, name: str, workflow: Workflow) -> None:
         """Make a workflow known under a name; before :meth:`launch`."""
 
-    def listen(self, told: Callable[[str | None], None]) -> None:
-        """Hear, in the event loop, why steps cannot be remembered; None when they can again.
+    def listen(self, told: Callable[[Work, str | None], None]) -> None:
+        """Hear, in the event loop, why some work cannot be done; None when it can again.
 
         Before :meth:`launch`; one listener.
         """

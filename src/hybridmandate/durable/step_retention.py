@@ -7,12 +7,11 @@ did. The steps stay for ``keep_seconds`` after the end, for whoever looks into t
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
 import time
 
 import sqlalchemy as sa
 
+from hybridmandate.durable.background import BackgroundTask, Told
 from hybridmandate.durable.dbos_tables import ENDED, dbos_tables
 from hybridmandate.durable.step_table import STEPS
 
@@ -25,25 +24,22 @@ SHORTEST_PAUSE = 0.5
 class StepRetention:
     """Sweeps the table of steps of one database, in the background."""
 
-    def __init__(self, engine: sa.Engine, *, keep_seconds: float) -> None:
+    def __init__(self, engine: sa.Engine, *, keep_seconds: float, told: Told) -> None:
+        """``told`` hears why steps cannot be removed, once, and None when they can again."""
         self._engine = engine
         self._keep_seconds = keep_seconds
+        self._told = told
         self._runs = dbos_tables(engine).runs
-        self._task: asyncio.Task[None] | None = None
+        self._sweeping = BackgroundTask("durable-retention")
+        self._said: str | None = None
 
     def start(self) -> None:
         """Begin to sweep; from a running event loop."""
-        self._task = asyncio.get_running_loop().create_task(
-            self._run(), name="durable-retention", context=contextvars.Context()
-        )
+        self._sweeping.start(self._run())
 
     async def stop(self) -> None:
         """Sweep no more."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await self._sweeping.stop()
 
     def sweep(self) -> int:
         """Remove the steps of some runs that ended long enough ago; gives how many runs."""
@@ -67,8 +63,20 @@ class StepRetention:
         pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, self._keep_seconds / 4))
         while True:
             await asyncio.sleep(pause)
-            with contextlib.suppress(sa.exc.DBAPIError):
-                # Steps that could not be removed now are removed by a later sweep.
-                removed = RUNS_A_SWEEP
-                while removed == RUNS_A_SWEEP:
-                    removed = await asyncio.to_thread(self.sweep)
+            await self.sweep_all()
+
+    async def sweep_all(self) -> None:
+        """Remove all that may go; what could not be removed now is by a later sweep."""
+        removed = RUNS_A_SWEEP
+        try:
+            while removed == RUNS_A_SWEEP:
+                removed = await asyncio.to_thread(self.sweep)
+        except sa.exc.SQLAlchemyError as error:
+            self._say(f"steps of ended runs stay: {getattr(error, 'orig', None) or error}")
+        else:
+            self._say(None)
+
+    def _say(self, trouble: str | None) -> None:
+        if trouble != self._said:
+            self._said = trouble
+            self._told(trouble)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import sqlalchemy as sa
 
+from hybridmandate.durable.background import BackgroundTask
 from hybridmandate.durable.dbos_tables import ENDED, dbos_tables
 
 IDS_A_QUERY = 250
@@ -29,21 +29,15 @@ class Watch:
         self._poll_seconds = poll_seconds
         self._waiters: dict[str, set[asyncio.Future[None]]] = {}
         self._kick = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._reading = BackgroundTask("durable-watch")
 
     def start(self) -> None:
         """Begin to read; from a running event loop."""
-        self._task = asyncio.get_running_loop().create_task(
-            self._run(), name="durable-watch", context=contextvars.Context()
-        )
+        self._reading.start(self._run())
 
     async def stop(self) -> None:
         """Stop reading; who still waits is not woken by it."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await self._reading.stop()
 
     async def end(self, run_id: str, *, timeout_seconds: float | None) -> None:
         """Wait until a run has ended. :raises TimeoutError: when it has not by then."""
@@ -73,8 +67,9 @@ class Watch:
             waiting = {run_id: frozenset(futures) for run_id, futures in self._waiters.items()}
             try:
                 ended = await asyncio.to_thread(self._read, list(waiting))
-            except sa.exc.DBAPIError:
-                # A lost connection is the pool's to replace; whoever waits goes on waiting.
+            except sa.exc.SQLAlchemyError:
+                # A lost connection is the pool's to replace; whoever waits goes on waiting, and
+                # is told by the journal, which needs the same database.
                 await asyncio.sleep(SECONDS_AFTER_TROUBLE)
                 continue
             for run_id in ended:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from hybridmandate.contracts import FailureType, Refused, is_correlation_id, response_headers
 from hybridmandate.contracts import headers as names
-from hybridmandate.durable.port import Durable
+from hybridmandate.durable.port import Durable, Work
 from hybridmandate.evidence.record import Record, Recorder, Tier
 from hybridmandate.identity.principal import TokenVerifier
 from hybridmandate.orchestration.connectors import ConnectorHost, ConnectorSettings
@@ -168,15 +168,16 @@ class _Process:
             await self._windows.close()
             await self._connectors.close()
 
-    def told(self, trouble: str | None) -> None:
-        """Write in the evidence that runs cannot be remembered, and why, or that they can again."""
-        self.remembers = trouble is None
+    def told(self, work: Work, trouble: str | None) -> None:
+        """Write in the evidence what the durable engine cannot do and why, or that it can again."""
+        if work is Work.REMEMBERING:
+            self.remembers = trouble is None
         self._recorder.record(
             Record(
                 time_ns=round(self._clock() * 1_000_000_000),
                 tier=Tier.FLOW,
                 kind="flow.durable",
-                subject="steps",
+                subject=work.value,
                 outcome="succeeded" if trouble is None else "failed",
                 detail={} if trouble is None else {"reason": trouble},
             )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from hybridmandate.orchestration.engine import (
     Command,
@@ -150,7 +151,7 @@ class TurnTracker:
         while True:
             try:
                 return await self._writer.write(turn)
-            except OperationalError:
+            except (OperationalError, PoolExhausted):
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, MAX_HISTORY_RETRY_SECONDS)
             except Exception as error:
