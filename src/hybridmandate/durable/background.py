@@ -8,7 +8,6 @@ import contextvars
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-
 Told = Callable[[str | None], None]
 """Hears why some work cannot be done; None when it can again."""
 
