@@ -1,4 +1,4 @@
-"""Members of arrays, lists, sets, queues and stacks that are asked for less often; enumerators.
+"""Members of arrays, lists, sets, queues and stacks that are asked for less often.
 
 Source: learn.microsoft.com, .NET API browser, System.Array and System.Collections.Generic.
 """
@@ -6,7 +6,7 @@ Source: learn.microsoft.com, .NET API browser, System.Array and System.Collectio
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from hybridmandate.governance.gateway.csharp.collections import (
     Delegate,
@@ -20,7 +20,6 @@ from hybridmandate.governance.gateway.csharp.collections import (
 from hybridmandate.governance.gateway.csharp.conversions import default_of
 from hybridmandate.governance.gateway.csharp.failures import (
     ExpressionFailure,
-    invalid_operation,
     out_of_range,
 )
 from hybridmandate.governance.gateway.csharp.numbers import Long
@@ -37,12 +36,8 @@ from hybridmandate.governance.gateway.csharp.types.containers import (
     copy,
     set_array_element,
 )
-from hybridmandate.governance.gateway.csharp.types.table import (
-    OBJECT,
-    TYPES,
-    ClrType,
-    Run,
-)
+from hybridmandate.governance.gateway.csharp.types.json_types import ARRAY_TYPE
+from hybridmandate.governance.gateway.csharp.types.table import Run
 
 
 def _default(items: Any) -> Any:
@@ -158,6 +153,7 @@ LIST.method("FindLast", find_last, "T")
 LIST.method("FindLastIndex", find_last_index, "int")
 LIST.method("InsertRange", insert_range)
 LIST.method("LastIndexOf", last_position, "int")
+ARRAY_TYPE.method("CopyTo", copy_to)
 LIST.property("IsReadOnly", lambda items: False, "bool")
 LIST.property("Capacity", len, "int")
 
@@ -232,55 +228,3 @@ for _made in (LIST, SET, DICTIONARY, QUEUE, STACK):
     _made.method("TrimExcess", lambda items: None)
     if _made not in (QUEUE, STACK):
         _made.method("EnsureCapacity", lambda items, capacity: max(len(items), capacity), "int")
-
-
-# Enumerators
-
-
-class Enumerator:
-    """System.Collections.Generic.IEnumerator."""
-
-    __slots__ = ("at", "current", "source", "state")
-
-    def __init__(self, source: Any) -> None:
-        self.source = source
-        self.reset()
-
-    def reset(self) -> None:
-        """``Reset``: before the first element."""
-        self.at = items_of(self.source)
-        self.current: Any = None
-        self.state = "before"
-
-
-def move_next(run: Run, enumerator: Enumerator) -> bool:
-    """``MoveNext``."""
-    run.budget.step()
-    for item in enumerator.at:
-        enumerator.current, enumerator.state = item, "on"
-        return True
-    enumerator.current, enumerator.state = None, "behind"
-    return False
-
-
-def current(enumerator: Enumerator) -> Any:
-    """``Current``. :raises ExpressionFailure: InvalidOperationException beside the elements."""
-    if enumerator.state == "on":
-        return enumerator.current
-    raise invalid_operation(
-        "Enumeration has not started. Call MoveNext."
-        if enumerator.state == "before"
-        else "Enumeration already finished."
-    )
-
-
-ENUMERATOR: Final = ClrType(
-    "IEnumerator", "System.Collections.Generic.IEnumerator", Enumerator, base=OBJECT
-)
-ENUMERATOR.property("Current", current)
-ENUMERATOR.method("MoveNext", move_next, "bool")
-ENUMERATOR.method("Reset", Enumerator.reset)
-ENUMERATOR.method("Dispose", lambda enumerator: None)
-for _made in list(TYPES.values()):
-    if "Select" in _made.methods:
-        _made.method("GetEnumerator", Enumerator, "IEnumerator")

@@ -26,6 +26,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
     out_of_range,
 )
 from hybridmandate.governance.gateway.csharp.numbers import Char, Long
+from hybridmandate.governance.gateway.csharp.types.enumerators import Enumerator
 from hybridmandate.governance.gateway.csharp.types.linq_groups import (
     GROUPING_METHODS,
     key_of,
@@ -392,7 +393,8 @@ METHODS: Final[dict[str, tuple[Callable[..., Any], str]]] = {
 
 
 def extend(made: ClrType, *but: str) -> None:
-    """Give a type the methods of LINQ that it does not have itself."""
+    """Give a type the methods of LINQ that it does not have itself, and its enumerator."""
+    made.method("GetEnumerator", Enumerator, "IEnumerator")
     for name, (call, returns) in METHODS.items():
         if name not in but and name not in made.methods:
             made.method(name, call, returns)

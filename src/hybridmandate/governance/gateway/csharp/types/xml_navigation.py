@@ -1,7 +1,6 @@
 """Members of XElement that walk the tree or change it, and XDeclaration.
 
-Source: learn.microsoft.com, System.Xml.Linq (XNode, XContainer, XElement, Extensions). Text,
-comments and processing instructions are no nodes of their own here: they are read as text.
+Source: learn.microsoft.com, System.Xml.Linq (XNode, XContainer, XElement, Extensions).
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hybridmandate.governance.gateway.csharp.collections import List
+from hybridmandate.governance.gateway.csharp.collections import Array
 from hybridmandate.governance.gateway.csharp.text import as_text
 from hybridmandate.governance.gateway.csharp.types.table import (
     OBJECT,
@@ -29,7 +28,6 @@ from hybridmandate.governance.gateway.csharp.types.xml_types import (
     add_content,
     attributes,
     child,
-    children,
     make_element,
     remove,
     set_text,
@@ -38,7 +36,9 @@ from hybridmandate.governance.gateway.csharp.types.xml_types import (
 NODE_TYPE: Final = enumeration(
     "XmlNodeType", "System.Xml.XmlNodeType",
     {"None": 0, "Element": 1, "Attribute": 2, "Text": 3, "CDATA": 4, "ProcessingInstruction": 7,
-     "Comment": 8, "Document": 9, "Whitespace": 13, "EndElement": 15, "XmlDeclaration": 17},
+     "Comment": 8, "Document": 9, "Whitespace": 13, "EndElement": 15, "XmlDeclaration": 17,
+     "EntityReference": 5, "Entity": 6, "DocumentType": 10, "DocumentFragment": 11,
+     "Notation": 12, "SignificantWhitespace": 14, "EndEntity": 16},
 )  # fmt: skip
 
 
@@ -60,34 +60,26 @@ class Declaration:
         return f"<?xml{said}{alone}?>"
 
 
-def _named(found: Iterator[Any], name: Any) -> List:
+def _named(found: Iterator[Any], name: Any) -> Array:
     wanted = None if name is None else as_text(name)
     kept = [Element(x) for x in found if isinstance(x.tag, str) and wanted in (None, x.tag)]
-    return List(kept, "XElement")
+    return Array(kept, "XElement")
 
 
-def ancestors(node: Node, name: Any = None) -> List:
+def ancestors(node: Node, name: Any = None) -> Array:
     """``Ancestors``, the nearest first."""
     return _named(node.raw.iterancestors(), name)
 
 
-def ancestors_and_self(node: Node, name: Any = None) -> List:
+def ancestors_and_self(node: Node, name: Any = None) -> Array:
     """``AncestorsAndSelf``."""
     return _named(iter([node.raw, *node.raw.iterancestors()]), name)
 
 
-def beside(node: Node, name: Any = None, *, preceding: bool) -> List:
+def beside(node: Node, name: Any = None, *, preceding: bool) -> Array:
     """``ElementsAfterSelf`` and ``ElementsBeforeSelf``, in document order."""
     found = list(node.raw.itersiblings(preceding=preceding))
     return _named(iter(found[::-1] if preceding else found), name)
-
-
-def neighbour(node: Node, *, preceding: bool) -> Element | None:
-    """``NextNode`` and ``PreviousNode``."""
-    return next(
-        (Element(x) for x in node.raw.itersiblings(preceding=preceding) if isinstance(x.tag, str)),
-        None,
-    )
 
 
 def remove_nodes(node: Node) -> None:
@@ -146,30 +138,24 @@ def prefix_space(node: Node, prefix: str) -> Space | None:
     return None if uri is None else Space(uri)
 
 
-def declaration(document: Document) -> Declaration | None:
+def declaration(document: Document) -> Any:
     """``Declaration`` of a document; null when it had none."""
-    if document.raw is None:
-        return None
+    if document.raw is None or document.declared is not None:
+        return document.declared
     info = document.raw.getroottree().docinfo
     return Declaration(info.xml_version, info.encoding, None) if info.xml_version else None
 
 
 for _name, _preceding in (("ElementsAfterSelf", False), ("ElementsBeforeSelf", True)):
     ELEMENT.method(
-        _name, lambda e, name=None, p=_preceding: beside(e, name, preceding=p), "List<XElement>"
+        _name,
+        lambda e, name=None, p=_preceding: beside(e, name, preceding=p),
+        "IEnumerable<XElement>",
     )
-NODE.method("Ancestors", ancestors, "List<XElement>")
-ELEMENT.method("AncestorsAndSelf", ancestors_and_self, "List<XElement>")
-NODE.property("NextNode", lambda n: neighbour(n, preceding=False), "XElement")
-NODE.property("PreviousNode", lambda n: neighbour(n, preceding=True), "XElement")
+NODE.method("Ancestors", ancestors, "IEnumerable<XElement>")
+ELEMENT.method("AncestorsAndSelf", ancestors_and_self, "IEnumerable<XElement>")
 NODE.property("Document", lambda n: Document(n.raw.getroottree().getroot()), "XDocument")
-NODE.property(
-    "NodeType",
-    lambda n: NODE_TYPE.values["Document" if isinstance(n, Document) else "Element"],
-    "XmlNodeType",
-)
 NODE.method("ReplaceWith", replace_with)
-CONTAINER.property("LastNode", lambda n: next(reversed(children(n)), None), "XElement")
 CONTAINER.method("RemoveNodes", remove_nodes)
 CONTAINER.method("ReplaceNodes", replace_nodes)
 ELEMENT.method("RemoveAll", remove_all)
@@ -193,3 +179,4 @@ DECLARATION.property("Version", lambda d: d.version, "string")
 DECLARATION.property("Encoding", lambda d: d.encoding, "string")
 DECLARATION.property("Standalone", lambda d: d.standalone, "string")
 DOCUMENT.property("Declaration", declaration, "XDeclaration")
+DOCUMENT.setter("Declaration", lambda document, value: setattr(document, "declared", value))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from lxml import etree
 
-from hybridmandate.governance.gateway.csharp.collections import List, Sequence
+from hybridmandate.governance.gateway.csharp.collections import Array, Sequence
 from hybridmandate.governance.gateway.csharp.conversions import head_of
 from hybridmandate.governance.gateway.csharp.failures import (
     ExpressionFailure,
@@ -32,6 +32,7 @@ from hybridmandate.governance.gateway.csharp.types.table import (
 )
 
 MAX_XPATH: Final = 1024
+XMLNS: Final = "http://www.w3.org/2000/xmlns/"
 SAVE: Final = enumeration(
     "SaveOptions", "System.Xml.Linq.SaveOptions",
     {"None": 0, "DisableFormatting": 1, "OmitDuplicateNamespaces": 2},
@@ -130,9 +131,29 @@ class Element(Node):
 
 
 class Document(Node):
-    """System.Xml.Linq.XDocument, also XmlDocument."""
+    """System.Xml.Linq.XDocument, also XmlDocument; ``declared`` is its XDeclaration or None."""
+
+    __slots__ = ("declared", "waiting")
+
+    def __init__(self, raw: Any) -> None:
+        super().__init__(raw)
+        self.declared: Any = None
+        self.waiting: list[Any] = []
+        """Comments and instructions that wait for the root."""
+
+    def clr_text(self) -> str:
+        """Indented XML of all that stands in it, without the declaration."""
+        return to_text(self)
+
+
+class Leaf(Node):
+    """A node without elements in it: a text, comment or processing instruction."""
 
     __slots__ = ()
+
+    def add_to(self, node: Node) -> None:
+        """Stand behind everything else in an element or document."""
+        raise NotImplementedError
 
 
 class Attribute:
@@ -145,6 +166,16 @@ class Attribute:
         self.value = value
         self.owner = owner
 
+    @property
+    def is_space(self) -> bool:
+        """Whether it declares a namespace."""
+        return self.name == "xmlns" or self.name.startswith(f"{{{XMLNS}}}")
+
+    @property
+    def prefix(self) -> str | None:
+        """The prefix that it declares, None for the default namespace."""
+        return None if self.name == "xmlns" else Name(self.name).local
+
     def clr_text(self) -> str:
         """``name="value"``."""
         return f'{Name(self.name).local}="{self.value}"'
@@ -156,8 +187,8 @@ class Attribute:
         )
 
 
-def parse(run: Run, text: Any) -> Any:
-    """The root of a document, paid for by its length.
+def parse(run: Run, text: Any, options: Any = None) -> Any:
+    """The root of a document, paid for by its length; blank text is kept only on demand.
 
     :raises ExpressionFailure: XmlException for what is no XML or has a DTD.
     """
@@ -168,7 +199,8 @@ def parse(run: Run, text: Any) -> Any:
     run.budget.step(1 + len(data) // 256)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
-        remove_blank_text=True, encoding=None if isinstance(text, bytearray) else "utf-8",
+        remove_blank_text=options is None or options.label != "PreserveWhitespace",
+        strip_cdata=False, encoding=None if isinstance(text, bytearray) else "utf-8",
     )  # fmt: skip
     try:
         root = etree.fromstring(data, parser)
@@ -185,10 +217,10 @@ def write(raw: Any, *, indent: bool) -> str:
     """The text of an element."""
     if raw is None:
         return ""
-    if indent:
-        copied = etree.fromstring(etree.tostring(raw, with_tail=False))
-        etree.indent(copied, "  ")
-        raw = copied
+    if indent and isinstance(raw.tag, str):
+        shown = etree.fromstring(etree.tostring(raw, with_tail=False), copying())
+        etree.indent(shown, "  ")
+        raw = shown
     text = etree.tostring(raw, encoding="unicode", with_tail=False)
     return text.replace("/>", " />") if "/>" in text and ">/>" not in text else text
 
@@ -203,13 +235,13 @@ def _elements(raw: Any) -> Iterator[Any]:
     return iter(()) if raw is None else (x for x in raw if isinstance(x.tag, str))
 
 
-def children(node: Node, name: Any = None) -> List:
+def children(node: Node, name: Any = None) -> Array:
     """``Elements``."""
     if isinstance(node, Document):
         raws: Any = [node.raw] if node.raw is not None else []
     else:
         raws = _elements(node.raw)
-    return List([Element(x) for x in raws if name is None or x.tag == _tag(name)], "XElement")
+    return Array([Element(x) for x in raws if name is None or x.tag == _tag(name)], "XElement")
 
 
 def child(node: Node, name: Any) -> Element | None:
@@ -236,9 +268,9 @@ def attribute(node: Node, name: Any) -> Attribute | None:
     return None if value is None else Attribute(_tag(name), value, node.raw)
 
 
-def attributes(node: Node) -> List:
+def attributes(node: Node) -> Array:
     """``Attributes``."""
-    return List([Attribute(k, v, node.raw) for k, v in node.raw.attrib.items()], "XAttribute")
+    return Array([Attribute(k, v, node.raw) for k, v in node.raw.attrib.items()], "XAttribute")
 
 
 def add_content(run: Run, node: Node, *content: Any) -> None:
@@ -249,19 +281,34 @@ def add_content(run: Run, node: Node, *content: Any) -> None:
             continue
         if isinstance(each, Document):
             raise argument("A document cannot be added to an element.")
-        if isinstance(each, Element):
-            _append(node, each.raw if each.raw.getparent() is None else _copy(run, each.raw))
+        if isinstance(each, Leaf):
+            each.add_to(node)
+        elif isinstance(each, Element):
+            _append(node, each.raw if each.raw.getparent() is None else copied(run, each.raw))
         elif isinstance(each, Attribute):
+            set_namespaces_are_fixed(each)
             node.raw.set(each.name, each.value)
+            each.owner = node.raw if each.owner is None else each.owner
         elif isinstance(each, list | Sequence):
             add_content(run, node, *linq_results.materialized(run, each))
         else:
             _append_text(node.raw, as_text(each))
 
 
-def _copy(run: Run, raw: Any) -> Any:
+def set_namespaces_are_fixed(given: Attribute) -> None:
+    """Refuse a namespace declaration for an element that is there already."""
+    if given.is_space:
+        raise argument("Namespace declarations are given to 'new XElement' in policy expressions.")
+
+
+def copied(run: Run, raw: Any) -> Any:
     run.budget.allocate(128 * sum(1 for _ in raw.iter()))
-    return etree.fromstring(etree.tostring(raw, with_tail=False))
+    return etree.fromstring(etree.tostring(raw, with_tail=False), copying())
+
+
+def copying() -> Any:
+    """What reads a copy of a tree at hand: CDATA sections stay such."""
+    return etree.XMLParser(resolve_entities=False, no_network=True, strip_cdata=False)
 
 
 def _append(node: Node, raw: Any) -> None:
@@ -271,6 +318,9 @@ def _append(node: Node, raw: Any) -> None:
                 "This operation would create an incorrectly structured document."
             )
         node.raw = raw
+        for before in node.waiting:
+            raw.addprevious(before)
+        node.waiting.clear()
     else:
         node.raw.append(raw)
 
@@ -288,9 +338,11 @@ def _append_text(raw: Any, text: str) -> None:
 def make_element(run: Run, name: Any, *content: Any) -> Element:
     """``new XElement(name, content…)``."""
     if isinstance(name, Element):
-        return Element(_copy(run, name.raw))
+        return Element(copied(run, name.raw))
+    spaces: Any = {a.prefix: a.value for a in content if isinstance(a, Attribute) and a.is_space}
+    content = tuple(each for each in content if getattr(each, "is_space", False) is False)
     try:
-        made = Element(etree.Element(_tag(name)))
+        made = Element(etree.Element(_tag(name), nsmap=spaces or None))
     except ValueError as error:
         raise ExpressionFailure(str(error), "XmlException") from None
     add_content(run, made, *content)
@@ -298,29 +350,12 @@ def make_element(run: Run, name: Any, *content: Any) -> Element:
 
 
 def make_document(run: Run, *content: Any) -> Document:
-    """``new XDocument(content…)``."""
+    """``new XDocument(content…)``, with a declaration before it."""
     made = Document(None)
-    add_content(run, made, *[c for c in content if isinstance(c, Element)])
+    declared = [each for each in content if hasattr(each, "standalone")]
+    made.declared = declared[0] if declared else None
+    add_content(run, made, *[each for each in content if each not in declared])
     return made
-
-
-def add_first(run: Run, node: Element, *content: Any) -> None:
-    """``AddFirst``: elements before those that are there."""
-    for each in reversed(content):
-        run.budget.allocate(128)
-        if not isinstance(each, Element):
-            raise argument("AddFirst takes elements in policy expressions.")
-        node.raw.insert(0, each.raw if each.raw.getparent() is None else _copy(run, each.raw))
-
-
-def add_beside(run: Run, node: Element, content: Any, *, after: bool) -> None:
-    """``AddAfterSelf`` and ``AddBeforeSelf``."""
-    parent = node.raw.getparent()
-    if parent is None:
-        raise invalid_operation("The parent is missing.")
-    raw = content.raw if content.raw.getparent() is None else _copy(run, content.raw)
-    run.budget.allocate(128)
-    parent.insert(parent.index(node.raw) + after, raw)
 
 
 def set_text(node: Any, value: Any) -> None:
@@ -354,10 +389,15 @@ def set_attribute(node: Node, name: Any, value: Any) -> None:
 
 def to_text(node: Node, options: Any = None) -> str:
     """``ToString``."""
-    return write(node.raw, indent=options is None or options.label == "None")
+    indent = options is None or options.label == "None"
+    if not isinstance(node, Document) or node.raw is None:
+        return write(node.raw, indent=indent)
+    before = reversed(list(node.raw.itersiblings(preceding=True)))
+    parts = [write(raw, indent=indent) for raw in (*before, node.raw, *node.raw.itersiblings())]
+    return ("\n" if indent else "").join(parts)
 
 
-def select_nodes(run: Run, node: Node, path: str, *_: Any) -> List:
+def select_nodes(run: Run, node: Node, path: str, *_: Any) -> Array:
     """``XPathSelectElements`` and ``SelectNodes``. :raises ExpressionFailure: XPathException."""
     if node.raw is None:
         raise null_reference()
@@ -372,7 +412,7 @@ def select_nodes(run: Run, node: Node, path: str, *_: Any) -> List:
             f"'{path}' has an invalid token: {error}.", "XPathException"
         ) from None
     items = found if isinstance(found, list) else []
-    return List([Element(x) for x in items if not isinstance(x, str)], "XElement")
+    return Array([Element(x) for x in items if not isinstance(x, str)], "XElement")
 
 
 def select_node(run: Run, node: Node, path: str, *_: Any) -> Any:
@@ -396,94 +436,61 @@ SPACE: Final = ClrType("XNamespace", "System.Xml.Linq.XNamespace", Space, base=O
 SPACE.property("NamespaceName", lambda n: n.uri, "string")
 SPACE.static("Get", Space, "XNamespace")
 SPACE.constant("None", Space(""), "XNamespace")
+SPACE.constant("Xmlns", Space(XMLNS), "XNamespace")
+SPACE.constant("Xml", Space("http://www.w3.org/XML/1998/namespace"), "XNamespace")
+SPACE.method("GetName", lambda space, local_name: space.clr_add(local_name), "XName")
 SPACE.cast = lambda value: Space(_only_text(value, "XNamespace"))
 
-NODE: Final = ClrType("XNode", "System.Xml.Linq.XNode", Node, base=OBJECT)
+ANY: Final = ClrType("XObject", "System.Xml.Linq.XObject", base=OBJECT)
+NODE: Final = ClrType("XNode", "System.Xml.Linq.XNode", Node, base=ANY)
 NODE.method("ToString", to_text, "string")
 NODE.method("XPathSelectElement", select_node, "XElement")
-NODE.method("XPathSelectElements", select_nodes, "List<XElement>")
+NODE.method("XPathSelectElements", select_nodes, "IEnumerable<XElement>")
 CONTAINER: Final = ClrType("XContainer", "System.Xml.Linq.XContainer", base=NODE)
 for _made in (CONTAINER,):
     _made.method("Element", child, "XElement")
-    _made.method("Elements", children, "List<XElement>")
+    _made.method("Elements", children, "IEnumerable<XElement>")
     _made.method("Descendants", descendants, "IEnumerable<XElement>")
-    _made.method("Nodes", children, "List<XElement>")
     _made.method("Add", add_content)
 ELEMENT: Final = ClrType("XElement", "System.Xml.Linq.XElement", Element, base=CONTAINER)
 ELEMENT.constructed_by(make_element)
 ELEMENT.property("Name", lambda e: Name(e.raw.tag), "XName")
 ELEMENT.property("Value", lambda e: e.text, "string")
 ELEMENT.setter("Value", set_text)
-ELEMENT.property(
-    "Parent",
-    lambda e: None if e.raw.getparent() is None else Element(e.raw.getparent()),
-    "XElement",
-)
 ELEMENT.property("HasElements", lambda e: any(True for _ in _elements(e.raw)), "bool")
 ELEMENT.property("HasAttributes", lambda e: bool(e.raw.attrib), "bool")
 ELEMENT.property("IsEmpty", lambda e: not len(e.raw) and not e.raw.text, "bool")
 ELEMENT.property("FirstAttribute", lambda e: next(iter(attributes(e)), None), "XAttribute")
-ELEMENT.property("FirstNode", lambda e: next(iter(children(e)), None), "XElement")
 ELEMENT.method("Attribute", attribute, "XAttribute")
 ELEMENT.method(
     "Attributes",
     lambda e, name=None: (
         attributes(e)
         if name is None
-        else List([a for a in attributes(e) if a.name == _tag(name)], "XAttribute")
+        else Array([a for a in attributes(e) if a.name == _tag(name)], "XAttribute")
     ),
-    "List<XAttribute>",
+    "IEnumerable<XAttribute>",
 )
 ELEMENT.method("SetAttributeValue", set_attribute)
 ELEMENT.method("SetValue", set_text)
-ELEMENT.method("AddFirst", add_first)
-ELEMENT.method("AddAfterSelf", lambda run, e, content: add_beside(run, e, content, after=True))
-ELEMENT.method("AddBeforeSelf", lambda run, e, content: add_beside(run, e, content, after=False))
-ELEMENT.method("Remove", remove)
 ELEMENT.method(
     "DescendantsAndSelf",
     lambda run, e, name=None: descendants(run, Document(e.raw), name),
     "IEnumerable<XElement>",
 )
 ELEMENT.method("GetDefaultNamespace", lambda e: Space(e.raw.nsmap.get(None, "")), "XNamespace")
-ELEMENT.static("Parse", lambda run, text, options=None: Element(parse(run, text)), "XElement")
+ELEMENT.static(
+    "Parse", lambda run, text, options=None: Element(parse(run, text, options)), "XElement"
+)
 DOCUMENT: Final = ClrType("XDocument", "System.Xml.Linq.XDocument", Document, base=CONTAINER)
 DOCUMENT.constructed_by(make_document)
 DOCUMENT.property("Root", lambda d: None if d.raw is None else Element(d.raw), "XElement")
-DOCUMENT.static("Parse", lambda run, text, options=None: Document(parse(run, text)), "XDocument")
-ATTRIBUTE: Final = ClrType("XAttribute", "System.Xml.Linq.XAttribute", Attribute, base=OBJECT)
+DOCUMENT.static(
+    "Parse", lambda run, text, options=None: Document(parse(run, text, options)), "XDocument"
+)
+ATTRIBUTE: Final = ClrType("XAttribute", "System.Xml.Linq.XAttribute", Attribute, base=ANY)
 ATTRIBUTE.constructed_by(lambda name, value: Attribute(_tag(name), as_text(value)))
 ATTRIBUTE.property("Name", lambda a: Name(a.name), "XName")
 ATTRIBUTE.property("Value", lambda a: a.value, "string")
 ATTRIBUTE.setter("Value", set_text)
 linq.extend(ELEMENT, "Contains")
-
-
-class XmlDocument(Document):
-    """System.Xml.XmlDocument."""
-
-    __slots__ = ()
-
-
-def load_xml(run: Run, document: Document, text: str) -> None:
-    """``LoadXml``."""
-    document.raw = parse(run, text)
-
-
-def set_inner_text(node: Node, value: Any) -> None:
-    """``InnerText = …``."""
-    set_text(node, value)
-
-
-XML_NODE: Final = ClrType("XmlNode", "System.Xml.XmlNode", base=OBJECT)
-XML: Final = ClrType("XmlDocument", "System.Xml.XmlDocument", XmlDocument, base=CONTAINER)
-XML.constructed_by(lambda: XmlDocument(None))
-XML.method("LoadXml", load_xml)
-XML.property("DocumentElement", lambda d: None if d.raw is None else Element(d.raw), "XElement")
-for _made in (XML, ELEMENT):
-    _made.property("InnerText", lambda n: n.text, "string")
-    _made.property("InnerXml", lambda n: "".join(write(x, indent=False) for x in n.raw), "string")
-    _made.property("OuterXml", lambda n: write(n.raw, indent=False), "string")
-    _made.method("SelectSingleNode", select_node, "XElement")
-    _made.method("SelectNodes", select_nodes, "List<XElement>")
-    _made.setter("InnerText", set_inner_text)
