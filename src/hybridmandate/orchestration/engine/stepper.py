@@ -188,12 +188,18 @@ def _made(make: Callable[[Working, Action, At], Ended]) -> Start:
 
     def start(work: Working, action: Action, at: At) -> None:
         ended = make(work, action, at)
-        record = work.record(action.name, at)
-        if record is None or ended.outputs is not record.get("inputs"):
-            work.must_hold(action, ended.outputs)
+        if type(ended.outputs) is dict or type(ended.outputs) is list:
+            _must_hold(work, action, at, ended.outputs)
         CONTROL.end(work, action, at, ended)
 
     return start
+
+
+def _must_hold(work: Working, action: Action, at: At, outputs: Any) -> None:
+    """Hold outputs to the limit of a message, unless they are the inputs, which were before."""
+    record = work.record(action.name, at)
+    if record is None or outputs is not record.get("inputs"):
+        work.must_hold(action, outputs)
 
 
 def _call(work: Working, action: Action, at: At) -> None:

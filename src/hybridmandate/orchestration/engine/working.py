@@ -39,6 +39,8 @@ _AT_ONCE = kinds.DATA | kinds.VARIABLES | {"Response", "Terminate"}
 """Action types that end in the event in which they begin; their records hold nothing internal."""
 _SHOWN_AS_WAITING = frozenset({"Wait", "OpenApiConnectionWebhook", "ApiConnectionWebhook"})
 """Action types that the history shows as waiting while they go on: for time, or for a person."""
+_LARGE = WARN_SHARE * min(limit("message.size").highest.values())
+"""Characters from which on a value is held to the limit of a message."""
 _FINAL = frozenset(each.value for each in Status if each.final)
 _FAILED = frozenset({Status.FAILED.value, Status.TIMED_OUT.value, Status.CANCELLED.value})
 _INTERNAL = frozenset(
@@ -129,7 +131,7 @@ class Working:
         :raises ActionFault: when its inputs are more than a run may hold.
         """
         inputs = fields.get("inputs")
-        if inputs is not None:
+        if type(inputs) is dict or type(inputs) is list:
             self.must_hold(action, inputs)
         key = record_key(action.name, at) if at else action.name
         record = {
@@ -257,7 +259,8 @@ class Working:
             size = json_size(value)
         except TooDeep as deep:
             raise ActionFault("InvalidTemplate", f"Action '{action.name}': {deep}.") from None
-        self.must_fit(action, size)
+        if size >= _LARGE:
+            self.must_fit(action, size)
         return size
 
     def must_fit(self, action: Action, size: int) -> None:
