@@ -1,4 +1,4 @@
-"""Triggers of SharePoint libraries and lists: whole libraries, folders, the window of a reading."""
+"""Triggers of libraries, lists, shared mailboxes and channels; the window of a reading."""
 
 from __future__ import annotations
 
@@ -37,8 +37,10 @@ async def _connector(office: Office) -> AsyncIterator[Connector]:
     await made.session.close()
 
 
-async def read(operation: str, parameters: dict[str, Any], connector: Connector, host: Any) -> int:
-    trigger = polled(operation, parameters, splitOn=VALUES)
+async def read(
+    operation: str, parameters: dict[str, Any], connector: Connector, host: Any, **parts: Any
+) -> int:
+    trigger = polled(operation, parameters, **(parts or {"splitOn": VALUES}))
     polling = polled_trigger(
         flow_of({"A": compose(1)}, trigger=trigger), connector, host, seconds=1
     )
@@ -126,6 +128,42 @@ async def test_a_run_asks_for_what_changed_in_the_window_of_its_reading(
     assert await changed() == {"Amount": True, "Title": False}
     await office.call(SHAREPOINT, "PatchItem", {**vendors, "id": 1, "item/Title": "W"})
     assert await changed() == {"Amount": False, "Title": True}
+
+
+async def test_a_shared_mailbox_is_watched_by_its_address(office: Office) -> None:
+    connector, host = connected("shared_office365", office.address, sender=MAILBOX), Host()
+    operation = "SharedMailboxOnNewEmailV2"
+    shared = {"mailboxAddress": "help@contoso.example", "folderId": "Inbox"}
+    each: dict[str, Any] = {"conditions": []}
+    assert await read(operation, shared, connector, host, **each) == 0
+    for to, subject in (("help@contoso.example", "for all"), (MAILBOX, "own")):
+        office.store.messages.send_mail(
+            "ada@contoso.example", [to], subject, "x", "text", shown=[to], request=subject
+        )
+    assert await read(operation, shared, connector, host, **each) == 1
+    assert [body["subject"] for body in host.bodies] == ["for all"]
+    assert await read(operation, shared, connector, host, **each) == 0
+    with pytest.raises(ReadingFailed, match="mailboxAddress"):
+        await read(operation, {}, connector, host, **each)
+    await connector.session.close()
+
+
+async def test_a_message_of_a_channel_starts_one_run_and_a_reply_none(office: Office) -> None:
+    connector, host = connected("shared_teams", office.address), Host()
+    operation, place = "OnNewChannelMessage", {"groupId": "t", "channelId": "19:c@thread.tacv2"}
+    post, split = office.store.messages.post_message, {"splitOn": "@triggerOutputs()?['body']"}
+    first = post("t", place["channelId"], "before", "html", {})
+    assert await read(operation, place, connector, host, **split) == 0
+    post("t", place["channelId"], "a reply", "html", {}, reply_to=first["id"])
+    post("t", "other", "elsewhere", "html", {})
+    for text in ("one", "two"):
+        post("t", place["channelId"], text, "html", {})
+    assert await read(operation, place, connector, host, **split) == 2
+    assert [body["body"]["content"] for body in host.bodies] == ["one", "two"]
+    assert await read(operation, place, connector, host, **split) == 0
+    with pytest.raises(ReadingFailed, match="channelId"):
+        await read(operation, {"groupId": "t"}, connector, host, **split)
+    await connector.session.close()
 
 
 async def test_a_library_that_is_not_there_is_told(connector: Connector) -> None:

@@ -43,11 +43,16 @@ def _of_calendar(
     return operation
 
 
+def mailbox_path(address: str) -> str:
+    """The Graph path of a mailbox."""
+    return f"/v1.0/users/{quote(address, safe='@')}"
+
+
 class MailConnector(GraphConnector):
     """Mail: send, list, read, answer, mark, move, delete; attachments; the calendar."""
 
     api_name = "shared_office365"
-    triggers = frozenset({"OnNewEmailV3"})
+    triggers = frozenset({"OnNewEmailV3", "SharedMailboxOnNewEmailV2"})
 
     @property
     def mailbox(self) -> str:
@@ -58,7 +63,7 @@ class MailConnector(GraphConnector):
         sender = self.settings.options.get("sender")
         if not sender:
             raise ValueError("the connection has no option 'sender': whose mailbox it reads")
-        return f"/v1.0/users/{quote(sender, safe='@')}"
+        return mailbox_path(sender)
 
     async def send(self, call: OperationCall) -> Answer:
         """SendEmailV2: addresses are separated by semicolons, the body is HTML."""
@@ -102,7 +107,7 @@ class MailConnector(GraphConnector):
         if not message.get("To"):
             raise ValueError(f"{call.operation_id} needs a recipient: 'To'")
         body = {"message": _message(message)}
-        address = f"/v1.0/users/{quote(sender, safe='@')}/sendMail"
+        address = f"{mailbox_path(sender)}/sendMail"
         return await self.session.send("POST", address, call=call, json_body=body)
 
     async def reply(self, call: OperationCall) -> Answer:
@@ -195,7 +200,7 @@ class MailConnector(GraphConnector):
 
     def _box(self, call: OperationCall) -> str:
         shared = call.parameters.get("mailboxAddress")
-        return f"/v1.0/users/{quote(str(shared), safe='@')}" if shared else self.mailbox
+        return mailbox_path(str(shared)) if shared else self.mailbox
 
     def _mail(self, call: OperationCall) -> str:
         message = quote(str(call.required("messageId")), safe="")

@@ -52,6 +52,7 @@ class TeamsConnector(GraphConnector):
     """Messages, cards and questions in channels and chats; chats; notifications to people."""
 
     api_name = "shared_teams"
+    triggers = frozenset({"OnNewChannelMessage"})
 
     async def post(self, call: OperationCall) -> Answer:
         """PostMessageToConversation: to a channel, a group chat, or the chat with the bot."""

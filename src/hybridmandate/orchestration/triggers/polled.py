@@ -12,9 +12,11 @@ from hybridmandate.orchestration.connectors.dataverse_legacy import (
 from hybridmandate.orchestration.connectors.drive_connector import DriveConnector
 from hybridmandate.orchestration.connectors.mail import MailConnector
 from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
+from hybridmandate.orchestration.connectors.teams import TeamsConnector
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.shells.durable import FlowHost
 from hybridmandate.orchestration.triggers import (
+    channel_messages,
     dataverse_rows,
     list_items,
     mail_arrives,
@@ -28,6 +30,7 @@ _DRIVES = (
     new_files.CHANGED_OPERATION,
     new_files.ONEDRIVE_OPERATION,
 )
+_MAILS = (mail_arrives.OPERATION, mail_arrives.SHARED_OPERATION)
 _LISTS = (list_items.CREATED, list_items.CHANGED)
 
 
@@ -50,8 +53,10 @@ def _read(flow: Flow, connector: Connector | None, host: FlowHost) -> Read | Non
         return new_files.NewFiles(flow, connector, host).read
     if operation in _LISTS and isinstance(connector, SharePointConnector):
         return list_items.ListItems(flow, connector, host).read
-    if operation == mail_arrives.OPERATION and isinstance(connector, MailConnector):
+    if operation in _MAILS and isinstance(connector, MailConnector):
         return mail_arrives.MailArrives(flow, connector, host).read
+    if operation == channel_messages.OPERATION and isinstance(connector, TeamsConnector):
+        return channel_messages.ChannelMessages(flow, connector, host).read
     if operation == queue_messages.OPERATION and isinstance(connector, AzureQueuesConnector):
         return queue_messages.QueueMessages(flow, connector, host).read
     if operation == dataverse_rows.OPERATION and isinstance(connector, DataverseConnector):

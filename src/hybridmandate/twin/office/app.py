@@ -53,7 +53,7 @@ def create_app(
     files = FilesSurface(settings.origin, store.library)
     mail = MailSurface(store.messages)
     calendar = CalendarSurface(store.events)
-    teams = TeamsSurface(store.messages, store.groups)
+    teams = TeamsSurface(settings.origin, store.messages, store.groups)
     approvals = ApprovalsSurface(store.approvals)
 
     def guarded(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -206,6 +206,10 @@ def create_app(
                 "/v1.0/teams/{team}/channels/{channel}/messages/{message}/replies",
                 guarded(teams.replies),
                 methods=["GET", "POST"],
+            ),
+            Route(
+                "/v1.0/teams/{team}/channels/{channel}/messages/delta",
+                guarded(teams.delta),
             ),
             Route(
                 "/v1.0/teams/{team}/channels/{channel}/messages/{message}",

@@ -131,6 +131,22 @@ class Messages(ItemStore):
             query = select(CHANNEL_MESSAGES).where(CHANNEL_MESSAGES.c.id == message_id)
             return db.execute(query).mappings().one()
 
+    def messages_after(self, team: str, channel: str, after: int) -> list[Row]:
+        """The messages of a channel, replies not among them, after a number, oldest first."""
+        query = select(CHANNEL_MESSAGES).where(
+            CHANNEL_MESSAGES.c.team == team,
+            CHANNEL_MESSAGES.c.channel == channel,
+            CHANNEL_MESSAGES.c.reply_to.is_(None),
+            CHANNEL_MESSAGES.c.number > after,
+        )
+        with self._engine.connect() as db:
+            return list(db.execute(query.order_by(CHANNEL_MESSAGES.c.number)).mappings())
+
+    def last_message(self) -> int:
+        """The number of the newest message of all."""
+        with self._engine.connect() as db:
+            return next_number(db, CHANNEL_MESSAGES) - 1
+
     def message(self, team: str, channel: str, message_id: str) -> Row | None:
         """A message of a channel, or with an empty team of the chat ``channel``."""
         place = (CHANNEL_MESSAGES.c.team == team, CHANNEL_MESSAGES.c.channel == channel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError, not_found
 from hybridmandate.twin.office.groups import Groups
 from hybridmandate.twin.office.messages import Messages
+from hybridmandate.twin.office.query import change_after
 from hybridmandate.twin.office.tables import Row
 
 MAX_MESSAGE_BYTES = 28 * 1024
@@ -23,7 +25,8 @@ MAX_MESSAGE_BYTES = 28 * 1024
 class TeamsSurface:
     """Endpoints of channels and notifications."""
 
-    def __init__(self, messages: Messages, groups: Groups) -> None:
+    def __init__(self, origin: str, messages: Messages, groups: Groups) -> None:
+        self._origin = origin.rstrip("/")
         self._messages = messages
         self._groups = groups
 
@@ -55,6 +58,18 @@ class TeamsSurface:
         if found is None:
             raise not_found(f"The message '{wanted}'")
         return JSONResponse(message_of(found))
+
+    async def delta(self, request: Request, caller: Persona) -> Response:
+        """The messages of a channel since a token; a message is never changed here."""
+        require(caller, "ChannelMessage.Read.All")
+        team, channel = await self._place(request, caller)
+        last = await run_in_threadpool(self._messages.last_message)
+        after = change_after(request.query_params, last)
+        rows = await run_in_threadpool(self._messages.messages_after, team, channel, after)
+        newest = max([after, *(each["number"] for each in rows)])
+        link = f"{self._origin}{quote(request.url.path)}?token={newest}"
+        shown = [message_of(each) for each in rows]
+        return JSONResponse({"value": shown, "@odata.deltaLink": link})
 
     async def notify(self, request: Request, caller: Persona) -> Response:
         """Send a person a notification."""
