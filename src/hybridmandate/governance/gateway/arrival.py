@@ -90,16 +90,21 @@ def _request(call: Call, body: RequestBody, settings: GatewaySettings) -> Reques
 def _operation(exchange: Exchange, api: ServedApi, rest: str) -> Match[ServedOperation]:
     request = exchange.request
     match = api.operations.find(request.method, rest)
-    if match is not None:
-        return match
     wanted = request.headers.get("access-control-request-method")
-    if request.method == "OPTIONS" and wanted is not None and "origin" in request.headers:
-        # Without an operation for the method it asks for, cors of any other on the path answers.
-        match = api.operations.find(wanted.upper(), rest) or api.operations.find_any(rest)
-        if match is not None:
-            exchange.preflight = True
-            return match
-    raise _no_operation()
+    if request.method != "OPTIONS" or wanted is None or "origin" not in request.headers:
+        if match is None:
+            raise _no_operation()
+        return match
+    if match is not None and match.target.entry.method == "OPTIONS":
+        return match
+    # Without an operation for the method it asks for, cors of any other on the path answers.
+    asked = api.operations.find(wanted.upper(), rest) or api.operations.find_any(rest)
+    if asked is not None and asked.target.pipelines[None].cors:
+        exchange.preflight = True
+        return asked
+    if match is None:
+        raise _no_operation()
+    return match
 
 
 def _parameters(match: Match[ServedOperation], request: Request) -> dict[str, str]:

@@ -29,7 +29,7 @@ from hybridmandate.governance.gateway.conformance_expectations import (
     differences_of_many,
 )
 from hybridmandate.governance.gateway.conformance_fixture import configuration_of
-from hybridmandate.governance.gateway.conformance_stub import REFUSED, StubBackend
+from hybridmandate.governance.gateway.conformance_stub import REFUSED, StubBackend, body_text
 from hybridmandate.governance.gateway.door import HeadLimits, door_protocol
 from hybridmandate.governance.gateway.http_pool import HttpPool
 from hybridmandate.governance.gateway.server import create_app
@@ -237,7 +237,7 @@ async def _send(
         request.get("method", "GET"),
         URL(url + quote(path, safe=_SENT_AS_IT_STANDS), encoded=True),
         headers=headers,
-        data=body.encode() if body is not None else None,
+        data=body_text(body).encode() if body is not None else None,
         allow_redirects=False,
     ) as response:
         return {

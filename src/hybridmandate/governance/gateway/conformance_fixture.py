@@ -18,6 +18,7 @@ from hybridmandate.governance.gateway.configuration import (
     ProductEntry,
     Subscription,
 )
+from hybridmandate.governance.gateway.contract_check import SchemaCheck
 from hybridmandate.governance.gateway.layout import backend_entry
 
 
@@ -37,6 +38,7 @@ def configuration_of(case: Mapping[str, Any], *, started: float = 0.0) -> Config
                     _operation(
                         case.get("operation") or {"method": "*", "urlTemplate": "/*"},
                         _document(scopes.get("operation"), "operation.xml"),
+                        case.get("schemas") or {},
                     ),
                 ),
                 policy=_document(case["policy"], "api.xml"),
@@ -82,27 +84,28 @@ def configuration_of(case: Mapping[str, Any], *, started: float = 0.0) -> Config
     )
 
 
-def _operation(contract: Mapping[str, Any], policy: Document | None) -> OperationEntry:
+def _operation(
+    contract: Mapping[str, Any], policy: Document | None, schemas: Mapping[str, Any]
+) -> OperationEntry:
     request = contract.get("request") or {}
     responses = contract.get("responses") or []
+    bodies = _schemas(request, schemas)
+    answers = {str(each["statusCode"]): _schemas(each, schemas) for each in responses}
     return OperationEntry(
         id=contract.get("id", "op"),
         name=contract.get("name", "op"),
         method=contract["method"],
         url_template=contract["urlTemplate"],
         policy=policy,
-        request_schemas={each["contentType"]: None for each in _representations(request)},
+        request_schemas=bodies,
+        request_checks=_checks(bodies),
         parameters=(
             *_parameters("path", contract.get("templateParameters")),
             *_parameters("query", request.get("queryParameters")),
             *_parameters("header", request.get("headers")),
         ),
-        responses={
-            str(each["statusCode"]): {
-                kind["contentType"]: kind.get("schema") for kind in _representations(each)
-            }
-            for each in responses
-        },
+        responses=answers,
+        response_checks={status: _checks(each) for status, each in answers.items()},
         samples={
             int(each["statusCode"]): tuple(
                 (kind["contentType"], _sample(kind)) for kind in _representations(each)
@@ -114,6 +117,18 @@ def _operation(contract: Mapping[str, Any], policy: Document | None) -> Operatio
 
 def _representations(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return message.get("representations") or []
+
+
+def _schemas(message: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """By content type the schema that a representation names, None where it names none."""
+    return {
+        each["contentType"]: schemas.get(each.get("schemaId", ""))
+        for each in _representations(message)
+    }
+
+
+def _checks(schemas: Mapping[str, Any]) -> dict[str, SchemaCheck]:
+    return {kind: SchemaCheck(each) for kind, each in schemas.items() if each is not None}
 
 
 def _parameters(place: str, contracts: Any) -> Iterator[Mapping[str, Any]]:
@@ -132,8 +147,9 @@ def _parameters(place: str, contracts: Any) -> Iterator[Mapping[str, Any]]:
 
 def _sample(representation: Mapping[str, Any]) -> str:
     """The first example of a representation, else its sample, as text."""
-    examples = representation.get("examples") or {}
-    found = next(iter(examples.values()), {}).get("value", representation.get("sample", ""))
+    examples: Mapping[str, Mapping[str, Any]] = representation.get("examples") or {}
+    values = (each["value"] for each in examples.values() if "value" in each)
+    found = next(values, representation.get("sample", ""))
     return found if isinstance(found, str) else json.dumps(found)
 
 

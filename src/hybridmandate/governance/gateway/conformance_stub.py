@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -57,6 +58,11 @@ def _turn(answers: Any, number: int) -> Mapping[str, Any]:
     return found
 
 
+def body_text(body: Any) -> str:
+    """A body of a case: text as it stands, any other value as JSON."""
+    return body if isinstance(body, str) else json.dumps(body)
+
+
 async def _lifespan(receive: Any, send: Any) -> None:
     while True:
         message = await receive()
@@ -88,8 +94,13 @@ async def _read(scope: Any, receive: Any) -> dict[str, Any]:
 
 
 async def _answer(answer: Mapping[str, Any], send: Any) -> None:
-    body = answer["body"].encode()
-    headers = [(n.lower().encode(), str(v).encode()) for n, v in answer["headers"].items()]
+    body = body_text(answer["body"]).encode()
+    headers = [
+        (name.encode(), str(each).encode())
+        for name, value in answer["headers"].items()
+        for each in (value if isinstance(value, list) else [value])
+        if name.lower() != "content-length"
+    ]
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": answer["status"], "headers": headers})
     await send({"type": "http.response.body", "body": body})

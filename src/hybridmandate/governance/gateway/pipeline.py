@@ -43,7 +43,7 @@ class Pipeline:
     backend: Steps
     outbound: Steps
     on_error: Steps
-    cors: Step | None
+    cors: tuple[Step, ...]
     cross_domain: Step | None
 
     @classmethod
@@ -55,7 +55,7 @@ class Pipeline:
             backend=Steps(sections[Section.BACKEND]),
             outbound=Steps(sections[Section.OUTBOUND]),
             on_error=Steps(sections[Section.ON_ERROR]),
-            cors=_first(inbound, "cors"),
+            cors=tuple(each for each in inbound if each.name == "cors"),
             cross_domain=_first(inbound, "cross-domain"),
         )
 
@@ -94,16 +94,23 @@ class Pipeline:
         self._end(exchange)
 
     async def answer_preflight(self, exchange: Exchange) -> bool:
-        """Let cors alone answer a preflight; False when no cors policy stands in inbound."""
-        if self.cors is None:
+        """Let cors alone answer a preflight: the first of those in scope that knows its origin.
+
+        One that terminates unmatched requests is the last that is asked. False when no cors policy
+        stands directly in inbound.
+        """
+        if not self.cors:
             return False
-        exchange.preflight = True
         try:
-            self.cors.act(exchange)
+            for each in self.cors:
+                each.act(exchange)
+            exchange.response = Response(200, "OK", HeaderMap(), Body())
         except ResponseReady:
-            self._end(exchange)
-            return True
-        return False
+            pass
+        except PolicyError as error:
+            await self.fail(exchange, error)
+        self._end(exchange)
+        return True
 
     async def fail(self, exchange: Exchange, error: PolicyError) -> None:
         """Make the default error response, then let on-error change it."""

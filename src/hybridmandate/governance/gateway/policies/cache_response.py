@@ -37,7 +37,9 @@ class CacheLookup(Policy):
         self._by_developer = reader.value("vary-by-developer")
         reader.value("vary-by-developer-groups")
         reader.choice("caching-type", CACHING_TYPES, "prefer-external")
-        self._downstream = reader.value("downstream-caching-type", "none")
+        self._downstream = reader.choice_value(
+            "downstream-caching-type", ("none", "private", "public"), "none"
+        )
         self._revalidate = reader.value("must-revalidate", True)
         self._private = reader.value("allow-private-response-caching", False)
         self._headers = [each.content() for each in reader.children("vary-by-header")]

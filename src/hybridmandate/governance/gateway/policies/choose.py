@@ -26,6 +26,8 @@ class Choose(Policy):
         if not branches:
             reader.refuse("<choose> needs at least one <when>")
         otherwise = reader.child("otherwise")
+        if otherwise is not None and reader.element.children[-1] is not otherwise.element:
+            otherwise.refuse("<otherwise> stands after each <when>")
         self._otherwise = (
             None if otherwise is None else otherwise.steps(label=f"{reader.path}/otherwise[1]")
         )

@@ -15,7 +15,11 @@ from hybridmandate.governance.gateway.values import text_of
 
 @policy("cors", sections=INBOUND, once=True)
 class Cors(Policy):
-    """Answers preflights for which no OPTIONS operation matches; others get their headers."""
+    """Answers preflights for which no OPTIONS operation matches; others get their headers.
+
+    The preflight of an origin that it neither knows nor terminates is left to the cors policies of
+    the other scopes.
+    """
 
     def __init__(self, reader: ElementReader) -> None:
         self._credentials = reader.flag_value("allow-credentials", False)
@@ -30,8 +34,14 @@ class Cors(Policy):
         if methods is not None:
             self._max_age = methods.integer("preflight-result-max-age", 0)
             self._methods = [each.literal_content() for each in methods.children("method")]
-        allowed = reader.listed("allowed-headers", "header")
-        self._headers = [each.literal_content() for each in allowed]
+        # The page requires allowed-headers; deployed documents leave it out (pagopa/pagopa-infra).
+        self._headers = []
+        allowed_headers = reader.child("allowed-headers")
+        if allowed_headers is not None:
+            listed = allowed_headers.children("header")
+            self._headers = [each.literal_content() for each in listed]
+            if not self._headers:
+                allowed_headers.refuse("<allowed-headers> needs at least one <header>")
         exposed = reader.child("expose-headers")
         self._exposed = (
             []
@@ -48,6 +58,8 @@ class Cors(Policy):
         preflight = request.method == "OPTIONS" and wanted is not None
         allowed = self._allowed(exchange, origin)
         if preflight and exchange.preflight:
+            if allowed is None and not self._terminate.get(exchange):
+                return
             matches = (
                 allowed is not None
                 and self._method_allowed(wanted or "")

@@ -12,6 +12,8 @@ class SetMethod(Policy):
     """The method as text or expression."""
 
     def __init__(self, reader: ElementReader) -> None:
+        if reader.element.text is None:
+            reader.refuse("<set-method> needs the name of a method")
         self._method = reader.content()
 
     def act(self, exchange: Exchange) -> None:

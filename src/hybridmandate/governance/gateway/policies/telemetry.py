@@ -61,8 +61,9 @@ class Trace(Policy):
         self._metadata = [
             (each.literal("name"), each.value("value")) for each in reader.children("metadata")
         ]
-        text = None if self._message is not None else reader.content()
-        self._text = text
+        if self._message is None and reader.element.text is None:
+            reader.refuse("<trace> needs <message>")
+        self._text = None if self._message is not None else reader.content()
 
     def act(self, exchange: Exchange) -> None:
         message = self._message if self._message is not None else self._text

@@ -1,0 +1,250 @@
+"""Edges of single policies, each stated by its documentation page, through the real server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hybridmandate.governance.gateway.conformance import run_all
+from hybridmandate.governance.gateway.conformance_fixture import configuration_of
+from hybridmandate.governance.gateway.errors import PolicyDocumentError
+from hybridmandate.governance.gateway.gateway import Gateway
+
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+KEYS = f"<issuer-signing-keys><key>{KEY}</key></issuer-signing-keys>"
+SUBSCRIBED = {"subscription_required": True, "subscription": {"id": "s", "key": "k"}}
+WITH_KEY = {"headers": {"Ocp-Apim-Subscription-Key": "k"}}
+PREFLIGHT = {
+    "method": "OPTIONS",
+    "headers": {"Origin": "https://a", "Access-Control-Request-Method": "PUT"},
+}
+PUT = {"method": "PUT", "urlTemplate": "/items"}
+ITEM = {
+    "method": "GET",
+    "urlTemplate": "/items/{id}",
+    "templateParameters": [{"name": "id", "type": "integer", "required": True}],
+    "request": {"queryParameters": [{"name": "q", "type": "integer", "required": True}]},
+    "responses": [
+        {
+            "statusCode": 200,
+            "representations": [
+                {"contentType": "application/json", "examples": {"default": {"value": {"a": 1}}}}
+            ],
+        }
+    ],
+}
+
+
+def document(inbound: str = "", outbound: str = "", backend: str = "<base/>") -> str:
+    return (
+        f"<policies><inbound><base/>{inbound}</inbound><backend>{backend}</backend>"
+        f"<outbound><base/>{outbound}</outbound><on-error><base/></on-error></policies>"
+    )
+
+
+def cors(origin: str, attributes: str = "", headers: str = "<header>*</header>") -> str:
+    return (
+        f"<cors {attributes}><allowed-origins><origin>{origin}</origin></allowed-origins>"
+        f"<allowed-methods><method>PUT</method></allowed-methods>"
+        f"<allowed-headers>{headers}</allowed-headers></cors>"
+    )
+
+
+def token(where: str = "header:Authorization", **claims: Any) -> dict[str, Any]:
+    return {"alg": "HS256", "key_b64": KEY, "where": where, "claims": {"exp_in": 60, **claims}}
+
+
+def quota(calls: int, period: int) -> str:
+    return f"<quota-by-key calls='{calls}' renewal-period='{period}' counter-key='k'/>"
+
+
+def rate(calls: int, period: int) -> str:
+    return f"<rate-limit-by-key calls='{calls}' renewal-period='{period}' counter-key='k'/>"
+
+
+def claim(value: str) -> str:
+    return (
+        f"<validate-jwt header-name='Authorization'>{KEYS}<required-claims>"
+        f"<claim name='scp' separator=','>{value}</claim></required-claims></validate-jwt>"
+    )
+
+
+Row = tuple[str, str, dict[str, Any], dict[str, Any]]
+TABLE: list[Row] = [
+    (
+        "two periods of one key are two limits: the short one holds",
+        rate(2, 10) + rate(100, 60),
+        {"repeat": 3},
+        {"status": 429},
+    ),
+    (
+        "two periods of one key are two limits: the long one holds",
+        rate(100, 10) + rate(2, 60),
+        {"repeat": 3},
+        {"status": 429},
+    ),
+    (
+        "two quotas of one key: the longer period holds",
+        quota(100, 300) + quota(1, 86400),
+        {"repeat": 2},
+        {"status": 403},
+    ),
+    (
+        "a second quota of a counted key judges by its own limit",
+        quota(100, 3600) + quota(1, 3600),
+        {"repeat": 2},
+        {"status": 403},
+    ),
+    (
+        "a key of several quotas is counted once a call",
+        quota(2, 3600) + quota(2, 3600),
+        {"repeat": 2},
+        {"status": 200},
+    ),
+    (
+        "a bandwidth that is not used up lets the next call pass",
+        "<quota-by-key bandwidth='1' renewal-period='3600' counter-key='k'/>",
+        {"repeat": 3},
+        {"status": 200},
+    ),
+    (
+        "a quota's period begins with the subscription",
+        "<quota calls='1' renewal-period='3600'/>",
+        {"request": WITH_KEY, "before": [{"then_advance_seconds": 3500}], **SUBSCRIBED},
+        {"status": 403},
+    ),
+    (
+        "a nested quota without a period has that of the quota around it",
+        "<quota calls='9' renewal-period='3600'><api name='api' calls='1'/></quota>",
+        {"request": WITH_KEY, "repeat": 2, **SUBSCRIBED},
+        {"status": 403},
+    ),
+    (
+        "a token in a header of its own may have its scheme before it",
+        f"<validate-jwt header-name='X-Token' require-scheme='Other'>{KEYS}</validate-jwt>",
+        {"request": {"jwt": token("header:X-Token")}},
+        {"status": 200},
+    ),
+    (
+        "a separator cuts every value of a claim",
+        claim("<value>write</value><value>all</value>"),
+        {"request": {"jwt": token(scp=["read,write", "all"])}},
+        {"status": 200},
+    ),
+    (
+        "space around a header's value is no part of it",
+        "<set-header name='X-A'><value>  a b\n </value></set-header>",
+        {},
+        {"backend_request": {"headers": {"X-A": "a b"}}},
+    ),
+    (
+        "a catch-all parameter keeps its slashes in rewrite-uri",
+        "<rewrite-uri template='/p/{*rest}'/>",
+        {
+            "operation": {"method": "GET", "urlTemplate": "/files/{*rest}"},
+            "request": {"path": "/api/files/a/b:c"},
+        },
+        {"backend_request": {"path": "/p/a/b:c"}},
+    ),
+    (
+        "a preflight that wants a header which is not allowed gets no cors headers",
+        cors("https://a", headers="<header>x-a</header>"),
+        {
+            "operation": PUT,
+            "request": {
+                **PREFLIGHT,
+                "headers": {**PREFLIGHT["headers"], "Access-Control-Request-Headers": "x-a,x-b"},
+            },
+        },
+        {"status": 200, "headers_absent": ["Access-Control-Allow-Origin"]},
+    ),
+    (
+        "a preflight is answered by the cors of the scope that knows its origin",
+        cors("https://a"),
+        {
+            "operation": PUT,
+            "request": PREFLIGHT,
+            "scopes": {"global": f"<policies><inbound>{cors('https://b')}</inbound></policies>"},
+        },
+        {"status": 200, "headers": {"Access-Control-Allow-Origin": "https://a"}},
+    ),
+    (
+        "a cors that terminates unmatched requests is asked last",
+        cors("https://a"),
+        {
+            "operation": PUT,
+            "request": PREFLIGHT,
+            "scopes": {
+                "global": "<policies><inbound>"
+                + cors("https://b", "terminate-unmatched-request='true'")
+                + "</inbound></policies>"
+            },
+        },
+        {"status": 200, "headers_absent": ["Access-Control-Allow-Origin"]},
+    ),
+    (
+        "a preflight without cors finds no operation and needs no key to be refused",
+        "",
+        {"operation": PUT, "request": PREFLIGHT, **SUBSCRIBED},
+        {"status": 404, "backend_called": False},
+    ),
+    (
+        "an operation of every method leaves preflights to cors",
+        cors("https://a"),
+        {"request": PREFLIGHT},
+        {"backend_called": False, "headers": {"Access-Control-Allow-Origin": "https://a"}},
+    ),
+    (
+        "an operation of every method without cors asks a preflight for its key",
+        "",
+        {"request": PREFLIGHT, **SUBSCRIBED},
+        {"status": 401, "backend_called": False},
+    ),
+    (
+        "a parameter of the operation's contract is checked",
+        "<validate-parameters specified-parameter-action='prevent' "
+        "unspecified-parameter-action='ignore'/>",
+        {"operation": ITEM, "request": {"path": "/api/items/5?q=abc"}},
+        {"status": 400, "backend_called": False},
+    ),
+    (
+        "the example of the operation's contract is the mock",
+        "<mock-response status-code='200' content-type='application/json'/>",
+        {"operation": ITEM, "request": {"path": "/api/items/5"}},
+        {"body_json": {"a": 1}, "headers": {"Content-Type": "application/json"}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "inbound", "more", "expect"), TABLE, ids=[r[0] for r in TABLE])
+async def test_edge(name: str, inbound: str, more: dict[str, Any], expect: dict[str, Any]) -> None:
+    request = {"method": "GET", "path": "/api/items", **more.get("request", {})}
+    case = {"name": name, "policy": document(inbound), **more, "request": request, "expect": expect}
+    [(_, passed, why)] = await run_all([json.loads(json.dumps(case))])
+    assert passed, why
+
+
+REFUSED = [
+    (
+        "<choose><otherwise/><when condition='@(true)'/></choose>",
+        "<otherwise> stands after each <when>",
+    ),
+    ("<set-method/>", "<set-method> needs the name of a method"),
+    ("<trace source='s'/>", "<trace> needs <message>"),
+    (
+        "<cache-lookup vary-by-developer='false' vary-by-developer-groups='false' "
+        "downstream-caching-type='shared'/>",
+        "'shared' is not allowed in attribute 'downstream-caching-type'",
+    ),
+    (cors("https://a", headers=""), "<allowed-headers> needs at least one <header>"),
+]
+
+
+@pytest.mark.parametrize(("inbound", "reason"), REFUSED)
+def test_what_no_page_allows_is_refused_at_load(inbound: str, reason: str) -> None:
+    with pytest.raises(PolicyDocumentError) as caught:
+        Gateway(configuration_of({"policy": document(inbound)}))
+    assert reason in caught.value.reason
+    assert (caught.value.line, caught.value.column) >= (1, 27)
