@@ -20,7 +20,7 @@ from flow_kit import (
     statuses,
     variable,
 )
-from flow_process import CALLER, process
+from flow_process import CALLER, OPERATOR, process
 
 from hybridmandate.orchestration.engine import Answer, Call
 from hybridmandate.orchestration.engine.value_sizes import MAX_DEPTH, TooDeep, json_size
@@ -84,6 +84,18 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         },
         "'runError' is of type 'String'",
     ),
+    (
+        "content with a number that is none",
+        {"type": "ParseJson", "inputs": {"content": "[NaN]", "schema": {}}, "runAfter": {}},
+        "'NaN' is no JSON value",
+    ),
+    (
+        "content with a number that is too large",
+        {"type": "ParseJson", "inputs": {"content": "[1e999]", "schema": {}}, "runAfter": {}},
+        "too large for a number",
+    ),
+    ("float without end", variable("v", "float", "1e999"), "cannot be put into it"),
+    ("float not a number", variable("v", "float", "nan"), "cannot be put into it"),
     (
         "content without end",
         {
@@ -221,6 +233,39 @@ def test_a_list_that_is_built_row_by_row_is_measured_once() -> None:
     assert ended.action("Count")["outputs"] == 2_000
     variable_ = ended.state["variables"]["v"]
     assert variable_["size"] == pytest.approx(json_size(variable_["value"]), rel=0.6)
+
+
+async def test_what_a_caller_sends_is_json_or_refused(tmp_path: Any, service: Service) -> None:
+    echo = {"A": compose("@triggerBody()"), "R": {**response(body="@outputs('A')")}}
+    echo["R"]["runAfter"] = after("A")
+    bodies = [
+        ('{"a": [NaN, -1e400]}', 200, {"a": ["NaN", "-Infinity"]}),
+        ("[" * 100 + "]" * 100, 200, None),
+        ("[" * 900 + "]" * 900, 413, None),
+        ("[" * 9_000 + "]" * 9_000, 400, None),
+    ]
+    async with process(tmp_path, [document(echo, name="Echo.json")], service) as started:
+        for body, status, given in bodies:
+            answer = await started.client.post(
+                "/flows/Echo/triggers/manual",
+                headers={**CALLER, "content-type": "application/json"},
+                content=body,
+            )
+            assert answer.status_code == status, answer.text
+            assert given is None or answer.json() == given
+        runs = await started.client.get("/runs", headers=OPERATOR)
+        assert [each["status"] for each in runs.json()["runs"]] == ["Succeeded", "Succeeded"]
+
+
+async def test_an_answer_is_json_before_it_is_kept(tmp_path: Any, service: Service) -> None:
+    path = "/api/data/v9.2/things(1)"
+    service.on("GET", path, 200, {"a": float("inf"), "b": 1.5})
+    get = call("GetItem", parameters={"entityName": "things", "recordId": "1"})
+    flow = document({"Get": get}, name="Get.json")
+    async with process(tmp_path, [flow], service) as started:
+        answer = await started.client.post("/flows/Get/triggers/manual", headers=CALLER, json={})
+        run_ = await started.run(answer.json()["data"]["runId"], "Succeeded")
+        assert run_["actions"][0]["outputs"]["body"] == {"a": "Infinity", "b": 1.5}
 
 
 async def test_a_defect_of_the_engine_fails_its_run_and_no_other(

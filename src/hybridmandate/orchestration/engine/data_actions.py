@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import json
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -36,7 +37,7 @@ def _parse_json(work: Working, action: Action, at: At) -> Ended:
         raise ActionFault("InvalidTemplate", "'content' needs a value, it is null")
     if isinstance(content, str):
         try:
-            content = json.loads(content)
+            content = json.loads(content, parse_constant=_no_value, parse_float=_number)
         except ValueError as error:
             raise ActionFault("InvalidJSON", f"the content is not JSON: {error}") from error
         except RecursionError:
@@ -49,6 +50,19 @@ def _parse_json(work: Working, action: Action, at: At) -> Ended:
             "ValidationFailed", f"The schema validation failed. {places}", {"errors": errors}
         )
     return Ended.succeeded({"body": content})
+
+
+def _no_value(name: str) -> float:
+    """:raises ValueError: JSON has neither NaN nor infinities."""
+    raise ValueError(f"'{name}' is no JSON value")
+
+
+def _number(text: str) -> float:
+    """:raises ValueError: for a number that no double holds."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large for a number")
+    return number
 
 
 def schema_errors(schema: Any, value: Any) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hybridmandate.orchestration.definition.model import Action
@@ -137,9 +138,12 @@ def _converted(kind: str, value: Any) -> Any:
         return text.lower() == "true"
     if kind in ("integer", "float"):
         try:
-            return int(text) if kind == "integer" else float(text)
+            if kind == "integer":
+                return int(text)
+            number = float(text)
         except ValueError:
             return None
+        return number if math.isfinite(number) else None
     return None
 
 

@@ -153,14 +153,14 @@ class FlowHost:
         """
         flow = self.flows.current(flow_name)
         run_id = run_id or uuid.uuid4().hex
-        self._pace.must_take(flow, outputs.get("body"), run_id)
+        brought = self._pace.taken(flow, outputs, run_id)
         start = {
             "runId": run_id,
             "flow": flow_name,
             "definition": self.flows.digest(flow_name),
             "time": self._clock(),
             "seed": uuid.uuid4().hex,
-            "trigger": {"name": flow.trigger.name, "outputs": dict(outputs)},
+            "trigger": {"name": flow.trigger.name, "outputs": brought},
             "parameters": self.parameters(flow),
             "correlationId": correlation_id,
             "principal": principal,

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from hybridmandate.contracts import FailureType, Refused
 from hybridmandate.evidence.record import Recorder
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine import Answer
+from hybridmandate.orchestration.engine.value_sizes import MAX_DEPTH, TooDeep, json_size
 from hybridmandate.orchestration.limits import Profile, RequestBudget, Usage, limit
 from hybridmandate.orchestration.limits.catalogue import WAITING_RUNS
 from hybridmandate.orchestration.limits.measures import WARN_SHARE, measure_flow
+from hybridmandate.orchestration.shells.json_values import json_values
 from hybridmandate.orchestration.shells.message_sizes import answer_size, body_size
 from hybridmandate.orchestration.shells.request_windows import RequestWindows
 from hybridmandate.orchestration.shells.tracking import limit_record
@@ -98,16 +101,29 @@ class Pace:
         if seconds >= WARN_SHARE * duration:
             self.near(flow, Usage("call.duration", action, round(seconds), duration), run)
         over = self._over(flow, action, answer_size(answer), run)
-        return answer if over is None else Answer.too_large(f"the answer has {over}")
-
-    def must_take(self, flow: Flow, body: Any, run: str) -> None:
-        """Hold what a trigger brings to the limit of a message.
-
-        :raises MessageTooLarge: when it is over.
-        """
-        over = self._over(flow.name, flow.trigger.name, body_size(body), run)
         if over is not None:
-            raise MessageTooLarge(f"what trigger '{flow.trigger.name}' brings has {over}")
+            return Answer.too_large(f"the answer has {over}")
+        try:
+            body = json_values(answer.body)
+        except RecursionError:
+            return Answer.too_large("the answer is nested too deeply")
+        return answer if body is answer.body else replace(answer, body=body)
+
+    def taken(self, flow: Flow, outputs: Mapping[str, Any], run: str) -> dict[str, Any]:
+        """What a trigger brings, as JSON has it, held to the limit of a message.
+
+        :raises MessageTooLarge: when it is over, or nested too deeply.
+        """
+        what = f"what trigger '{flow.trigger.name}' brings"
+        try:
+            json_size(outputs)
+        except TooDeep:
+            raise MessageTooLarge(f"{what} is nested deeper than {MAX_DEPTH} levels") from None
+        over = self._over(flow.name, flow.trigger.name, body_size(outputs.get("body")), run)
+        if over is not None:
+            raise MessageTooLarge(f"{what} has {over}")
+        brought: dict[str, Any] = json_values(dict(outputs))
+        return brought
 
     def _over(self, flow: str, place: str, size: int, run: str) -> str | None:
         """By how much a message is over its limit, in words; says in the evidence when it nears."""
