@@ -106,10 +106,22 @@ async def test_events_that_cannot_be_are_refused_by_the_service(
     assert (await outlook(office, "V4CalendarPostItem", parameters)).status == status
 
 
+AT = {"start": "2026-01-31T09:00:00"}
+
+
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        ({"recurrence": "weekly"}, "recurring"),
+        ({"recurrence": "weekly"}, "needs item/start"),
+        ({**AT, "recurrence": "hourly"}, "one of none, daily"),
+        ({**AT, "recurrence": "daily", "recurrenceEnd": "soon"}, "is no date"),
+        ({**AT, "recurrence": "daily", "numberOfOccurences": 0}, "from 1 to 999"),
+        ({**AT, "recurrence": "daily", "numberOfOccurences": "x" * 9}, "from 1 to 999"),
+        (
+            {**AT, "recurrence": "daily", "numberOfOccurences": 2, "recurrenceEnd": "2026-02-01"},
+            "exclude each other",
+        ),
+        ({**AT, "recurrence": "weekly", "selectedDaysOfWeek": ["someday"]}, "no day of the week"),
         ({"start": "tomorrow"}, "is no time"),
         ({"timeZone": "(UTC+01:00) Amsterdam, Berlin, Rome"}, "Windows name"),
     ],

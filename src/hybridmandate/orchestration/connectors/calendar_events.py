@@ -12,6 +12,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from hybridmandate.orchestration.connectors.event_recurrence import (
+    graph_recurrence,
+    recurs,
+    shown_recurrence,
+)
+
 _SAME = ("subject", "importance", "isAllDay", "isReminderOn", "reminderMinutesBeforeStart",
          "showAs", "responseRequested", "sensitivity", "categories")  # fmt: skip
 _ATTENDEES = {
@@ -21,16 +27,14 @@ _ATTENDEES = {
 }
 _UTC = frozenset({"", "utc", "(utc) coordinated universal time"})
 _DISPLAY_NAME = re.compile(r"\(UTC.*\).*")
-_NONE = frozenset({"", "none"})
 
 
 def graph_event(item: Mapping[str, Any]) -> dict[str, Any]:
     """What Graph is given for the flat fields of an event.
 
-    :raises ValueError: for a recurrence, or a time zone that only has its display name.
+    :raises ValueError: for a recurrence that cannot be read, or a time zone that only has its
+        display name.
     """
-    if str(item.get("recurrence") or "").lower() not in _NONE:
-        raise ValueError("recurring events are not simulated")
     zone = _zone(item.get("timeZone"))
     event: dict[str, Any] = {name: item[name] for name in _SAME if item.get(name) not in (None, "")}
     for name in ("start", "end"):
@@ -40,6 +44,10 @@ def graph_event(item: Mapping[str, Any]) -> dict[str, Any]:
         event["body"] = {"contentType": "html", "content": str(item["body"] or "")}
     if "location" in item:
         event["location"] = {"displayName": str(item["location"] or "")}
+    if recurs(item):
+        event["recurrence"] = graph_recurrence(item, event.get("start"))
+    elif "recurrence" in item:
+        event["recurrence"] = None
     attendees = [
         {"type": kind, "emailAddress": {"address": each.strip()}}
         for name, kind in _ATTENDEES.items()
@@ -75,7 +83,8 @@ def shown_event(event: Mapping[str, Any]) -> dict[str, Any]:
         },
         "createdDateTime": event.get("createdDateTime"),
         "lastModifiedDateTime": event.get("lastModifiedDateTime"),
-        "recurrence": "none",
+        **shown_recurrence(event.get("recurrence")),
+        "seriesMasterId": event.get("seriesMasterId"),
     }
 
 

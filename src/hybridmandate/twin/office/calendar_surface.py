@@ -1,31 +1,34 @@
 """Graph's calendars: events and the view of a span of time.
 
-Everybody has one calendar. Attendees are kept, nobody is invited; recurrence is 501. Times without
-a zone are in UTC, and all are answered in UTC. Source: learn.microsoft.com/graph/api/
+Everybody has one calendar. Attendees are kept, nobody is invited. A view shows the single events of
+a series, which can be read but not changed one by one. Times without a zone are in UTC, and all are
+answered in UTC. Source: learn.microsoft.com/graph/api/
 resources/calendar, user-post-events, calendar-list-calendarview.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel.core import get_global
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from hybridmandate.twin.office.body import graph_time, json_body
+from hybridmandate.twin.office.calendar_times import instant, zone
 from hybridmandate.twin.office.caller import Persona, require
 from hybridmandate.twin.office.errors import GraphError, not_supported
 from hybridmandate.twin.office.events import Events
 from hybridmandate.twin.office.list_query import QueryInvalid, order, parse_filter, property_of
 from hybridmandate.twin.office.mail_surface import mailbox_owner
 from hybridmandate.twin.office.query import whole_number
+from hybridmandate.twin.office.series import PatternUnknown, Series, SeriesInvalid, series
 from hybridmandate.twin.office.tables import Row
 
 READ = ("Calendars.Read", "Calendars.ReadWrite")
@@ -82,13 +85,14 @@ class CalendarSurface:
         if request.method == "GET":
             rows = await run_in_threadpool(self._events.of, owner)
             return _page(request, [_event(each) for each in rows])
-        start, end, content = _read(await json_body(request), None)
+        new = _read(await json_body(request), None)
         made = await run_in_threadpool(
             self._events.add,
             owner,
-            start,
-            end,
-            content,
+            new.start,
+            new.end,
+            new.content,
+            recurrence=new.recurrence,
             request=request.headers.get("client-request-id"),
         )
         return JSONResponse(_event(made), status_code=201)
@@ -97,10 +101,9 @@ class CalendarSurface:
         """The events that touch a span of time."""
         owner = self._owner(request, caller)
         query = request.query_params
-        after = _instant({"dateTime": query.get("startDateTime")})
-        before = _instant({"dateTime": query.get("endDateTime")})
-        rows = await run_in_threadpool(self._events.of, owner, after=after, before=before)
-        return _page(request, [_event(each) for each in rows])
+        after = instant({"dateTime": query.get("startDateTime")})
+        before = instant({"dateTime": query.get("endDateTime")})
+        return _page(request, await run_in_threadpool(self._between, owner, after, before))
 
     async def event(self, request: Request, caller: Persona) -> Response:
         """One event; PATCH changes it, DELETE removes it."""
@@ -108,15 +111,40 @@ class CalendarSurface:
         event_id = request.path_params["event"]
         found = await run_in_threadpool(self._events.find, owner, event_id)
         if found is None:
-            raise GraphError(404, "ErrorItemNotFound", f"The event '{event_id}' was not found.")
+            return await run_in_threadpool(self._occurrence, request, owner, event_id)
         if request.method == "GET":
             return JSONResponse(_event(found))
         if request.method == "DELETE":
             await run_in_threadpool(self._events.delete, found["id"])
             return Response(status_code=204)
-        start, end, content = _read(await json_body(request), found)
-        changed = await run_in_threadpool(self._events.change, found["id"], start, end, content)
+        new = _read(await json_body(request), found)
+        changed = await run_in_threadpool(
+            self._events.change, found["id"], new.start, new.end, new.content, new.recurrence
+        )
         return JSONResponse(_event(changed))
+
+    def _between(self, owner: str, after: float, before: float) -> list[dict[str, Any]]:
+        """The events that touch a span of time, those of series one by one, by their start."""
+        rows = self._events.of(owner, after=after, before=before)
+        found = [_event(each) for each in rows if each["recurrence"] is None]
+        for master in self._events.series(owner, before=before):
+            lasts = master["end"] - master["start"]
+            singles = _series_of(master).starts(before)
+            found.extend(_single(master, *each) for each in singles if each[1] + lasts > after)
+        return sorted(found, key=lambda each: str(each["start"]["dateTime"]))
+
+    def _occurrence(self, request: Request, owner: str, event_id: str) -> Response:
+        """A single event of a series."""
+        master_id, _, wanted = event_id.rpartition(".")
+        master = self._events.find(owner, master_id)
+        if master is not None and master["recurrence"] is not None:
+            for day, start in _series_of(master).starts(math.inf):
+                if f"{day:%Y%m%d}" != wanted:
+                    continue
+                if request.method != "GET":
+                    raise not_supported(f"{request.method} of one event of a series")
+                return JSONResponse(_single(master, day, start))
+        raise GraphError(404, "ErrorItemNotFound", f"The event '{event_id}' was not found.")
 
     def _owner(self, request: Request, caller: Persona) -> str:
         owner = mailbox_owner(request, caller)
@@ -127,10 +155,18 @@ class CalendarSurface:
         return owner
 
 
-def _read(given: Mapping[str, Any], before: Row | None) -> tuple[float, float, dict[str, Any]]:
-    """Times and content of an event that is made, or changed from what it was."""
-    if given.get("recurrence"):
-        raise not_supported("recurrence of events")
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a request makes of an event; times are epoch seconds."""
+
+    start: float
+    end: float
+    content: dict[str, Any]
+    recurrence: dict[str, Any] | None
+
+
+def _read(given: Mapping[str, Any], before: Row | None) -> Written:
+    """An event that is made, or changed from what it was."""
     unknown = sorted(given.keys() - _KEPT - {"start", "end", "recurrence"})
     if unknown:
         raise GraphError(400, "RequestBodyRead", f"Event has no property '{unknown[0]}' to write.")
@@ -143,35 +179,59 @@ def _read(given: Mapping[str, Any], before: Row | None) -> tuple[float, float, d
     end = _time(given, "end", before)
     if end < start:
         raise GraphError(400, "ErrorPropertyValidationFailure", "The end is before the start.")
-    return start, end, content
+    return Written(start, end, content, _recurrence(given, before, start))
 
 
 def _time(given: Mapping[str, Any], name: str, before: Row | None) -> float:
     if name not in given and before is not None:
         return float(before[name])
-    return _instant(given.get(name))
+    return instant(given.get(name))
 
 
-def _instant(value: Any) -> float:
-    """Epoch seconds of a dateTimeTimeZone. :raises GraphError: 400 when it is none."""
-    text = value.get("dateTime") if isinstance(value, Mapping) else None
-    if not isinstance(text, str) or not text:
-        raise GraphError(400, "ErrorInvalidParameter", "A time needs dateTime and timeZone.")
+def _recurrence(
+    given: Mapping[str, Any], before: Row | None, start: float
+) -> dict[str, Any] | None:
+    """How an event recurs, with the zone in which it does; None for one that does not."""
+    if "recurrence" not in given:
+        kept = None if before is None else before["recurrence"]
+        return None if kept is None else dict(json.loads(kept))
+    wanted = given["recurrence"]
+    if wanted is None:
+        return None
+    if not isinstance(wanted, Mapping) or not isinstance(wanted.get("range"), Mapping):
+        raise GraphError(400, "ErrorPropertyValidationFailure", "recurrence needs pattern, range.")
+    own = given["start"].get("timeZone") if isinstance(given.get("start"), Mapping) else None
+    zone_name = str(wanted["range"].get("recurrenceTimeZone") or own or "UTC")
+    whole = {**wanted, "range": {**wanted["range"], "recurrenceTimeZone": zone_name}}
+    _series(whole, start)
+    return whole
+
+
+def _series(recurrence: Mapping[str, Any], start: float) -> Series:
+    where = zone(str(recurrence["range"]["recurrenceTimeZone"]))
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise GraphError(400, "ErrorInvalidParameter", f"'{text[:50]}' is no time.") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=_zone(str(value.get("timeZone") or "UTC")))
-    return moment.timestamp()
+        return series(recurrence, datetime.fromtimestamp(start, UTC), where)
+    except PatternUnknown as error:
+        raise not_supported(str(error)) from None
+    except SeriesInvalid as error:
+        raise GraphError(400, "ErrorPropertyValidationFailure", f"{error}.") from None
 
 
-def _zone(name: str) -> ZoneInfo:
-    known = get_global("windows_zone_mapping").get(name, name)
-    try:
-        return ZoneInfo(known)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise GraphError(400, "TimeZoneNotSupported", f"'{name[:50]}' is no time zone.") from None
+def _series_of(master: Row) -> Series:
+    return _series(json.loads(master["recurrence"]), master["start"])
+
+
+def _single(master: Row, day: date, start: float) -> dict[str, Any]:
+    """A single event of a series."""
+    return {
+        **_event(master),
+        "id": f"{master['id']}.{day:%Y%m%d}",
+        "type": "occurrence",
+        "seriesMasterId": master["id"],
+        "recurrence": None,
+        "start": _shown(start),
+        "end": _shown(start + master["end"] - master["start"]),
+    }
 
 
 def _page(request: Request, events: list[dict[str, Any]]) -> Response:
@@ -210,6 +270,9 @@ def _event(row: Row) -> dict[str, Any]:
         "id": row["id"],
         "iCalUId": row["id"],
         **content,
+        "type": "singleInstance" if row["recurrence"] is None else "seriesMaster",
+        "seriesMasterId": None,
+        "recurrence": None if row["recurrence"] is None else json.loads(row["recurrence"]),
         "bodyPreview": text[:255],
         "onlineMeeting": {"joinUrl": f"{_JOIN}{row['id']}"} if content["isOnlineMeeting"] else None,
         "start": _shown(row["start"]),

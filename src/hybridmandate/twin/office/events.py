@@ -25,9 +25,10 @@ class Events(ItemStore):
         end: float,
         content: Mapping[str, Any],
         *,
+        recurrence: Mapping[str, Any] | None = None,
         request: str | None,
     ) -> Row:
-        """A new event; a repeated ``request`` gives the event that it made."""
+        """A new event, or a series; a repeated ``request`` gives the event that it made."""
         with self._lock, self._engine.begin() as db:
             if request is not None:
                 same = select(EVENTS).where(EVENTS.c.request == request)
@@ -44,6 +45,7 @@ class Events(ItemStore):
                     start=start,
                     end=end,
                     content=json.dumps(dict(content)),
+                    recurrence=_text(recurrence),
                     created=now,
                     modified=now,
                 )
@@ -59,7 +61,10 @@ class Events(ItemStore):
     def of(
         self, owner: str, *, after: float | None = None, before: float | None = None
     ) -> list[Row]:
-        """Somebody's events by their start; those that touch a time, where one is given."""
+        """Somebody's events by their start; those that touch a time, where one is given.
+
+        A series stands here as its first event.
+        """
         query = select(EVENTS).where(EVENTS.c.owner == owner.lower())
         if after is not None:
             query = query.where(EVENTS.c.end > after)
@@ -69,12 +74,27 @@ class Events(ItemStore):
             ordered = query.order_by(EVENTS.c.start, EVENTS.c.number)
             return list(db.execute(ordered).mappings())
 
-    def change(self, event_id: str, start: float, end: float, content: Mapping[str, Any]) -> Row:
-        """Replace an event's times and content."""
+    def series(self, owner: str, *, before: float) -> list[Row]:
+        """Somebody's series that begin before a moment."""
+        own = (EVENTS.c.owner == owner.lower(), EVENTS.c.recurrence.is_not(None))
+        query = select(EVENTS).where(*own, EVENTS.c.start < before)
+        with self._engine.connect() as db:
+            return list(db.execute(query.order_by(EVENTS.c.start, EVENTS.c.number)).mappings())
+
+    def change(
+        self,
+        event_id: str,
+        start: float,
+        end: float,
+        content: Mapping[str, Any],
+        recurrence: Mapping[str, Any] | None = None,
+    ) -> Row:
+        """Replace an event's times and content, and how it recurs."""
         values = {
             "start": start,
             "end": end,
             "content": json.dumps(dict(content)),
+            "recurrence": _text(recurrence),
             "modified": self._clock(),
         }
         with self._lock, self._engine.begin() as db:
@@ -90,3 +110,7 @@ class Events(ItemStore):
 def _one(db: Connection, event_id: str) -> Row:
     found: Row = db.execute(select(EVENTS).where(EVENTS.c.id == event_id)).mappings().one()
     return found
+
+
+def _text(recurrence: Mapping[str, Any] | None) -> str | None:
+    return None if recurrence is None else json.dumps(dict(recurrence))

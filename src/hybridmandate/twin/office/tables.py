@@ -77,6 +77,7 @@ EVENTS = Table(
     Column("start", Float, nullable=False),
     Column("end", Float, nullable=False),
     Column("content", Text, nullable=False),
+    Column("recurrence", Text),
     Column("created", Float, nullable=False),
     Column("modified", Float, nullable=False),
 )
