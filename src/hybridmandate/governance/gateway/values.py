@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hybridmandate.governance.gateway.csharp import (
     Expression,
     ExpressionSyntaxError,
+    Jwt,
     as_failure,
     as_text,
     compile_expression,
@@ -19,6 +20,12 @@ from hybridmandate.governance.gateway.errors import PolicyDocumentError, PolicyE
 
 if TYPE_CHECKING:
     from hybridmandate.governance.gateway.exchange import Exchange
+
+_UNKNOWN = object()
+_MOST_REMEMBERED = 64
+_LONGEST_TEXT = 200
+_LONGEST_LIST = 40
+_CALLS_OF_REST = 4096
 
 
 class Value(Protocol):
@@ -93,6 +100,55 @@ class Evaluated:
             raise PolicyError(
                 500, "ExpressionValueEvaluationFailure", f"Expression evaluation failed. {failure}"
             ) from failure
+
+
+class Remembered(Evaluated):
+    """An expression whose value is known where its inputs are those of an earlier call.
+
+    Only texts, numbers and booleans are remembered, and only for small inputs. Where they turn out
+    to differ in most calls, remembering rests for a while.
+    """
+
+    __slots__ = ("_hits", "_inputs", "_known", "_rest")
+
+    def __init__(self, expression: Expression) -> None:
+        super().__init__(expression)
+        assert expression.inputs is not None
+        self._inputs = expression.inputs
+        self._known: dict[tuple[Any, ...], Any] = {}
+        self._hits = 0
+        self._rest = 0
+
+    def get(self, exchange: Exchange) -> Any:
+        if self._rest:
+            self._rest -= 1
+            return super().get(exchange)
+        inputs = self._inputs(exchange.run if self._steady else exchange.run_now())
+        value = self._known.get(inputs, _UNKNOWN)
+        if value is not _UNKNOWN:
+            self._hits += 1
+            return value
+        value = super().get(exchange)
+        if all(_is_small(each) for each in (value, *inputs)):
+            self._keep(inputs, value)
+        return value
+
+    def _keep(self, inputs: tuple[Any, ...], value: Any) -> None:
+        if len(self._known) == _MOST_REMEMBERED:
+            if self._hits < _MOST_REMEMBERED:
+                self._rest = _CALLS_OF_REST
+            self._known.clear()
+            self._hits = 0
+        self._known[inputs] = value
+
+
+def _is_small(value: Any) -> bool:
+    """Whether a value, or an input, may be kept: it never changes and takes little memory."""
+    if type(value) is tuple:
+        return len(value) <= _LONGEST_LIST and all(_is_small(each) for each in value)
+    if type(value) is str:
+        return len(value) <= _LONGEST_TEXT
+    return value is None or type(value) in (bool, int, Jwt)
 
 
 class Converted:
@@ -191,4 +247,6 @@ def compile_value(text: Text, file: str) -> Value:
     except ExpressionSyntaxError as error:
         raise PolicyDocumentError(file, error.line, error.column, error.reason) from error
     settled = expression.settled
-    return Evaluated(expression) if settled is None else Settled(settled[0])
+    if settled is not None:
+        return Settled(settled[0])
+    return Evaluated(expression) if expression.inputs is None else Remembered(expression)

@@ -15,6 +15,8 @@ from tree_sitter import Node
 
 from hybridmandate.governance.gateway.csharp.conversions import head_of
 from hybridmandate.governance.gateway.csharp.failures import ExpressionSyntaxError
+from hybridmandate.governance.gateway.csharp.inputs import READ, Input
+from hybridmandate.governance.gateway.csharp.jwt import Jwt
 from hybridmandate.governance.gateway.csharp.parse import (
     Source,
     named,
@@ -265,6 +267,15 @@ class Compiler:
         if not (code.exact and code.type in ("bool", "int", "string")):
             code = self.write("bytes(V) if type(V := A) is bytearray else V", A=code)
         return self.python.entry(self.tree(code), self.slots)
+
+    def reader(self, inputs: list[Input]) -> Callable[[Run], tuple[Any, ...]]:
+        """What reads an expression's inputs, without evaluating it."""
+        parts: dict[str, Any] = {
+            letter: self.write(READ[each.kind], A=self.constant(each.name, "string"), jwt=Jwt)
+            for letter, each in zip("ABCDEF", inputs, strict=False)
+        }
+        whole = self.write(f"({', '.join(parts)},)", **parts)
+        return self.python.entry(self.tree(whole), self.slots)
 
     def join(self, parts: list[Code]) -> ast.expr:
         """The joined text of parts, charged to the budget."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 # Importing a compile_… module registers what it compiles; types.all registers the types.
@@ -25,6 +26,7 @@ from hybridmandate.governance.gateway.csharp.failures import (
     ExpressionSyntaxError,
     as_failure,
 )
+from hybridmandate.governance.gateway.csharp.inputs import inputs_of
 from hybridmandate.governance.gateway.csharp.parse import Source, named, statements
 from hybridmandate.governance.gateway.csharp.reachability import runs_out
 from hybridmandate.governance.gateway.csharp.types import all_types
@@ -46,13 +48,27 @@ class Expression:
     the value when it is the same in every call, whatever the context. ``steady`` tells that
     it looks only at what is the same throughout a call: variables, request headers, the API and the
     like. ``entry`` evaluates it in a :class:`Run`, which all expressions of a call may share; what
-    it raises is for :func:`as_failure`.
+    it raises is for :func:`as_failure`. ``inputs`` gives all that the value depends on, where that
+    is known: texts, tokens, null, or SKIP for anything else.
     """
 
-    __slots__ = ("entry", "reads_request_body", "reads_response_body", "settled", "steady")
+    __slots__ = (
+        "entry",
+        "inputs",
+        "reads_request_body",
+        "reads_response_body",
+        "settled",
+        "steady",
+    )
 
-    def __init__(self, code: Code, compiler: Compiler) -> None:
+    def __init__(
+        self,
+        code: Code,
+        compiler: Compiler,
+        inputs: Callable[[Run], tuple[Any, ...]] | None = None,
+    ) -> None:
         self.entry = compiler.entry(code)
+        self.inputs = inputs
         self.settled = code.settled
         self.reads_request_body = compiler.reads_request_body
         self.reads_response_body = compiler.reads_response_body
@@ -79,7 +95,9 @@ def compile_expression(text: str, *, line: int, column: int) -> Expression:
     source = Source(text, line, column)
     compiler = Compiler(source)
     try:
-        return Expression(_body(compiler, source), compiler)
+        code = _body(compiler, source)
+        found = inputs_of(source.body)
+        return Expression(code, compiler, None if found is None else compiler.reader(found))
     except RecursionError:
         raise ExpressionSyntaxError("The expression is nested too deep", line, column) from None
 
