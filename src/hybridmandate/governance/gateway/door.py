@@ -161,12 +161,17 @@ class Door(asyncio.Protocol):
         self._headers = []
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > self.limits.bytes:
+            self._stop(_TOO_LARGE)
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + 4)
-        self._headers.append((name.lower(), value))
+        headers = self._headers
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > self.limits.bytes or len(headers) >= self.limits.count:
+            self._stop(_TOO_LARGE)
+        headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -270,9 +275,7 @@ class Door(asyncio.Protocol):
             if not self._waiting:
                 self.go_on()
             call.begin_reading()
-            task = self.loop.create_task(self._serve(call))
-            self._state.tasks.add(task)
-            task.add_done_callback(self._state.tasks.discard)
+            self._state.tasks.add(self.loop.create_task(self._serve(call)))
             self._watch_head()
         elif not self._in_head:
             self._be_quiet()
@@ -289,6 +292,7 @@ class Door(asyncio.Protocol):
         finally:
             if not (call.is_answered or self._is_over):
                 self.abort()
+            self._state.tasks.discard(asyncio.current_task())
 
     def _drop_calls(self) -> None:
         if self._answering is not None:
@@ -296,11 +300,6 @@ class Door(asyncio.Protocol):
         self._waiting.clear()
 
     # --- the end of a connection --------------------------------------------------------------
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self.limits.bytes or len(self._headers) >= self.limits.count:
-            self._stop(Refusal(431, "HeadersTooLarge", "The request's headers are too large."))
 
     def _stop(self, refusal: Refusal) -> None:
         """Stop the parser; whoever fed it refuses."""
@@ -372,6 +371,7 @@ def door_protocol(application: Application, limits: HeadLimits) -> type[Door]:
 
 _INVALID = Refusal(400, "RequestInvalid", "This is no valid HTTP request.")
 _LATE = Refusal(408, "RequestTimeout", "The head of the request did not arrive.")
+_TOO_LARGE = Refusal(431, "HeadersTooLarge", "The request's headers are too large.")
 _DEFECT = Refusal(500, "Unexpected", "The gateway failed.")
 
 

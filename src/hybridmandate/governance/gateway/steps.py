@@ -77,10 +77,12 @@ class Step:
 class Steps:
     """Policies in order. Running them again is safe: they hold no state of a call."""
 
-    __slots__ = ("steps",)
+    __slots__ = ("_acts", "steps")
 
     def __init__(self, steps: tuple[Step, ...]) -> None:
         self.steps = steps
+        self._acts = tuple((each.act, each if each.reads_body else None) for each in steps)
+        """What each step does, and itself where it looks at bodies."""
 
     async def run(self, exchange: Exchange) -> None:
         """Act every policy.
@@ -96,16 +98,18 @@ class Steps:
         trace = exchange.services.trace
         if trace is not None:
             return self._run_noted(exchange, trace)
-        for number, step in enumerate(self.steps):
-            if step.reads_body and not step.has_bodies(exchange):
-                return self._run_rest(exchange, number, None)
-            try:
-                waiting = step.act(exchange)
-            except PolicyError as error:
-                step.locate(error)
-                raise
-            if waiting is not None:
-                return self._run_rest(exchange, number, waiting)
+        number = 0
+        try:
+            for act, reader in self._acts:
+                if reader is not None and not reader.has_bodies(exchange):
+                    return self._run_rest(exchange, number, None)
+                waiting = act(exchange)
+                if waiting is not None:
+                    return self._run_rest(exchange, number, waiting)
+                number += 1
+        except PolicyError as error:
+            self.steps[number].locate(error)
+            raise
         return None
 
     async def _run_rest(
