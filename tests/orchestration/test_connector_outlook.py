@@ -133,6 +133,19 @@ def test_what_the_connector_cannot_say_in_graph_is_refused(
         graph_event(item)
 
 
+async def test_the_first_way_to_send_mail_is_text_unless_it_says_otherwise(office: Office) -> None:
+    for html, kind in ((True, "html"), (False, "text"), (None, "text")):
+        message = {"To": BOB, "Subject": str(html), "Body": "<b>x</b>", "IsHtml": html}
+        given = {f"emailMessage/{name}": value for name, value in message.items()}
+        assert (await office.call(OUTLOOK, "SendEmail", given, sender=ADA)).status == 202
+        (mail, *_) = office.store.messages.mailbox(BOB)
+        assert (mail["subject"], mail["body_type"].lower()) == (str(html), kind)
+    nobody = await office.call(OUTLOOK, "SendEmail", {"emailMessage/To": BOB})
+    assert "option 'sender'" in (nobody.message or "")
+    empty = await office.call(OUTLOOK, "SendEmail", {"emailMessage/Body": "x"}, sender=ADA)
+    assert "needs a recipient" in (empty.message or "")
+
+
 async def received(office: Office) -> dict[str, Any]:
     message = {"emailMessage/To": f"{MAILBOX};{BOB}", "emailMessage/Subject": "Invoice",
                "emailMessage/Body": "<p>see</p>",

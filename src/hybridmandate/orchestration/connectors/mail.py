@@ -73,6 +73,15 @@ class MailConnector(GraphConnector):
             raise ValueError("SendEmailV2 needs a sender: emailMessage/From or the option 'sender'")
         return await self._send(call, message, str(sender))
 
+    async def send_first(self, call: OperationCall) -> Answer:
+        """SendEmail, of older flows: the body is text unless ``emailMessage/IsHtml`` is true."""
+        message = call.nested("emailMessage")
+        sender = self.settings.options.get("sender")
+        if not sender:
+            raise ValueError("SendEmail needs a sender: the connection's option 'sender'")
+        kind = "HTML" if message.get("IsHtml") is True else "Text"
+        return await self._send(call, message, sender, kind)
+
     async def send_shared(self, call: OperationCall) -> Answer:
         """SharedMailboxSendEmailV2: from the mailbox ``emailMessage/MailboxAddress``."""
         message = call.nested("emailMessage")
@@ -103,10 +112,12 @@ class MailConnector(GraphConnector):
         """Whether somebody has chosen."""
         return await read_answer(self.session, location, correlation, self._read_seconds, chosen)
 
-    async def _send(self, call: OperationCall, message: Mapping[str, Any], sender: str) -> Answer:
+    async def _send(
+        self, call: OperationCall, message: Mapping[str, Any], sender: str, kind: str = "HTML"
+    ) -> Answer:
         if not message.get("To"):
             raise ValueError(f"{call.operation_id} needs a recipient: 'To'")
-        body = {"message": _message(message)}
+        body = {"message": _message(message, kind)}
         address = f"{mailbox_path(sender)}/sendMail"
         return await self.session.send("POST", address, call=call, json_body=body)
 
@@ -207,6 +218,7 @@ class MailConnector(GraphConnector):
         return f"{self._box(call)}/messages/{message}"
 
     operations: ClassVar[Mapping[str, Handler]] = {
+        "SendEmail": send_first,
         "SendEmailV2": send,
         "GetEmailsV3": list_mails,
         "GetEmailV2": read_mail,
@@ -226,10 +238,10 @@ class MailConnector(GraphConnector):
     }
 
 
-def _message(given: Mapping[str, Any]) -> dict[str, Any]:
+def _message(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {
         "subject": given.get("Subject") or "",
-        "body": {"contentType": "HTML", "content": given.get("Body") or ""},
+        "body": {"contentType": kind, "content": given.get("Body") or ""},
         "toRecipients": _recipients(given.get("To")),
         "ccRecipients": _recipients(given.get("Cc")),
         "bccRecipients": _recipients(given.get("Bcc")),

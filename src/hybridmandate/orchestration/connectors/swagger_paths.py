@@ -76,6 +76,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
     "shared_commondataservice": tuple(_rows()),
     "shared_conversionservice": (Route("post", "/html2text", "HtmlToText", "Content"),),
     "shared_office365": (
+        Route("post", "/Mail", "SendEmail", "emailMessage"),
         Route("post", "/v2/Mail", "SendEmailV2", "emailMessage"),
         Route("post", "/v2/SharedMailbox/Mail", "SharedMailboxSendEmailV2", "emailMessage"),
         Route("delete", "/codeless/v1.0/me/messages/{messageId}", "DeleteEmail_V2"),
