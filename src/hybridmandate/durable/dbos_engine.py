@@ -170,12 +170,12 @@ class DbosDurable:
         await self._retention.stop()
         await self._journal.stop()
         loop = asyncio.get_running_loop()
+        # DBOS made its own pool the loop's default and ends it now; others go on to use the loop's.
+        loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         with ThreadPoolExecutor(1, "durable-close") as closer:
             await loop.run_in_executor(closer, self._heartbeat.stop)
             await loop.run_in_executor(closer, lambda: DBOS.destroy(destroy_registry=True))
             await loop.run_in_executor(closer, self._heartbeat.leave)
-        # DBOS made its own pool the loop's default and has just ended that pool.
-        loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         self._engine.dispose()
         DbosDurable._launched = None
 
