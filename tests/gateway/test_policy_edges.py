@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -71,6 +70,16 @@ def claim(value: str) -> str:
     )
 
 
+CACHED = "<cache-lookup vary-by-developer='false' vary-by-developer-groups='false'/>"
+TOLD = "<set-header name='{}' exists-action='append'><value>1</value></set-header>"
+COUNTED = (
+    "<cache-lookup-value key='k' variable-name='j'/><choose>"
+    "<when condition='@(!context.Variables.ContainsKey(&quot;j&quot;))'>"
+    "<set-variable name='j' value='@(new List&lt;string&gt;())'/>"
+    "<cache-store-value key='k' value='@(context.Variables[&quot;j&quot;])' duration='60'/></when>"
+    '</choose><return-response><set-body>@{ var j = (List&lt;string&gt;)context.Variables["j"]; '
+    'j.Add("x"); return j.Count.ToString(); }</set-body></return-response>'
+)
 Row = tuple[str, str, dict[str, Any], dict[str, Any]]
 TABLE: list[Row] = [
     (
@@ -203,6 +212,78 @@ TABLE: list[Row] = [
         {"status": 401, "backend_called": False},
     ),
     (
+        "a hit of the cache goes on after cache-store",
+        CACHED,
+        {
+            "repeat": 2,
+            "outbound": TOLD.format("X-Before")
+            + "<cache-store duration='60'/>"
+            # What stands before is stored once, what stands after runs at each call.
+            + TOLD.format("X-After"),
+        },
+        {"backend_calls": 1, "headers": {"X-Before": "1", "X-After": "1"}},
+    ),
+    (
+        "a hit goes on after the choose that holds cache-store, and in the scopes around it",
+        CACHED,
+        {
+            "repeat": 2,
+            "outbound": "<choose><when condition='true'><cache-store duration='60'/>"
+            + TOLD.format("X-Inside")
+            + "</when></choose>"
+            + TOLD.format("X-After"),
+            "scopes": {"operation": document("", TOLD.format("X-Operation"))},
+        },
+        {
+            "backend_calls": 1,
+            "headers": {"X-After": "1", "X-Operation": "1"},
+            "headers_absent": ["X-Inside"],
+        },
+    ),
+    (
+        "an error after a hit goes to on-error",
+        CACHED,
+        {
+            "repeat": 2,
+            "outbound": "<cache-store duration='60'/>"
+            "<set-method>@(context.Variables[&quot;no&quot;].ToString())</set-method>",
+        },
+        {"status": 500, "backend_calls": 1},
+    ),
+    (
+        "a value of the cache is each call's own: changing it changes no other",
+        COUNTED,
+        {"repeat": 4},
+        {"body_equals": "1"},
+    ),
+    (
+        "a quota begins with the case, so what it says does not depend on the time of day",
+        quota(1, 3600),
+        {"repeat": 2},
+        {"status": 403, "headers": {"Retry-After": "3600"}, "body_contains": "in 01:00:00"},
+    ),
+    (
+        "a body schema of the operation's contract is applied",
+        "<validate-content unspecified-content-type-action='prevent' max-size='99' "
+        "size-exceeded-action='prevent'><content type='application/json' validate-as='json' "
+        "action='prevent'/></validate-content>",
+        {
+            "schemas": {"s": {"type": "object", "required": ["id"]}},
+            "operation": {
+                **PUT,
+                "request": {
+                    "representations": [{"contentType": "application/json", "schemaId": "s"}]
+                },
+            },
+            "request": {
+                "method": "PUT",
+                "headers": {"Content-Type": "application/json"},
+                "body": {"x": 1},
+            },
+        },
+        {"status": 400, "backend_called": False},
+    ),
+    (
         "a parameter of the operation's contract is checked",
         "<validate-parameters specified-parameter-action='prevent' "
         "unspecified-parameter-action='ignore'/>",
@@ -221,8 +302,9 @@ TABLE: list[Row] = [
 @pytest.mark.parametrize(("name", "inbound", "more", "expect"), TABLE, ids=[r[0] for r in TABLE])
 async def test_edge(name: str, inbound: str, more: dict[str, Any], expect: dict[str, Any]) -> None:
     request = {"method": "GET", "path": "/api/items", **more.get("request", {})}
-    case = {"name": name, "policy": document(inbound), **more, "request": request, "expect": expect}
-    [(_, passed, why)] = await run_all([json.loads(json.dumps(case))])
+    policy = document(inbound, more.get("outbound", ""))
+    case = {"name": name, "policy": policy, **more, "request": request, "expect": expect}
+    [(_, passed, why)] = await run_all([case])
     assert passed, why
 
 

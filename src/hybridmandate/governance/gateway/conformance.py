@@ -20,7 +20,7 @@ from urllib.parse import quote
 import aiohttp
 import uvicorn
 from joserfc import jwt
-from joserfc.jwk import OctKey
+from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 from yarl import URL
 
 from hybridmandate.evidence.record import Record
@@ -40,6 +40,9 @@ from hybridmandate.governance.gateway.transport import (
     TransportFailure,
 )
 
+_WEEK = 7 * 86400
+_A_MONDAY = 4 * 86400
+"""The first one after the epoch, which was a Thursday."""
 _CLIENT_HEADER = "x-conformance-client"
 _SENT_AS_IT_STANDS = "%/?#[]@!$&'()*+,;=:~"
 """Of a case's path only what no URL may hold is encoded, as spaces and letters beyond ASCII."""
@@ -68,10 +71,14 @@ async def run_all(cases: list[Mapping[str, Any]], *, at_once: int = 16) -> list[
 
 
 class _Clock:
-    """Real time plus what a case advances."""
+    """Time that begins with the current week (Monday, 00:00 UTC) plus what a case advances.
+
+    Fixed windows of quotas begin at hours, days and weeks, so they begin with the case: whether
+    its calls fall into one does not depend on the time of day.
+    """
 
     def __init__(self) -> None:
-        self.ahead = 0.0
+        self.ahead = -((time.time() - _A_MONDAY) % _WEEK)
 
     def __call__(self) -> float:
         return time.time() + self.ahead
@@ -206,31 +213,31 @@ async def _play(
     url: str,
 ) -> str:
     for earlier in case.get("before", ()):
-        await _send(client, url, {**case["request"], **earlier})
+        await _send(client, url, {**case["request"], **earlier}, clock())
         clock.ahead += earlier.get("then_advance_seconds", 0)
     if case.get("parallel"):
         answers = await asyncio.gather(
-            *(_send(client, url, case["request"]) for _ in range(case["parallel"]))
+            *(_send(client, url, case["request"], clock()) for _ in range(case["parallel"]))
         )
         return "; ".join(differences_of_many(case["expect"], answers, stub.calls))
     answer: dict[str, Any] = {}
     calls_before = 0
     for _ in range(case.get("repeat", 1)):
         calls_before = len(stub.calls)
-        answer = await _send(client, url, case["request"])
+        answer = await _send(client, url, case["request"], clock())
     return "; ".join(
         differences(case["expect"], answer, stub.calls, calls_before, stub.service_calls)
     )
 
 
 async def _send(
-    client: aiohttp.ClientSession, url: str, request: Mapping[str, Any]
+    client: aiohttp.ClientSession, url: str, request: Mapping[str, Any], now: float
 ) -> dict[str, Any]:
     headers = dict(request.get("headers") or {})
     path = request["path"]
     token = request.get("jwt")
     if token is not None:
-        path = _carry(token, headers, path)
+        path = _carry(token, headers, path, now)
     headers[_CLIENT_HEADER] = request.get("ip", "127.0.0.1")
     body = request.get("body")
     async with client.request(
@@ -247,17 +254,26 @@ async def _send(
         }
 
 
-def _carry(token: Mapping[str, Any], headers: dict[str, str], path: str) -> str:
+def _carry(token: Mapping[str, Any], headers: dict[str, str], path: str, now: float) -> str:
     """Put a signed token where the case wants it; the path, with the token if it goes there."""
     claims = dict(token["claims"])
     for name in ("exp", "nbf"):
         if f"{name}_in" in claims:
-            claims[name] = int(time.time()) + claims.pop(f"{name}_in")
-    key = OctKey.import_key(base64.b64decode(token["key_b64"]))
-    text = jwt.encode({"alg": token["alg"]}, claims, key, algorithms=[token["alg"]])
+            claims[name] = int(now) + claims.pop(f"{name}_in")
+    algorithm = token["alg"]
+    key = _signing_key(algorithm, base64.b64decode(token.get("key_b64", "")))
+    header = {"alg": algorithm, **({"kid": token["kid"]} if "kid" in token else {})}
+    text = jwt.encode(header, claims, key, algorithms=[algorithm])
     kind, _, name = token.get("where", "header:Authorization").partition(":")
     if kind == "query":
         return f"{path}{'&' if '?' in path else '?'}{name}={text}"
     scheme = token.get("scheme", "Bearer")
     headers[name] = f"{scheme} {text}".strip()
     return path
+
+
+def _signing_key(algorithm: str, content: bytes) -> Key:
+    """A secret for HMAC, else a private key in PEM or DER."""
+    if algorithm.startswith(("RS", "PS")):
+        return RSAKey.import_key(content)
+    return ECKey.import_key(content) if algorithm.startswith("ES") else OctKey.import_key(content)

@@ -59,3 +59,16 @@ class PolicyError(Exception):
 
 class ResponseReady(Exception):
     """A policy has made the final response: the rest of the pipeline does not run."""
+
+
+class StoredResponse(ResponseReady):
+    """A response of the cache: the call goes on in outbound, after the policy that stored it.
+
+    ``scope`` and ``path`` are the place of that policy. API Management's own trace says so: a hit
+    goes on "from the step in the response pipeline that is after the corresponding cache-store".
+    """
+
+    def __init__(self, scope: str, path: str) -> None:
+        super().__init__()
+        self.scope = scope
+        self.path = path

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hybridmandate.governance.gateway.csharp import LastError
-from hybridmandate.governance.gateway.errors import PolicyError, ResponseReady
+from hybridmandate.governance.gateway.errors import PolicyError, ResponseReady, StoredResponse
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.messages import Body, HeaderMap, Response
 from hybridmandate.governance.gateway.preparation import Sections
@@ -73,11 +73,30 @@ class Pipeline:
             waiting = self.outbound.act(exchange)
             if waiting is not None:
                 await waiting
+        except StoredResponse as stored:
+            await self._go_on(exchange, stored)
         except ResponseReady:
             pass
         except PolicyError as error:
             await self.fail(exchange, error)
         self._end(exchange)
+
+    async def _go_on(self, exchange: Exchange, stored: StoredResponse) -> None:
+        """Run outbound after the policy that stored the response, or after what holds it."""
+        steps = self.outbound.steps
+        for number, step in enumerate(steps, start=1):
+            holds = f"{stored.path}/".startswith(f"{step.path}/")
+            if holds and step.scope == stored.scope:
+                steps = steps[number:]
+                break
+        else:
+            return
+        try:
+            await Steps(steps).run(exchange)
+        except ResponseReady:
+            pass
+        except PolicyError as error:
+            await self.fail(exchange, error)
 
     async def refuse(self, exchange: Exchange, error: PolicyError) -> None:
         """A call that failed before its first policy goes straight to on-error.

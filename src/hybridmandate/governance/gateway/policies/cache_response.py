@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from hybridmandate.governance.gateway.errors import ResponseReady
+from hybridmandate.governance.gateway.errors import StoredResponse
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.messages import Body, HeaderMap, Response
 from hybridmandate.governance.gateway.registry import (
@@ -27,11 +27,14 @@ class _Stored:
     reason: str
     headers: HeaderMap
     content: bytes
+    scope: str
+    path: str
+    """The place of the policy that stored it."""
 
 
 @policy("cache-lookup", sections=INBOUND, once=True)
 class CacheLookup(Policy):
-    """A hit ends the call with the stored response, so that only outbound policies are skipped."""
+    """A hit takes the stored response on to outbound, to what stands there after cache-store."""
 
     def __init__(self, reader: ElementReader) -> None:
         self._by_developer = reader.value("vary-by-developer")
@@ -63,7 +66,7 @@ class CacheLookup(Policy):
         if downstream != "none":
             rest = ", must-revalidate" if boolean_of(self._revalidate.get(exchange)) else ""
             exchange.response.headers.set("Cache-Control", [f"{downstream}{rest}"])
-        raise ResponseReady
+        raise StoredResponse(stored.scope, stored.path)
 
     def _key(self, exchange: Exchange) -> str:
         request = exchange.request
@@ -89,6 +92,7 @@ class CacheStore(Policy):
     """Stores what a lookup of this call looked for in vain: 200 only, unless it says otherwise."""
 
     def __init__(self, reader: ElementReader) -> None:
+        self._scope, self._path = reader.preparation.scope, reader.path
         self._duration = reader.number_value("duration", least=1)
         self._any_status = reader.value("cache-response", False)
         reader.choice("caching-type", CACHING_TYPES, "prefer-external")
@@ -103,5 +107,12 @@ class CacheStore(Policy):
         content = await response.body.buffer()
         if len(content) > _MAX_CACHED_BYTES:
             return
-        stored = _Stored(response.status, response.reason, response.headers.copy(), content)
+        stored = _Stored(
+            response.status,
+            response.reason,
+            response.headers.copy(),
+            content,
+            self._scope,
+            self._path,
+        )
         exchange.services.cache.put(key, stored, integer_of(self._duration.get(exchange)))

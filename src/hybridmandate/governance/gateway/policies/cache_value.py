@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from typing import Any
+
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.policies.cache_response import CACHING_TYPES
 from hybridmandate.governance.gateway.registry import ElementReader, Policy, policy
@@ -21,7 +24,7 @@ class CacheLookupValue(Policy):
     def act(self, exchange: Exchange) -> None:
         found = exchange.services.cache.get(f"value|{text_of(self._key.get(exchange))}")
         if found is not None:
-            exchange.variables[self._variable] = found
+            exchange.variables[self._variable] = _own(found)
         elif self._default is not None:
             exchange.variables[self._variable] = self._default.get(exchange)
 
@@ -39,7 +42,7 @@ class CacheStoreValue(Policy):
     def act(self, exchange: Exchange) -> None:
         exchange.services.cache.put(
             f"value|{text_of(self._key.get(exchange))}",
-            self._value.get(exchange),
+            _own(self._value.get(exchange)),
             integer_of(self._duration.get(exchange)),
         )
 
@@ -55,3 +58,8 @@ class CacheRemoveValue(Policy):
 
     def act(self, exchange: Exchange) -> None:
         exchange.services.cache.remove(f"value|{text_of(self._key.get(exchange))}")
+
+
+def _own(value: Any) -> Any:
+    """A value that no other call can change: lists, objects of JSON and XML are copied."""
+    return value if isinstance(value, str | int | float | None) else deepcopy(value)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import mul
 
-from hybridmandate.governance.gateway.errors import ResponseReady
+from hybridmandate.governance.gateway.errors import StoredResponse
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.messages import Body, HeaderMap, Response
 from hybridmandate.governance.gateway.model_messages import prompt_messages
@@ -41,6 +41,9 @@ class _Entry:
     vector: tuple[float, ...]
     expires: float
     response: Response
+    scope: str
+    path: str
+    """The place of the policy that stored it."""
 
 
 @dataclass(slots=True)
@@ -49,10 +52,10 @@ class _Index:
 
     entries: deque[_Entry] = field(default_factory=lambda: deque(maxlen=_MOST_ENTRIES))
 
-    def nearest(self, vector: Sequence[float], now: float) -> tuple[float, Response] | None:
+    def nearest(self, vector: Sequence[float], now: float) -> tuple[float, _Entry] | None:
         """The distance and the answer that is nearest, of those that have not expired."""
         alive = [each for each in tuple(self.entries) if each.expires > now]
-        pairs = ((distance(vector, each.vector), each.response) for each in alive)
+        pairs = ((distance(vector, each.vector), each) for each in alive)
         return min(pairs, key=lambda pair: pair[0], default=None)
 
 
@@ -66,7 +69,7 @@ class _Asked:
 
 @policy(*(f"{name}-lookup" for name in _NAMES), sections=INBOUND, once=True)
 class SemanticCacheLookup(Policy):
-    """An earlier answer whose prompt is nearer than ``score-threshold`` ends the pipeline.
+    """An earlier answer whose prompt is nearer than ``score-threshold`` is taken to outbound.
 
     The score is the cosine distance, 0 for the same meaning. Without embeddings the call goes on.
     """
@@ -107,11 +110,12 @@ class SemanticCacheLookup(Policy):
             else None
         )
         if found is not None and found[0] <= self._threshold:
-            stored = found[1]
+            entry = found[1]
+            stored = entry.response
             exchange.response = Response(
                 stored.status, stored.reason, stored.headers.copy(), Body(stored.body.content)
             )
-            raise ResponseReady
+            raise StoredResponse(entry.scope, entry.path)
         cache.put(_call_key(exchange), _Asked(key, vector), _CALL_SECONDS)
 
 
@@ -123,6 +127,7 @@ class SemanticCacheStore(Policy):
     """
 
     def __init__(self, reader: ElementReader) -> None:
+        self._scope, self._path = reader.preparation.scope, reader.path
         self._duration = reader.number_value("duration", least=1)
         self._any_status = reader.flag_value("cache-response", False)
 
@@ -145,7 +150,7 @@ class SemanticCacheStore(Policy):
         if not isinstance(index, _Index):
             index = _Index()
         expires = exchange.services.clock() + integer_of(self._duration.get(exchange))
-        index.entries.append(_Entry(asked.vector, expires, kept))
+        index.entries.append(_Entry(asked.vector, expires, kept, self._scope, self._path))
         cache.put(asked.key, index, _INDEX_SECONDS)
 
 
