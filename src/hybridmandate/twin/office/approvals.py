@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from hybridmandate.twin.item_store import ItemStore
-from hybridmandate.twin.office.tables import APPROVALS, RESPONSES, Row, next_number
+from hybridmandate.twin.office.tables import APPROVALS, RESPONSES, Row, made_by, next_number
 
 OPTIONS = ("Approve", "Reject")
 """The answers to an approval without responses of its own."""
@@ -50,11 +50,9 @@ class Approvals(ItemStore):
         ``request`` names the request: one that is repeated gives the approval that it made.
         """
         with self._lock, self._engine.begin() as db:
-            if request is not None:
-                known = select(APPROVALS).where(APPROVALS.c.request == request)
-                found = db.execute(known).mappings().first()
-                if found is not None:
-                    return found
+            found = made_by(db, APPROVALS, request)
+            if found is not None:
+                return found
             approval_id = self._new_id()
             db.execute(
                 insert(APPROVALS).values(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, insert, select
 
 from hybridmandate.twin.item_store import ItemStore
-from hybridmandate.twin.office.tables import CHATS, Row, next_number
+from hybridmandate.twin.office.tables import CHATS, Row, made_by, next_number
 
 ONE_ON_ONE, GROUP, WITH_BOT = "oneOnOne", "group", "bot"
 
@@ -61,9 +61,7 @@ def belongs(chat: Row, mail: str) -> bool:
 
 
 def _known(db: Connection, kind: str, people: str, request: str | None) -> Row | None:
-    found: Row | None = None
-    if request is not None:
-        found = db.execute(select(CHATS).where(CHATS.c.request == request)).mappings().first()
+    found = made_by(db, CHATS, request)
     if found is None and kind != GROUP:
         same = (CHATS.c.kind == kind, CHATS.c.members == people)
         found = db.execute(select(CHATS).where(*same)).mappings().first()

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hybridmandate.twin.item_store import ItemStore
-from hybridmandate.twin.office.tables import EVENTS, Row, next_number
+from hybridmandate.twin.office.tables import EVENTS, Row, made_by, next_number
 
 
 class Events(ItemStore):
@@ -30,11 +30,9 @@ class Events(ItemStore):
     ) -> Row:
         """A new event, or a series; a repeated ``request`` gives the event that it made."""
         with self._lock, self._engine.begin() as db:
-            if request is not None:
-                same = select(EVENTS).where(EVENTS.c.request == request)
-                known = db.execute(same).mappings().first()
-                if known is not None:
-                    return known
+            known = made_by(db, EVENTS, request)
+            if known is not None:
+                return known
             event_id, now = self._new_id(), self._clock()
             db.execute(
                 insert(EVENTS).values(

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from hybridmandate.twin.item_store import ItemStore
-from hybridmandate.twin.office.tables import CHANNELS, GROUP_PEOPLE, GROUPS, Row, next_number
+from hybridmandate.twin.office.tables import (
+    CHANNELS,
+    GROUP_PEOPLE,
+    GROUPS,
+    Row,
+    made_by,
+    next_number,
+)
 
 MEMBER, OWNER = "member", "owner"
 GENERAL = "General"
@@ -37,11 +44,9 @@ class Groups(ItemStore):
         ``unified`` is a Microsoft 365 group, else it is a security group.
         """
         with self._lock, self._engine.begin() as db:
-            if request is not None:
-                same = select(GROUPS).where(GROUPS.c.request == request)
-                known = db.execute(same).mappings().first()
-                if known is not None:
-                    return known
+            known = made_by(db, GROUPS, request)
+            if known is not None:
+                return known
             group_id = self._new_id()
             db.execute(
                 insert(GROUPS).values(
@@ -147,11 +152,9 @@ class Groups(ItemStore):
         :raises AlreadyThere: when the team has one of that name.
         """
         with self._lock, self._engine.begin() as db:
-            if request is not None:
-                same = select(CHANNELS).where(CHANNELS.c.request == request)
-                known = db.execute(same).mappings().first()
-                if known is not None:
-                    return known
+            known = made_by(db, CHANNELS, request)
+            if known is not None:
+                return known
             named = (CHANNELS.c.team == team, func.lower(CHANNELS.c.name) == name.lower())
             if db.execute(select(CHANNELS.c.id).where(*named)).first() is not None:
                 raise AlreadyThere(name)

@@ -9,7 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from hybridmandate.twin.item_store import ItemStore
-from hybridmandate.twin.office.tables import ATTACHMENTS, LIST_FIELDS, LIST_ITEMS, LISTS, Row
+from hybridmandate.twin.office.tables import (
+    ATTACHMENTS,
+    LIST_FIELDS,
+    LIST_ITEMS,
+    LISTS,
+    Row,
+    made_by,
+)
 from hybridmandate.twin.office.versions import forget_versions, keep_version, versions
 
 
@@ -82,11 +89,9 @@ class Lists(ItemStore):
         """A new item; ``request`` names the request: a repeated one gives the item that it made."""
         now = self._clock()
         with self._lock, self._engine.begin() as db:
-            if request is not None:
-                own = (LIST_ITEMS.c.list == list_id, LIST_ITEMS.c.request == request)
-                known = db.execute(select(LIST_ITEMS).where(*own)).mappings().first()
-                if known is not None:
-                    return known
+            known = made_by(db, LIST_ITEMS, request, LIST_ITEMS.c.list == list_id)
+            if known is not None:
+                return known
             highest = select(func.max(LIST_ITEMS.c.number)).where(LIST_ITEMS.c.list == list_id)
             number = int(db.execute(highest).scalar() or 0) + 1
             db.execute(

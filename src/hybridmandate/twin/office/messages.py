@@ -14,6 +14,7 @@ from hybridmandate.twin.office.tables import (
     MAILS,
     NOTIFICATIONS,
     Row,
+    made_by,
     next_number,
 )
 
@@ -42,8 +43,7 @@ class Messages(ItemStore):
         ``request`` delivers nothing again.
         """
         with self._lock, self._engine.begin() as db:
-            same = select(MAILS.c.id).where(MAILS.c.request == request)
-            if request is not None and db.execute(same).first() is not None:
+            if made_by(db, MAILS, request) is not None:
                 return
             for recipient in recipients:
                 db.execute(
@@ -107,11 +107,10 @@ class Messages(ItemStore):
         ``reply_to`` is the message that this one answers.
         """
         with self._lock, self._engine.begin() as db:
-            if request is not None:
-                own = (CHANNEL_MESSAGES.c.request == request, CHANNEL_MESSAGES.c.channel == channel)
-                known = db.execute(select(CHANNEL_MESSAGES).where(*own)).mappings().first()
-                if known is not None:
-                    return known
+            here = CHANNEL_MESSAGES.c.channel == channel
+            known = made_by(db, CHANNEL_MESSAGES, request, here)
+            if known is not None:
+                return known
             message_id = self._new_id()
             db.execute(
                 insert(CHANNEL_MESSAGES).values(
@@ -157,8 +156,7 @@ class Messages(ItemStore):
     def notify(self, recipient: str, text: str, *, request: str | None = None) -> None:
         """Show a person a notification; a repeated ``request`` shows nothing again."""
         with self._lock, self._engine.begin() as db:
-            same = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.request == request)
-            if request is not None and db.execute(same).first() is not None:
+            if made_by(db, NOTIFICATIONS, request) is not None:
                 return
             db.execute(
                 insert(NOTIFICATIONS).values(

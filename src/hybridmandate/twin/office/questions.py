@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from hybridmandate.twin.item_store import ItemStore
-from hybridmandate.twin.office.tables import QUESTIONS, Row, next_number
+from hybridmandate.twin.office.tables import QUESTIONS, Row, made_by, next_number
 
 
 class AnsweredBefore(Exception):
@@ -34,11 +34,9 @@ class Questions(ItemStore):
         card in ``content``. A repeated ``request`` gives the question that it asked.
         """
         with self._lock, self._engine.begin() as db:
-            if request is not None:
-                same = select(QUESTIONS).where(QUESTIONS.c.request == request)
-                known = db.execute(same).mappings().first()
-                if known is not None:
-                    return known, False
+            known = made_by(db, QUESTIONS, request)
+            if known is not None:
+                return known, False
             question_id = self._new_id()
             db.execute(
                 insert(QUESTIONS).values(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Float,
     Integer,
@@ -247,3 +248,13 @@ RESPONSES = Table(
 def next_number(db: Connection, table: Table) -> int:
     """The next number of a table that keeps its items in order."""
     return int(db.execute(select(func.max(table.c.number))).scalar() or 0) + 1
+
+
+def made_by(
+    db: Connection, table: Table, request: str | None, *where: ColumnElement[bool]
+) -> Row | None:
+    """What a request has made that comes again; None for a new one, or one without an id."""
+    if request is None:
+        return None
+    query = select(table).where(table.c.request == request, *where)
+    return db.execute(query).mappings().first()
