@@ -7,6 +7,12 @@ from typing import Any
 
 from hybridmandate.orchestration.definition import kinds
 from hybridmandate.orchestration.definition.errors import DefinitionError
+from hybridmandate.orchestration.definition.shapes import (
+    ACTION,
+    check_parts,
+    check_runtime,
+    check_shape,
+)
 
 Fault = Callable[[str, str], None]
 
@@ -17,26 +23,30 @@ def check_action(
     path: str,
     owner: str | None,
     errors: list[DefinitionError],
-) -> None:
-    """Add the faults of one action (not of the actions inside it) to ``errors``."""
+) -> bool:
+    """Add the faults of one action (not of the actions inside it) to ``errors``.
+
+    False says that the action cannot be read at all.
+    """
 
     def fault(where: str, message: str) -> None:
         errors.append(DefinitionError(f"{path}{where}", message))
 
     kind = value.get("type")
-    if kind not in kinds.ACTION_TYPES:
+    if not isinstance(kind, str) or kind not in kinds.ACTION_TYPES:
         fault(".type", f"action type '{kind}' is not supported")
-        return
-    for key in ("runAfter", "runtimeConfiguration", "limit", "trackedProperties", "metadata"):
-        if not isinstance(value.get(key, {}), dict):
-            fault(f".{key}", "must be an object")
+        return False
+    if not (check_shape(value, ACTION, fault) and check_runtime(value, fault)):
+        return False
+    check_parts(kind, value, fault)
     for before, statuses in _object(value.get("runAfter")).items():
         if not isinstance(statuses, list) or not statuses:
             fault(f".runAfter.{before}", "must be a list of statuses")
     _check_concurrency(value, fault)
-    check = _CHECKS.get(str(kind))
+    check = _CHECKS.get(kind)
     if check is not None:
         check(value, owner, fault)
+    return True
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -48,7 +58,7 @@ def _check_concurrency(value: Mapping[str, Any], fault: Fault) -> None:
     if concurrency is None:
         return
     repetitions = _object(concurrency).get("repetitions")
-    if not isinstance(repetitions, int) or not 1 <= repetitions <= 50:
+    if type(repetitions) is not int or not 1 <= repetitions <= 50:
         fault(".runtimeConfiguration.concurrency.repetitions", "must be a number from 1 to 50")
 
 
@@ -78,16 +88,11 @@ def _until(value: Mapping[str, Any], owner: str | None, fault: Fault) -> None:
 def _if(value: Mapping[str, Any], owner: str | None, fault: Fault) -> None:
     if not isinstance(value.get("expression"), dict | str | bool):
         fault(".expression", "must be a condition")
-    if not isinstance(value.get("else", {}), dict):
-        fault(".else", "must be an object with 'actions'")
 
 
 def _switch(value: Mapping[str, Any], owner: str | None, fault: Fault) -> None:
     if "expression" not in value:
         fault(".expression", "is missing")
-    for key in ("cases", "default"):
-        if not isinstance(value.get(key, {}), dict):
-            fault(f".{key}", "must be an object")
 
 
 def _initialize(value: Mapping[str, Any], owner: str | None, fault: Fault) -> None:

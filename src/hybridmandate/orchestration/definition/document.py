@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
@@ -17,6 +18,9 @@ from typing import Any
 from hybridmandate.orchestration.definition.errors import DefinitionError, DefinitionInvalid
 
 _FILE_NAME = re.compile(r"(?P<name>.+)-(?P<id>[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})")
+DEEPEST = 128
+"""How deep a definition may nest: far more than the platform's eight levels of actions need."""
+_SHOWN_PATH = 400
 _ENVELOPE_KEYS = frozenset({"properties", "schemaVersion", "name", "id", "type"})
 _PROPERTY_KEYS = frozenset(
     {
@@ -63,14 +67,16 @@ class FlowDocument:
         stem = stem.removesuffix(".json")
         match = _FILE_NAME.fullmatch(stem)
         name = match["name"] if match else stem
-        repeated: list[str] = []
         try:
-            tree = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_unique_keys(repeated))
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+            tree = json.loads(
+                raw.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_no_constant
+            )
+        except (ValueError, RecursionError) as error:
             raise DefinitionInvalid(name, [DefinitionError("$", f"not JSON: {error}")]) from error
-        errors = [DefinitionError("$", f"the key '{key}' stands twice") for key in repeated]
         if not isinstance(tree, dict):
-            errors.append(DefinitionError("$", "a flow is a JSON object"))
+            raise DefinitionInvalid(name, [DefinitionError("$", "a flow is a JSON object")])
+        errors = list(_tree_faults(tree))
+        if errors:
             raise DefinitionInvalid(name, errors)
         form = _form(tree, errors)
         if errors or form is None:
@@ -104,15 +110,40 @@ class FlowDocument:
         return self.raw
 
 
-def _unique_keys(repeated: list[str]) -> Any:
-    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        built = dict(pairs)
-        if len(built) < len(pairs):
-            seen: set[str] = set()
-            repeated.extend(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
-        return built
+class _Repeating(dict[str, Any]):
+    """An object of which a key stands twice; the tree is refused, so it never leaves here."""
 
-    return build
+    repeated: str
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    built = dict(pairs)
+    if len(built) == len(pairs):
+        return built
+    names = [name for name, _ in pairs]
+    marked = _Repeating(built)
+    marked.repeated = next(name for at, name in enumerate(names) if name in names[:at])
+    return marked
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"'{name}' is no JSON value")
+
+
+def _tree_faults(tree: dict[str, Any]) -> Iterator[DefinitionError]:
+    """Keys that stand twice, and values nested deeper than a definition is read."""
+    waiting: list[tuple[Any, str, int]] = [(tree, "$", 0)]
+    while waiting:
+        value, path, depth = waiting.pop()
+        if isinstance(value, _Repeating):
+            key = value.repeated
+            yield DefinitionError(f"{path}.{key}", f"the key '{key}' stands twice")
+        if depth > DEEPEST:
+            yield DefinitionError(path[:_SHOWN_PATH], f"nested deeper than {DEEPEST} levels")
+        elif isinstance(value, dict):
+            waiting.extend((each, f"{path}.{key}", depth + 1) for key, each in value.items())
+        elif isinstance(value, list):
+            waiting.extend((each, f"{path}[{at}]", depth + 1) for at, each in enumerate(value))
 
 
 def _form(tree: dict[str, Any], errors: list[DefinitionError]) -> Form | None:

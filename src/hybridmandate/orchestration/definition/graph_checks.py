@@ -9,14 +9,21 @@ from hybridmandate.orchestration.definition.errors import DefinitionError
 from hybridmandate.orchestration.definition.model import Action, Graph
 
 
-def build_graph(actions: Sequence[Action], path: str, errors: list[DefinitionError]) -> Graph:
-    """The graph of actions that stand side by side; faults are added to ``errors``."""
+def build_graph(
+    actions: Sequence[Action], declared: frozenset[str], path: str, errors: list[DefinitionError]
+) -> Graph:
+    """The graph of actions that stand side by side; faults are added to ``errors``.
+
+    ``declared`` names also those that cannot be read, which are told of already.
+    """
     names = {action.name: action for action in actions}
     dependents: dict[str, list[Action]] = {name: [] for name in names}
     for action in actions:
         for before, statuses in action.run_after.items():
             where = f"{action.path}.runAfter.{before}"
             if before not in names:
+                if before in declared:
+                    continue
                 message = f"there is no action '{before}' beside '{action.name}'"
                 errors.append(DefinitionError(where, message))
                 continue
@@ -25,9 +32,9 @@ def build_graph(actions: Sequence[Action], path: str, errors: list[DefinitionErr
                 DefinitionError(where, f"'{status}' is not a status that can be waited for")
                 for status in sorted(statuses - kinds.RUN_AFTER_STATUSES)
             )
-    circle = _circle(actions, names)
+    circle = _circle(names, dependents)
     if circle:
-        shown = " -> ".join(circle)
+        shown = " -> ".join([*circle, circle[0]])
         errors.append(DefinitionError(path, f"the actions wait for each other: {shown}"))
     return Graph(
         actions=tuple(actions),
@@ -38,17 +45,25 @@ def build_graph(actions: Sequence[Action], path: str, errors: list[DefinitionErr
     )
 
 
-def _circle(actions: Sequence[Action], names: dict[str, Action]) -> list[str]:
-    """The names that cannot start because they wait for one another, in file order."""
-    waiting = {
-        action.name: {before for before in action.run_after if before in names}
-        for action in actions
+def _circle(names: dict[str, Action], dependents: dict[str, list[Action]]) -> list[str]:
+    """The names of one circle of actions that wait for one another, in the order of waiting."""
+    missing = {
+        name: sum(before in names for before in action.run_after) for name, action in names.items()
     }
-    while True:
-        ready = [name for name, before in waiting.items() if not before]
-        if not ready:
-            return list(waiting)
-        for name in ready:
-            del waiting[name]
-        for before in waiting.values():
-            before.difference_update(ready)
+    ready = [name for name, count in missing.items() if count == 0]
+    while ready:
+        name = ready.pop()
+        del missing[name]
+        for action in dependents[name]:
+            missing[action.name] -= 1
+            if missing[action.name] == 0:
+                ready.append(action.name)
+    if not missing:
+        return []
+    seen: dict[str, None] = {}
+    name = next(iter(missing))
+    while name not in seen:
+        seen[name] = None
+        name = next(before for before in names[name].run_after if before in missing)
+    around = list(seen)
+    return around[around.index(name) :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,16 @@ from hybridmandate.orchestration.definition.model import (
 )
 from hybridmandate.orchestration.definition.placement_checks import check_placement
 from hybridmandate.orchestration.definition.races import racy_variables
+from hybridmandate.orchestration.definition.reference_checks import check_references
 from hybridmandate.orchestration.definition.secrecy import secured_parts
+from hybridmandate.orchestration.definition.shapes import (
+    CONNECTION,
+    DEFINITION,
+    PARAMETER,
+    TRIGGER,
+    check_runtime,
+    check_shape,
+)
 
 _RESULT_OF = re.compile(r"result\(\s*'((?:[^']|'')+)'\s*\)", re.IGNORECASE)
 _ANY_RESULT = re.compile(r"\bresult\(", re.IGNORECASE)
@@ -58,6 +67,8 @@ class _Loader:
     def load(self) -> Flow:
         definition, path = self._document.definition, self._document.path
         self._unknown_keys(definition, kinds.DEFINITION_KEYS, path)
+        if not check_shape(definition, DEFINITION, self._under(path)):
+            raise DefinitionInvalid(self._document.name, self._errors)
         connections = self._connections()
         parameters = self._parameters(definition.get("parameters") or {}, f"{path}.parameters")
         trigger = self._trigger(definition.get("triggers"), f"{path}.triggers")
@@ -67,6 +78,7 @@ class _Loader:
         self._connection_keys(connections)
         if not self._errors and trigger is not None:
             self._errors.extend(check_placement(trigger, self._actions.values()))
+            self._errors.extend(check_references(self._actions, parameters))
         if self._errors or trigger is None:
             raise DefinitionInvalid(self._document.name, self._errors)
         return Flow(
@@ -88,6 +100,10 @@ class _Loader:
     def _fault(self, path: str, message: str) -> None:
         self._errors.append(DefinitionError(path, message))
 
+    def _under(self, path: str) -> Callable[[str, str], None]:
+        """What tells of a fault at a place under a path."""
+        return lambda where, message: self._fault(f"{path}{where}", message)
+
     def _unknown_keys(self, value: Mapping[str, Any], known: frozenset[str], path: str) -> None:
         for key in value:
             if key not in known:
@@ -99,6 +115,8 @@ class _Loader:
             path = f"$.properties.connectionReferences.{key}"
             if not isinstance(value, dict):
                 self._fault(path, "must be an object")
+                continue
+            if not check_shape(value, CONNECTION, self._under(path)):
                 continue
             connection, api = value.get("connection") or {}, value.get("api") or {}
             found[key] = ConnectionReference(
@@ -115,8 +133,10 @@ class _Loader:
             return {}
         found = {}
         for name, value in declared.items():
-            if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+            if not isinstance(value, dict) or value.get("type") is None:
                 self._fault(f"{path}.{name}", "a parameter is an object with a 'type'")
+                continue
+            if not check_shape(value, PARAMETER, self._under(f"{path}.{name}")):
                 continue
             metadata = value.get("metadata") or {}
             found[name] = Parameter(
@@ -134,19 +154,15 @@ class _Loader:
             self._fault(here, "must be an object")
             return None
         self._unknown_keys(value, kinds.TRIGGER_KEYS, here)
+        fault = self._under(here)
+        if not (check_shape(value, TRIGGER, fault) and check_runtime(value, fault)):
+            return None
         if value.get("type") not in kinds.TRIGGER_TYPES:
             self._fault(f"{here}.type", f"trigger type '{value.get('type')}' is not supported")
             return None
-        split_on = value.get("splitOn")
-        if split_on is not None and not isinstance(split_on, str):
-            self._fault(f"{here}.splitOn", "must be an expression")
-            split_on = None
         conditions = value.get("conditions") or []
-        if not isinstance(conditions, list):
-            self._fault(f"{here}.conditions", "must be a list")
-            conditions = []
         runs = _object(_object(value.get("runtimeConfiguration")).get("concurrency")).get("runs")
-        if runs is not None and (not isinstance(runs, int) or not 1 <= runs <= 100):
+        if runs is not None and (type(runs) is not int or not 1 <= runs <= 100):
             self._fault(f"{here}.runtimeConfiguration.concurrency.runs", "must be from 1 to 100")
         return Trigger(
             name=name,
@@ -155,7 +171,7 @@ class _Loader:
             path=here,
             inputs=value.get("inputs") or {},
             recurrence=value.get("recurrence"),
-            split_on=split_on,
+            split_on=value.get("splitOn"),
             conditions=tuple(
                 each.get("expression") if isinstance(each, dict) else each for each in conditions
             ),
@@ -184,7 +200,7 @@ class _Loader:
             for name, value in declared.items()
             if (action := self._action(name, value, f"{path}.{name}", owner, branch, loops))
         ]
-        return build_graph(actions, path, self._errors)
+        return build_graph(actions, frozenset(declared), path, self._errors)
 
     def _action(
         self,
@@ -199,12 +215,11 @@ class _Loader:
             self._fault(path, "an action is an object")
             return None
         self._unknown_keys(value, kinds.ACTION_KEYS, path)
-        if name in self._places:
-            self._fault(path, f"the action name '{name}' is taken: {self._places[name]}")
+        taken = self._places.setdefault(name.lower(), path)
+        if taken != path:
+            self._fault(path, f"the action name '{name}' is taken: {taken}")
             return None
-        self._places[name] = path
-        check_action(name, value, path, owner, self._errors)
-        if value.get("type") not in kinds.ACTION_TYPES:
+        if not check_action(name, value, path, owner, self._errors):
             return None
         inner = (*loops, name) if value["type"] in kinds.LOOPS else loops
         inputs = value.get("inputs")

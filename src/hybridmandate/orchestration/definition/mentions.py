@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from hybridmandate.orchestration.definition.evaluated import evaluated_inputs, texts
 from hybridmandate.orchestration.definition.model import Action, Graph
 from hybridmandate.orchestration.expressions import parse_template
 
@@ -27,7 +27,8 @@ def mentions(action: Action) -> Mentions:
     """What the inputs, the condition and the list of an action mention."""
     found: set[tuple[str, str]] = set()
     functions: set[str] = set()
-    for text in _texts([action.inputs, action.expression, action.foreach]):
+    inputs = evaluated_inputs({"type": action.type}, action.inputs)
+    for _, text in texts([inputs, action.expression, action.foreach]):
         template = parse_template(text)
         found |= template.references()
         functions |= {each.lower() for each in template.function_names()}
@@ -50,16 +51,3 @@ def walk(graph: Graph) -> Iterator[Action]:
         yield action
         for branch in action.branches:
             yield from walk(branch.graph)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if "@" in value:
-            yield value
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            yield from _texts(key)
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)

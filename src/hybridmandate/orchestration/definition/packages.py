@@ -8,9 +8,12 @@ tool' (``Workflows/<Name>-<GUID>.json``) and 'Export and import a non-solution c
 from __future__ import annotations
 
 import io
+import lzma
 import re
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +22,7 @@ from hybridmandate.orchestration.definition.errors import DefinitionError, Defin
 
 MAX_ENTRIES = 20_000
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
-"""How much of one package is unpacked: a package that holds more is refused, not read."""
+"""How much of one package is unpacked, with the packages inside it: more is refused, not read."""
 MAX_NESTED = 2
 """Packages inside packages (an AppSource package holds its solutions as .zip)."""
 
@@ -28,6 +31,16 @@ _LEGACY = re.compile(r"(?:^|/)Microsoft\.Flow/flows/(?P<id>[^/]+)/definition\.js
 _MANIFEST = re.compile(r"(?:^|/)Microsoft\.Flow/flows/manifest\.json$", re.IGNORECASE)
 """The list of flows in an unpacked legacy package: no flow itself."""
 _DESKTOP = frozenset({"targets", "schemaversion"})
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+)
+"""What :mod:`zipfile` raises for packages that are damaged, encrypted or of an unknown version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +62,7 @@ class FlowPackage:
         """:raises DefinitionInvalid: when it is no .zip, or unpacks to more than is allowed."""
         self.name = name
         self._raw = raw
-        self.flows = tuple(_packaged(name, raw, 0))
+        self.flows = tuple(_packaged(name, raw, _Budget(name), 0))
 
     def to_bytes(self, changed: Mapping[str, bytes] | None = None) -> bytes:
         """The package again: byte for byte when nothing changed, else with these entries replaced.
@@ -108,23 +121,37 @@ def _in_file(path: Path, shown: str) -> Iterator[PackagedFlow]:
     yield from (replace(each, entry=f"{shown}!{each.entry}") for each in flows)
 
 
-def _packaged(name: str, raw: bytes, depth: int) -> Iterator[PackagedFlow]:
+class _Budget:
+    """What may still be unpacked of a package and the packages inside it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._entries = 0
+        self._unpacked = 0
+
+    def spend(self, entries: Sequence[zipfile.ZipInfo]) -> None:
+        """Count a package. :raises DefinitionInvalid: when it is more than is read."""
+        self._entries += len(entries)
+        self._unpacked += sum(each.file_size for each in entries)
+        if self._entries > MAX_ENTRIES or self._unpacked > MAX_UNPACKED_BYTES:
+            message = f"{self._entries} entries, {self._unpacked} bytes unpacked: more than is read"
+            raise DefinitionInvalid(self._name, [DefinitionError("$", message)])
+
+
+def _packaged(name: str, raw: bytes, budget: _Budget, depth: int) -> Iterator[PackagedFlow]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(raw))
-    except zipfile.BadZipFile as error:
+    except _DAMAGED as error:
         raise DefinitionInvalid(name, [DefinitionError("$", f"no .zip: {error}")]) from error
     with archive:
         entries = archive.infolist()
-        unpacked = sum(each.file_size for each in entries)
-        if len(entries) > MAX_ENTRIES or unpacked > MAX_UNPACKED_BYTES:
-            message = f"{len(entries)} entries, {unpacked} bytes unpacked: more than is read"
-            raise DefinitionInvalid(name, [DefinitionError("$", message)])
+        budget.spend(entries)
         for entry in sorted(entries, key=lambda each: each.filename):
             path = entry.filename.replace("\\", "/")
             if _SOLUTION.search(path) or _LEGACY.search(path):
                 yield _flow(path, _read(archive, entry, name))
             elif path.lower().endswith(".zip") and depth < MAX_NESTED:
-                inner = _packaged(path, _read(archive, entry, name), depth + 1)
+                inner = _packaged(path, _read(archive, entry, name), budget, depth + 1)
                 yield from (replace(each, entry=f"{path}!{each.entry}") for each in inner)
 
 
@@ -133,7 +160,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bytes:
     try:
         with archive.open(entry) as stream:
             return stream.read(entry.file_size)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except _DAMAGED as error:
         message = f"{entry.filename} cannot be read: {error}"
         raise DefinitionInvalid(name, [DefinitionError("$", message)]) from error
 
