@@ -24,7 +24,7 @@ TOKEN = Jwt({}, {"oid": "someone"})
     [
         ('@(((string)context.Variables["a"]).StartsWith("x"))', ("va",)),
         ('@(((string)context.Variables["a"] + context.Variables["b"]).Trim())', ("va", "vb")),
-        ('@(context.Variables.GetValueOrDefault<string>("none", "d").Trim())', (None,)),
+        ('@(context.Variables.GetValueOrDefault<string>("none", "d").Trim())', (...,)),
         ('@(context.Variables.ContainsKey("a") && "a".Equals("b"))', (True,)),
         ('@(context.Request.Headers.GetValueOrDefault("X-One", "").Contains("1"))', (("1", "2"),)),
         ('@(string.Join(",", context.Request.Headers.Keys))', (("X-One",),)),

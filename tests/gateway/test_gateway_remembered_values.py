@@ -8,6 +8,7 @@ import pytest
 from policy_bench import Bench
 
 from hybridmandate.governance.gateway.document import Text
+from hybridmandate.governance.gateway.errors import PolicyError
 from hybridmandate.governance.gateway.values import Evaluated, Remembered, compile_value
 
 
@@ -75,3 +76,13 @@ async def test_failure_is_not_remembered() -> None:
             remembered.get(exchange)
     exchange.variables["a"] = "7"
     assert remembered.get(exchange) == 7
+
+
+async def test_variable_that_is_null_is_told_from_one_that_is_missing() -> None:
+    remembered = value('@(string.IsNullOrEmpty((string)context.Variables["a"]).ToString())')
+    exchange = await Bench().call()
+    exchange.variables["a"] = None
+    assert remembered.get(exchange) == "True"
+    del exchange.variables["a"]
+    with pytest.raises(PolicyError, match="'a'"):
+        remembered.get(exchange)

@@ -17,6 +17,7 @@ from hybridmandate.governance.gateway.csharp import (
 from hybridmandate.governance.gateway.csharp_text import starts_expression
 from hybridmandate.governance.gateway.document import Text
 from hybridmandate.governance.gateway.errors import PolicyDocumentError, PolicyError
+from hybridmandate.governance.gateway.result_types import Wanted, refusal
 
 if TYPE_CHECKING:
     from hybridmandate.governance.gateway.exchange import Exchange
@@ -148,7 +149,7 @@ def _is_small(value: Any) -> bool:
         return len(value) <= _LONGEST_LIST and all(_is_small(each) for each in value)
     if type(value) is str:
         return len(value) <= _LONGEST_TEXT
-    return value is None or type(value) in (bool, int, Jwt)
+    return value is None or value is ... or type(value) in (bool, int, Jwt)
 
 
 class Converted:
@@ -235,10 +236,11 @@ def one_of(options: Sequence[str]) -> Callable[[Any], str]:
     return chosen
 
 
-def compile_value(text: Text, file: str) -> Value:
+def compile_value(text: Text, file: str, wanted: Wanted = Wanted.ANYTHING) -> Value:
     """The value of an attribute or text.
 
-    :raises PolicyDocumentError: when its expression cannot be compiled.
+    :raises PolicyDocumentError: when its expression cannot be compiled, or cannot give what is
+        wanted.
     """
     if not starts_expression(text.value):
         return Constant(text.value)
@@ -246,6 +248,9 @@ def compile_value(text: Text, file: str) -> Value:
         expression = _compiled(text.value, text.line, text.column)
     except ExpressionSyntaxError as error:
         raise PolicyDocumentError(file, error.line, error.column, error.reason) from error
+    reason = refusal(expression.type, wanted)
+    if reason is not None:
+        raise PolicyDocumentError(file, text.line, text.column, reason)
     settled = expression.settled
     if settled is not None:
         return Settled(settled[0])

@@ -82,8 +82,8 @@ class Input(NamedTuple):
 
 
 READ: Final = {
-    "variable": "V if type(V := context.variables.get(A)) is str or type(V) is jwt or V is None "
-    "else skip",
+    "variable": "V if type(V := context.variables.get(A, ...)) is str or type(V) is jwt "
+    "or V is None or V is ... else skip",
     "presence": "A in context.variables",
     "request header": "tuple(context.request.headers.values(A))",
     "request headers": "tuple(context.request.headers.names())",
@@ -91,7 +91,8 @@ READ: Final = {
     "if context.response is not None else skip",
     "status": "context.response.status_code if context.response is not None else skip",
 }
-"""Generated Python that reads each kind; ``skip`` stands for what cannot be compared."""
+"""Generated Python that reads each kind; ``skip`` stands for what cannot be compared, ``...`` for a
+variable that is not there: an indexer refuses it, and not one that is null."""
 
 
 def inputs_of(body: Node) -> list[Input] | None:
