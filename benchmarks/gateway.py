@@ -4,7 +4,9 @@ The same back end is called directly, through nginx (a plain proxy), through Env
 through the gateway with every policy of the example. All run on loopback, one worker each: back end
 (a Unix socket for the proxies, TCP for the direct measurement; also the issuer), proxies, and this
 process, which makes the load. They share the machine's cores, so CPU per request, read from the
-system for each process, says more than requests per second. Evidence is counted and thrown away.
+system for each process, says more than requests per second. Evidence is counted and thrown away
+there; two workers as `mandate up` runs them keep it, with the counters, in files that they share.
+Each call has a correlation id of its own.
 """
 
 from __future__ import annotations
@@ -21,83 +23,45 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import uvloop
 from gateway_parts import back_end
+from gateway_parts.gateways import (
+    AUDIENCE,
+    TENANT,
+    Place,
+    calls_kept,
+    gateway_app,
+    serve_alone,
+    serve_beside_others,
+)
 from gateway_parts.load import Figures, load
 from gateway_parts.peers import start_envoy, start_nginx
 from gateway_parts.policies import costs
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from hybridmandate.evidence.record import Record
-from hybridmandate.governance.gateway.door import HeadLimits, door_protocol
-from hybridmandate.governance.gateway.layout import baseline_folder, load_layout
-from hybridmandate.governance.gateway.server import GatewayApp, create_app
-from hybridmandate.governance.gateway.settings import GatewaySettings
-from hybridmandate.local.serving import Serving, bind, server_of
-
-TENANT = "6f1c9e1a-3b0e-4c57-9d52-7a0a6c1f2b10"
-AUDIENCE = "api://vendor-invoices/bench"
-POLICIES = Path(__file__).parents[1] / "examples" / "vendor-invoices" / "policies"
 PATH = "/data/views/vendors/v1"
 BODY = b'{"parameters": {"hm_country": "NO"}}'
 GATEWAY, ENVOY, NGINX, DIRECT = "gateway, full baseline", "Envoy, token and rate", "nginx", "direct"
+WORKERS = "two workers, evidence kept"
+REQUESTS = 1000
+"""Requests that take turns, each with its own correlation id."""
 GOAL = 8000
 """Requests a second on two cores (design, section 10)."""
 
 
-class _Counted:
-    """Evidence that is counted and thrown away."""
-
-    def __init__(self) -> None:
-        self.records = 0
-
-    def record(self, record: Record) -> None:
-        self.records += 1
-
-
-class _OwnToken:
-    async def token(self, resource: str) -> str:
-        return "token-of-the-gateway"
-
-
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One door that is measured: its port, and the process that is charged with its CPU."""
+    """One door that is measured: its port, and the processes that are charged with its CPU."""
 
     name: str
     port: int
-    pid: int
+    pids: tuple[int, ...]
 
-
-def gateway_app(issuer: str, back_end_url: str) -> GatewayApp:
-    """The gateway with the example's policies on the baseline, limits out of the way."""
-    configuration = load_layout(
-        POLICIES,
-        baseline=baseline_folder(),
-        named_values={
-            "openid-config-url": f"{issuer}/openid",
-            "tenant-id": TENANT,
-            "issuer-v1": issuer,
-            "issuer-v2": issuer,
-            "gateway-audience": AUDIENCE,
-            "internal-audience": "api://vendor-invoices-internal/bench",
-            "execution-backend": back_end_url,
-            "data-backend": back_end_url,
-            "rate-calls-per-minute": "100000000",
-            "quota-calls-per-day": "100000000",
-        },
-    )
-    return create_app(GatewaySettings(), configuration, lambda _: _OwnToken(), _Counted())
-
-
-def serve_gateway(port: int, issuer: str, back_end_url: str) -> None:
-    """The gateway's process, behind the door that `mandate up` gives it."""
-    app = gateway_app(issuer, back_end_url)
-    serving = Serving(app, port=port, protocol=door_protocol(app, HeadLimits()))
-    uvloop.run(server_of(serving).serve(sockets=[bind(serving)]))
+    def cpu_seconds(self) -> float:
+        """Processor time of its processes until now."""
+        return sum(cpu_seconds(each) for each in self.pids)
 
 
 def free_port() -> int:
@@ -131,10 +95,14 @@ def headers_of(token: str, host: str) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in found.items()]
 
 
-def request_bytes(host: str, token: str) -> bytes:
-    """One request as it goes over the wire."""
-    lines = [b"%b: %b" % each for each in headers_of(token, host)]
-    return b"\r\n".join([b"POST %b HTTP/1.1" % PATH.encode(), *lines, b"", BODY])
+def requests_to(port: int, token: str) -> list[bytes]:
+    """Requests as they go over the wire."""
+    begin = b"POST %b HTTP/1.1" % PATH.encode()
+    found = []
+    for _ in range(REQUESTS):
+        lines = [b"%b: %b" % each for each in headers_of(token, f"127.0.0.1:{port}")]
+        found.append(b"\r\n".join([begin, *lines, b"", BODY]))
+    return found
 
 
 def signed_token(key: RSAKey, issuer: str) -> str:
@@ -163,62 +131,86 @@ def cpu_seconds(pid: int) -> float:
 
 @contextlib.contextmanager
 def running(key: RSAKey, issuer: str, direct: int, folder: str) -> Iterator[list[Target]]:
-    """Everything that is measured, ended afterwards."""
+    """Everything that is measured one worker each, ended afterwards."""
     path = str(Path(folder) / "data.sock")
     keys: dict[str, Any] = {"keys": [key.as_dict(private=False)]}
     edge, envoy_port, nginx_port = free_port(), free_port(), free_port()
     behind = multiprocessing.Process(target=back_end.serve, args=(keys, issuer, direct, path))
-    gateway = multiprocessing.Process(
-        target=serve_gateway, args=(edge, issuer, f"http+unix://{path}")
-    )
-    behind.start()
-    gateway.start()
+    gateway = multiprocessing.Process(target=serve_alone, args=(Place(edge, issuer, path),))
     nginx = start_nginx(folder, nginx_port, path)
     envoy = start_envoy(folder, envoy_port, path, issuer=issuer, audience=AUDIENCE, keys=keys)
     try:
-        assert behind.pid is not None
-        assert gateway.pid is not None
-        yield [
-            Target(DIRECT, direct, behind.pid),
-            Target(NGINX, nginx_port, nginx.pid),
-            Target(ENVOY, envoy_port, envoy.pid),
-            Target(GATEWAY, edge, gateway.pid),
-        ]
+        with started(behind, gateway) as (behind_pid, gateway_pid):
+            yield [
+                Target(DIRECT, direct, (behind_pid,)),
+                Target(NGINX, nginx_port, (nginx.pid,)),
+                Target(ENVOY, envoy_port, (envoy.pid,)),
+                Target(GATEWAY, edge, (gateway_pid,)),
+            ]
     finally:
         for peer in (nginx, envoy):
             peer.terminate()
             peer.wait(10)
-        for process in (gateway, behind):
-            process.terminate()
-            process.join(10)
 
 
-def measure(
-    targets: Sequence[Target], token: str, connections: int, seconds: float
-) -> dict[str, tuple[Figures, float]]:
-    """Figures under full load and CPU seconds a request, by target; printed as they come."""
-    found: dict[str, tuple[Figures, float]] = {}
-    for each in targets:
-        wait_for(each.port)
-        request = request_bytes(f"127.0.0.1:{each.port}", token)
-        load(each.port, request, connections=connections, seconds=1)
-        before = cpu_seconds(each.pid)
-        figures = load(each.port, request, connections=connections, seconds=seconds)
-        cpu = (cpu_seconds(each.pid) - before) / (figures.rate * seconds)
-        found[each.name] = figures, cpu
-        print(
-            f"{each.name:24} {figures.rate:9,.0f} requests/s  p50 {figures.p50:7.2f} ms  "
-            f"p99 {figures.p99:7.2f} ms  CPU {cpu * 1e6:6.0f} us/request"
-        )
-    return found
+@contextlib.contextmanager
+def started(*processes: multiprocessing.Process) -> Iterator[list[int]]:
+    """The process ids of processes that run meanwhile."""
+    for each in processes:
+        each.start()
+    try:
+        yield [each.pid for each in processes if each.pid is not None]
+    finally:
+        for each in processes:
+            each.terminate()
+            each.join(30)
+
+
+class Measured(NamedTuple):
+    """Figures under full load, CPU seconds a request, and all calls that were made."""
+
+    figures: Figures
+    cpu: float
+    calls: int
+
+
+def measure(target: Target, token: str, connections: int, seconds: float) -> Measured:
+    """Measure a door after a second of warming up; the figures are printed as they come."""
+    wait_for(target.port)
+    requests = requests_to(target.port, token)
+    warm = load(target.port, requests, connections=connections, seconds=1)
+    before = target.cpu_seconds()
+    figures = load(target.port, requests, connections=connections, seconds=seconds)
+    cpu = (target.cpu_seconds() - before) / figures.calls
+    print(
+        f"{target.name:26} {figures.rate:9,.0f} requests/s  p50 {figures.p50:7.2f} ms  "
+        f"p99 {figures.p99:7.2f} ms  CPU {cpu * 1e6:6.0f} us/request"
+    )
+    return Measured(figures, cpu, warm.calls + figures.calls)
+
+
+def measure_workers(token: str, issuer: str, folder: str, connections: int, seconds: float) -> None:
+    """Two workers that share a port, counters and the store of evidence, and what they kept."""
+    state = str(Path(folder) / "state")
+    place = Place(free_port(), issuer, str(Path(folder) / "data.sock"))
+    workers = [
+        multiprocessing.Process(target=serve_beside_others, args=(place, state, name))
+        for name in ("gateway", "gateway-2")
+    ]
+    with started(*workers) as pids:
+        found = measure(Target(WORKERS, place.port, tuple(pids)), token, connections, seconds)
+    print(
+        f"evidence kept of {calls_kept(state):,} of {found.calls:,} calls; two cores for these "
+        f"workers alone: {2 / found.cpu:,.0f} requests/s (goal {GOAL:,})"
+    )
 
 
 def half_load(targets: Sequence[Target], token: str, rate: float, seconds: float) -> None:
     """Latency at a fixed rate through the gateway and without it: what the gateway adds."""
     seen: dict[str, Figures] = {}
     for each in (targets[0], targets[-1]):
-        request = request_bytes(f"127.0.0.1:{each.port}", token)
-        seen[each.name] = load(each.port, request, connections=8, seconds=seconds, rate=rate)
+        requests = requests_to(each.port, token)
+        seen[each.name] = load(each.port, requests, connections=8, seconds=seconds, rate=rate)
     direct, through = seen[DIRECT], seen[GATEWAY]
     print(
         f"at {rate:,.0f} requests/s the gateway adds p50 {through.p50 - direct.p50:.2f} ms, "
@@ -238,18 +230,20 @@ def main(argv: Sequence[str]) -> int:
     issuer = f"http://127.0.0.1:{direct}"
     token = signed_token(key, issuer)
     with tempfile.TemporaryDirectory() as folder, running(key, issuer, direct, folder) as targets:
-        found = measure(targets, token, options.connections, seconds)
-        half_load(targets, token, found[GATEWAY][0].rate / 2, seconds)
-        app = gateway_app(issuer, issuer)
+        found = {each.name: measure(each, token, options.connections, seconds) for each in targets}
+        half_load(targets, token, found[GATEWAY].figures.rate / 2, seconds)
+        measure_workers(token, issuer, folder, options.connections, seconds)
+        app = gateway_app(issuer, str(Path(folder) / "data.sock"))
         print("cost of each policy, microseconds")
-        for place, cost in costs(app, PATH, headers_of(token, "localhost"), BODY):
+        for place, cost in costs(app, PATH, lambda: headers_of(token, "localhost"), BODY):
             print(f"  {cost:7.1f}  {place}")
-    cpu = found[GATEWAY][1]
+    cpu = found[GATEWAY].cpu
     print(f"two cores for the gateway alone: {2 / cpu:,.0f} requests/s (goal {GOAL:,})")
     for name in (ENVOY, NGINX):
+        part = found[GATEWAY].figures.rate / found[name].figures.rate
         print(
-            f"gateway against {name}: {found[GATEWAY][0].rate / found[name][0].rate:.3f} of its "
-            f"requests/s, {found[name][1] / cpu:.3f} by CPU"
+            f"gateway against {name}: {part:.3f} of its requests/s, "
+            f"{found[name].cpu / cpu:.3f} by CPU"
         )
     return 0
 

@@ -1,7 +1,7 @@
 """Load over keep-alive connections: as much as it takes, or at a given rate.
 
-One request at a time on each connection, no pipelining. A raw asyncio protocol on uvloop, so that
-the load costs a fraction of what it measures.
+One request at a time on each connection, no pipelining; the requests take turns. A raw asyncio
+protocol on uvloop, so that the load costs a fraction of what it measures.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import uvloop
@@ -17,8 +19,9 @@ import uvloop
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Requests per second, and latencies in milliseconds."""
+    """Requests answered, how many a second, and latencies in milliseconds."""
 
+    calls: int
     rate: float
     p50: float
     p99: float
@@ -27,8 +30,8 @@ class Figures:
 class _Caller(asyncio.Protocol):
     """One connection; answers must have a Content-Length and status 200."""
 
-    def __init__(self, request: bytes, latencies: list[float]) -> None:
-        self._request = request
+    def __init__(self, requests: Iterator[bytes], latencies: list[float]) -> None:
+        self._requests = requests
         self._latencies = latencies
         self._transport: Any = None
         self._began = 0.0
@@ -62,10 +65,10 @@ class _Caller(asyncio.Protocol):
             self.answered.set_result(None)
 
     def send(self) -> asyncio.Future[None]:
-        """Send the request; done when its answer is there."""
+        """Send the next request; done when its answer is there."""
         self.answered = asyncio.get_running_loop().create_future()
         self._began = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
         return self.answered
 
     def close(self) -> None:
@@ -78,24 +81,30 @@ class _Caller(asyncio.Protocol):
 
 
 def load(
-    port: int, request: bytes, *, connections: int, seconds: float, rate: float | None = None
+    port: int,
+    requests: Sequence[bytes],
+    *,
+    connections: int,
+    seconds: float,
+    rate: float | None = None,
 ) -> Figures:
     """Call for so many seconds; ``rate`` is requests a second over all connections, None: all.
 
     :raises RuntimeError: with the answer, when one is not 200.
     """
-    return uvloop.run(_load(port, request, connections, seconds, rate))
+    return uvloop.run(_load(port, requests, connections, seconds, rate))
 
 
 async def _load(
-    port: int, request: bytes, connections: int, seconds: float, rate: float | None
+    port: int, requests: Sequence[bytes], connections: int, seconds: float, rate: float | None
 ) -> Figures:
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     callers = []
+    turns = cycle(requests)
     for _ in range(connections):
         _, caller = await loop.create_connection(
-            lambda: _Caller(request, latencies), "127.0.0.1", port
+            lambda: _Caller(turns, latencies), "127.0.0.1", port
         )
         callers.append(caller)
     pause = connections / rate if rate else 0.0
@@ -115,4 +124,4 @@ async def _load(
     for caller in callers:
         caller.close()
     marks = statistics.quantiles(latencies, n=100)
-    return Figures(len(latencies) / took, marks[49], marks[98])
+    return Figures(len(latencies), len(latencies) / took, marks[49], marks[98])
