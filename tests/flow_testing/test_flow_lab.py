@@ -14,6 +14,7 @@ from hybridmandate.orchestration.testing.branches import BranchCoverage
 from hybridmandate.orchestration.testing.flow_lab import FlowLab, FlowRun
 from hybridmandate.orchestration.testing.replay import RecordedRun, export_run
 
+CHILD_ID = "11111111-2222-4333-8444-555555555555"
 ROWS = {"value": [{"amount": 5, "due": "2026-01-31"}, {"amount": 500, "due": "2026-02-01"}]}
 
 
@@ -134,3 +135,71 @@ def test_a_replay_that_differs_says_where(lab: FlowLab, tmp_path: Path) -> None:
 def test_a_history_without_contents_is_refused(tree: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RecordedRun(tree)
+
+
+PARENT = {
+    "Ask_child": {
+        "type": "Workflow",
+        "inputs": {"host": {"workflowReferenceName": CHILD_ID}, "body": {"n": 4}},
+        "runAfter": {},
+    }
+}
+CHILD = {
+    "triggers": {"manual": {"type": "Request", "kind": "Button", "inputs": {}}},
+    "contentVersion": "1.0.0.0",
+    "actions": {
+        "Rest": {
+            "type": "Wait",
+            "inputs": {"interval": {"count": 2, "unit": "Hour"}},
+            "runAfter": {},
+        },
+        "Answer": {
+            "type": "Response",
+            "inputs": {"statusCode": 200, "body": {"n": "@add(triggerBody()?['n'], 1)"}},
+            "runAfter": {"Rest": ["Succeeded"]},
+        },
+    },
+}
+
+
+@pytest.fixture
+def family(tmp_path: Path, coverage: BranchCoverage) -> FlowLab:
+    folder = write_solution(tmp_path / "family", PARENT)
+    (folder / "flows" / f"Child-{CHILD_ID.upper()}.json").write_text(json.dumps(CHILD))
+    return FlowLab(folder, coverage)
+
+
+def test_a_child_flow_of_the_solution_runs_with_its_parent_and_is_covered(
+    family: FlowLab, coverage: BranchCoverage
+) -> None:
+    run = family("ShipRows").trigger({})
+    assert (run.status, run.child("Ask_child").action("Rest").status) == ("Running", "Running")
+    family.clock.advance(minutes=121)
+    assert run.action("Ask_child").body == {"n": 5}
+    assert run.child("Ask_child").status == run.status == "Succeeded"
+    assert {each.flow: each.missed for each in coverage.results()} == {"Child": [], "ShipRows": []}
+
+
+def test_a_child_flow_that_is_mocked_does_not_run(family: FlowLab) -> None:
+    run = family("ShipRows").mock("Ask_child", {"n": 9}).trigger({})
+    family.clock.advance(0)
+    assert run.action("Ask_child").body == {"n": 9}
+    with pytest.raises(LookupError, match="has started no child flow"):
+        run.child("Ask_child")
+
+
+def test_a_flow_that_starts_itself_again_and_again_ends(tmp_path: Path) -> None:
+    own = {
+        "Again": {**PARENT["Ask_child"], "inputs": {"host": {"workflowReferenceName": "ShipRows"}}}
+    }
+    lab = FlowLab(write_solution(tmp_path / "own", own), BranchCoverage())
+    run = lab("ShipRows").trigger({})
+    lab.clock.advance(days=1)
+    assert run.status == "Failed"
+    assert "nested deeper" in str(lab.host.runs[-1].action("Again")["error"])
+
+
+def test_a_test_may_cancel_a_run(family: FlowLab) -> None:
+    run = family("ShipRows").trigger({})
+    run.cancel("not needed")
+    assert (run.status, run.action("Ask_child").status) == ("Cancelled", "Cancelled")

@@ -292,7 +292,7 @@ def test_a_child_flow_answers_its_parent_under_the_same_correlation_id() -> None
             },
         }
     )
-    host = MemoryHost(no_calls, flows={"abc": child})
+    host = MemoryHost(no_calls, child=lambda asked: child)
     ended = host.finish(host.start(parent))
     assert ended.action("Child")["outputs"]["body"] == {"twice": 42}
     assert host.runs[1].correlation_id == ended.correlation_id

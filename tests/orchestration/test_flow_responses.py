@@ -53,7 +53,7 @@ def test_a_parent_waits_for_its_child_as_long_as_it_takes() -> None:
     child = flow_of({"Do": call("Do"), "R": _response(after("Do"))}, trigger=BUTTON)
     inputs = {"host": {"workflowReferenceName": "abc"}}
     parent = flow_of({"Child": {"type": "Workflow", "inputs": inputs, "runAfter": {}}})
-    host = MemoryHost(lambda asked: Delayed(OK, 3_600), flows={"abc": child})
+    host = MemoryHost(lambda asked: Delayed(OK, 3_600), child=lambda asked: child)
     ended = host.finish(host.start(parent))
     assert ended.action("Child")["outputs"]["body"] == "done"
 

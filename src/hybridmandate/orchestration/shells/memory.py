@@ -53,6 +53,16 @@ Reading = Callable[[Watch], Answer]
 """Answers one read of a location that is watched."""
 
 
+ChildOf = Callable[[Call], Flow | None]
+"""The flow that a call of type Workflow starts; None when the service answers it like any other."""
+MAX_CHILDREN = 8
+"""Levels of child flows: one that starts itself again and again would never end."""
+
+
+def _no_child(call: Call) -> Flow | None:
+    return None
+
+
 def _nothing_watched(watch: Watch) -> Answer:
     return Answer.refused(f"no reading is given for '{watch.location}'")
 
@@ -104,8 +114,7 @@ class MemoryRun:
 class MemoryHost:
     """Hosts runs under one virtual clock.
 
-    ``flows`` are child flows by workflow id or name, ``profile`` the performance profile whose
-    limits hold.
+    ``child`` finds child flows, ``profile`` is the performance profile whose limits hold.
     """
 
     def __init__(
@@ -113,7 +122,7 @@ class MemoryHost:
         service: Service,
         *,
         reading: Reading = _nothing_watched,
-        flows: Mapping[str, Flow] | None = None,
+        child: ChildOf = _no_child,
         now: float = START,
         profile: str = "medium",
     ) -> None:
@@ -121,7 +130,7 @@ class MemoryHost:
         self._profile = profile
         self._service = service
         self._reading = reading
-        self._flows = dict(flows or {})
+        self._child_of = child
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
         self._parents: dict[str, tuple[MemoryRun, str]] = {}
@@ -267,12 +276,17 @@ class MemoryHost:
         self._at(self.now + seconds, happen)
 
     def _child(self, run: MemoryRun, call: Call) -> bool:
-        """Start a child flow that this host knows; any other is a call like the rest."""
-        name = str(call.request["host"]["workflowReferenceName"])
-        flow = self._flows.get(name.lower()) or self._flows.get(name)
+        """Start the child flow of a call; without one it is a call like the rest."""
+        flow = self._child_of(call)
         if flow is None:
             return False
-        child_id = f"{run.id}/{call.token}"
+        child_id = child_run_id(run, call)
+        answer = self._answered_before(child_id)
+        if child_id.count("/") > MAX_CHILDREN:
+            answer = Answer.refused(f"child flows are nested deeper than {MAX_CHILDREN} levels")
+        if answer is not None:
+            self._later(run, call.token, Delayed(answer, 0.0))
+            return True
         trigger = {"headers": call.request.get("headers") or {}, "body": call.request.get("body")}
         event = RunStarted(
             time=self.now,
@@ -291,10 +305,22 @@ class MemoryHost:
         self._obey(child, transition.commands)
         return True
 
+    def _answered_before(self, child_id: str) -> Answer | None:
+        """What a child flow gave to an earlier attempt of the same call: it runs once."""
+        for run in self.runs:
+            if run.id == child_id:
+                return child_answer(run.state, run.response)
+        return None
+
     def _tell_parent(self, run: MemoryRun) -> None:
         parent, token = self._parents.pop(run.id, (None, ""))
         if parent is not None:
             self._later(parent, token, Delayed(child_answer(run.state, run.response), 0.0))
+
+
+def child_run_id(run: MemoryRun, call: Call) -> str:
+    """The id of the run that a call of type Workflow starts: the same for every attempt."""
+    return f"{run.id}/{call.token.rpartition('#')[0]}"
 
 
 def child_answer(state: State, response: Respond | None) -> Answer:

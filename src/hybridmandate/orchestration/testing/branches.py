@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,18 +48,26 @@ class FlowBranches:
 class BranchCoverage:
     """Runs of many tests, by flow."""
 
-    runs: list[MemoryRun] = field(default_factory=list)
+    _runs: list[tuple[MemoryRun, Sequence[MemoryRun]]] = field(default_factory=list)
 
-    def add(self, run: MemoryRun) -> None:
-        """Remember a run; it is looked at when the result is asked for."""
-        self.runs.append(run)
+    def add(self, run: MemoryRun, together: Sequence[MemoryRun] = ()) -> None:
+        """Remember a run, and its child flows among those that run ``together`` with it.
+
+        They are looked at when the result is asked for: they go on until then.
+        """
+        self._runs.append((run, together))
 
     def results(self) -> list[FlowBranches]:
         """What was reached of each flow, by name."""
         by_name: dict[str, list[MemoryRun]] = {}
-        for run in self.runs:
+        for run in self._all():
             by_name.setdefault(run.flow.name, []).append(run)
         return [_result(name, runs) for name, runs in sorted(by_name.items())]
+
+    def _all(self) -> Iterator[MemoryRun]:
+        for run, together in self._runs:
+            yield run
+            yield from (each for each in together if each.id.startswith(f"{run.id}/"))
 
 
 def _result(name: str, runs: list[MemoryRun]) -> FlowBranches:

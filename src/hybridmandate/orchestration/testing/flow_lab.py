@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hybridmandate.orchestration.definition import Flow, load_flow
+from hybridmandate.orchestration.definition import Flow, FlowDocument, load_flow
 from hybridmandate.orchestration.definition.packages import find_flows
 from hybridmandate.orchestration.engine import Answer, Call
-from hybridmandate.orchestration.shells.memory import Delayed, MemoryHost, MemoryRun
+from hybridmandate.orchestration.shells.memory import (
+    Delayed,
+    MemoryHost,
+    MemoryRun,
+    child_run_id,
+)
 from hybridmandate.orchestration.testing.branches import BranchCoverage
 from hybridmandate.orchestration.testing.memory_office import MemoryOffice
 from hybridmandate.orchestration.testing.operations import mock_names, operation_of
@@ -43,7 +49,7 @@ class FlowLab:
         """``folder`` is where flows are looked for and what file names are relative to."""
         self.folder = folder
         self.office = MemoryOffice()
-        self.host = MemoryHost(self._answer, reading=self.office.read)
+        self.host = MemoryHost(self._answer, reading=self.office.read, child=self._child)
         self.clock = VirtualClock(self.host)
         self._coverage = coverage
         self._mocks: dict[str, list[Mock]] = {}
@@ -54,14 +60,11 @@ class FlowLab:
         :raises LookupError: when there is none such, or several.
         """
         wanted = _plain(name)
-        known = [each for each in find_flows(self.folder) if each.document is not None]
-        named = {
-            e.entry: e.document for e in known if e.document and _plain(e.document.name) == wanted
-        }
+        named = [each for each in self._documents if _plain(each.name) == wanted]
         if len(named) != 1:
-            listed = sorted(each.document.name for each in known if each.document)
+            listed = sorted(each.name for each in self._documents)
             raise LookupError(f"{len(named)} flows are called '{name}' here; there are: {listed}")
-        flow = load_flow(next(iter(named.values())))
+        flow = load_flow(named[0])
         return FlowUnderTest(self, flow)
 
     def mock(self, name: str, *answers: Mock) -> None:
@@ -74,8 +77,24 @@ class FlowLab:
         self._mocks[name] = list(answers)
 
     def watch(self, run: MemoryRun) -> None:
-        """Count what a run reaches when coverage is asked."""
-        self._coverage.add(run)
+        """Count what a run reaches, and its child flows, when coverage is asked."""
+        self._coverage.add(run, self.host.runs)
+
+    @cached_property
+    def _documents(self) -> list[FlowDocument]:
+        """The flows of the folder, by the entries that hold them."""
+        found = {each.entry: each.document for each in find_flows(self.folder)}
+        return [each for each in found.values() if each is not None]
+
+    def _child(self, call: Call) -> Flow | None:
+        """The flow of the solution that a call starts; None when it is mocked or not here."""
+        if call.action in self._mocks or operation_of(call) in self._mocks:
+            return None
+        wanted = str(call.request["host"]["workflowReferenceName"]).lower()
+        for each in self._documents:
+            if wanted in (each.workflow_id, each.name.lower()):
+                return load_flow(each)
+        return None
 
     def _answer(self, call: Call) -> Answer | Delayed | None:
         for name in (call.action, operation_of(call)):
@@ -147,7 +166,7 @@ class FlowUnderTest:
             correlation_id=correlation_id,
         )
         self._lab.watch(run)
-        return FlowRun(run)
+        return FlowRun(self._lab.host, run)
 
     def replay(self, recorded: str) -> FlowRun:
         """Run a recorded run again, every call answered as it was then.
@@ -167,7 +186,7 @@ class FlowUnderTest:
         self._lab.watch(run)
         while run.status == "Running" and self._lab.host.next_event():
             pass
-        return FlowRun(run, record)
+        return FlowRun(self._lab.host, run, record)
 
 
 class ActionRun:
@@ -194,8 +213,11 @@ class ActionRun:
 class FlowRun:
     """A run of a test; it goes on when the clock is advanced."""
 
-    def __init__(self, run: MemoryRun, recorded: RecordedRun | None = None) -> None:
+    def __init__(
+        self, host: MemoryHost, run: MemoryRun, recorded: RecordedRun | None = None
+    ) -> None:
         self.run = run
+        self._host = host
         self._recorded = recorded
 
     @property
@@ -231,6 +253,21 @@ class FlowRun:
     def calls(self, name: str) -> list[Call]:
         """The attempts of an action, or of an operation."""
         return [each for each in self.run.calls if name in (each.action, operation_of(each))]
+
+    def child(self, action: str) -> FlowRun:
+        """The run of the child flow that an action started; of several, the last.
+
+        :raises LookupError: when it started none here: it was mocked, or not reached.
+        """
+        started = {child_run_id(self.run, each) for each in self.run.calls_of(action)}
+        children = [each for each in self._host.runs if each.id in started]
+        if not children:
+            raise LookupError(f"'{action}' has started no child flow in this test")
+        return FlowRun(self._host, children[-1])
+
+    def cancel(self, reason: str = "cancelled by the test") -> None:
+        """End the run as a person does."""
+        self._host.cancel(self.run, reason)
 
     def assert_called(self, name: str, *, times: int | None = None, **parameters: Any) -> None:
         """:raises AssertionError: unless it was called (so often), with these parameters."""
