@@ -49,7 +49,6 @@ def configuration(inbound: str, **more: Any) -> Configuration:
         ("<set-backend-service/>", 1, "exactly one of"),
         ("<ip-filter action='allow'><address>x</address></ip-filter>", 27, "not an IP address"),
         ("<ip-filter action='perhaps'><address>::1</address></ip-filter>", 1, "allow or forbid"),
-        ("<validate-jwt header-name='A'/>", 1, "needs <openid-config> or"),
         ("<validate-jwt/>", 1, "exactly one of header-name"),
         ("<retry condition='true' count='51' interval='1'/>", 32, "at most 50"),
         ("<limit-concurrency key='k' max-count='0'/>", 39, "at least 1"),

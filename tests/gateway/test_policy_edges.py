@@ -13,6 +13,8 @@ from hybridmandate.governance.gateway.gateway import Gateway
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 KEYS = f"<issuer-signing-keys><key>{KEY}</key></issuer-signing-keys>"
+UNSIGNED = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1IiwiZXhwIjo0MTAyNDQ0ODAwfQ."
+"""A token with the algorithm none that expires in 2100."""
 SUBSCRIBED = {"subscription_required": True, "subscription": {"id": "s", "key": "k"}}
 WITH_KEY = {"headers": {"Ocp-Apim-Subscription-Key": "k"}}
 PREFLIGHT = {
@@ -134,6 +136,18 @@ TABLE: list[Row] = [
         "a token in a header of its own may have its scheme before it",
         f"<validate-jwt header-name='X-Token' require-scheme='Other'>{KEYS}</validate-jwt>",
         {"request": {"jwt": token("header:X-Token")}},
+        {"status": 200},
+    ),
+    (
+        "without a source of keys a signed token is refused",
+        "<validate-jwt header-name='Authorization' require-signed-tokens='false'/>",
+        {"request": {"jwt": token()}},
+        {"status": 401, "backend_called": False},
+    ),
+    (
+        "without a source of keys an unsigned token passes where it may be unsigned",
+        "<validate-jwt header-name='Authorization' require-signed-tokens='false'/>",
+        {"request": {"headers": {"Authorization": f"Bearer {UNSIGNED}"}}},
         {"status": 200},
     ),
     (

@@ -27,7 +27,11 @@ from hybridmandate.governance.gateway.values import integer_of, status_of, text_
 
 @policy("validate-jwt", sections=INBOUND)
 class ValidateJwt(Policy):
-    """The token comes from one of: a header, a query parameter, an expression."""
+    """The token comes from one of: a header, a query parameter, an expression.
+
+    Neither ``openid-config`` nor ``issuer-signing-keys`` is required by the page: without both
+    every signed token is refused.
+    """
 
     def __init__(self, reader: ElementReader) -> None:
         self._header = reader.optional_value("header-name")
@@ -53,8 +57,6 @@ class ValidateJwt(Policy):
         self._decryption = tuple(
             decryption_key(each) for each in reader.listed("decryption-keys", "key")
         )
-        if not self._urls and not self._keys and not self._decryption:
-            reader.refuse("<validate-jwt> needs <openid-config> or <issuer-signing-keys>")
         self._audiences = texts(reader.listed("audiences", "audience"))
         self._issuers = texts(reader.listed("issuers", "issuer"))
         self._claims = RequiredClaims(reader)
