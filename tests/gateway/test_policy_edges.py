@@ -77,9 +77,9 @@ TOLD = "<set-header name='{}' exists-action='append'><value>1</value></set-heade
 COUNTED = (
     "<cache-lookup-value key='k' variable-name='j'/><choose>"
     "<when condition='@(!context.Variables.ContainsKey(&quot;j&quot;))'>"
-    "<set-variable name='j' value='@(new List&lt;string&gt;())'/>"
-    "<cache-store-value key='k' value='@(context.Variables[&quot;j&quot;])' duration='60'/></when>"
-    '</choose><return-response><set-body>@{ var j = (List&lt;string&gt;)context.Variables["j"]; '
+    "<set-variable name='j' value='@(new JArray())'/>"
+    "<cache-store-value key='k' value='@((JArray)context.Variables[&quot;j&quot;])' duration='60'/>"
+    '</when></choose><return-response><set-body>@{ var j = (JArray)context.Variables["j"]; '
     'j.Add("x"); return j.Count.ToString(); }</set-body></return-response>'
 )
 Row = tuple[str, str, dict[str, Any], dict[str, Any]]
