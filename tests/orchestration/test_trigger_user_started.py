@@ -1,4 +1,4 @@
-"""Button and PowerApps triggers take declared inputs and say who started the run."""
+"""Triggers with declared inputs; Button and PowerApps triggers say who started the run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEMA = {
 }
 
 
-def started_by(kind: str) -> FlowDocument:
+def started_by(kind: str, name: str = "Started") -> FlowDocument:
     answer = {
         "type": "Response",
         "kind": "Http",
@@ -34,7 +34,7 @@ def started_by(kind: str) -> FlowDocument:
         "runAfter": after("A"),
     }
     trigger = {"manual": {"type": "Request", "kind": kind, "inputs": {"schema": SCHEMA}}}
-    return document({"A": compose(1), "Answer": answer}, trigger=trigger, name="Started.json")
+    return document({"A": compose(1), "Answer": answer}, trigger=trigger, name=f"{name}.json")
 
 
 @pytest.mark.parametrize("kind", ["Button", "PowerApp", "PowerAppV2"])
@@ -65,6 +65,20 @@ async def test_inputs_that_are_not_as_declared_start_nothing(
         assert (answer.status_code, answer.json()["failure"]["type"]) == (422, "validation_error")
         runs = await flows.client.get("/runs", headers={"authorization": "Bearer operator"})
         assert runs.json()["runs"] == []
+
+
+async def test_an_agent_or_a_page_gives_what_the_trigger_declares(
+    tmp_path: Path, service: Service
+) -> None:
+    kinds = ("Skills", "VirtualAgent", "PowerPages")
+    async with process(tmp_path, [started_by(each, each) for each in kinds], service) as flows:
+        for kind in kinds:
+            path = f"/flows/{kind}/triggers/manual"
+            answer = await flows.client.post(path, json={"text": "go"}, headers=CALLER)
+            assert (answer.status_code, answer.json()["text"]) == (200, "go")
+            wrong = await flows.client.post(path, json={"number": 1}, headers=CALLER)
+            assert (wrong.status_code, wrong.json()["failure"]["type"]) == (422, "validation_error")
+            assert (await flows.client.post(path, json={"text": "go"})).status_code == 401
 
 
 async def test_a_button_needs_a_token(tmp_path: Path, service: Service) -> None:

@@ -31,6 +31,7 @@ from hybridmandate.orchestration.shells.pace import MessageTooLarge
 from hybridmandate.orchestration.triggers.trigger_values import conditions_hold
 from hybridmandate.orchestration.triggers.user_started import (
     check_inputs,
+    declares_inputs,
     is_user_started,
     user_headers,
 )
@@ -124,6 +125,7 @@ class RequestTrigger:
         }
         if is_user_started(flow):
             outputs["headers"] = user_headers(outputs["headers"], principal, self._host.now())
+        if declares_inputs(flow):
             outputs["body"] = check_inputs(flow, outputs["body"])
         else:
             _check_schema(flow, outputs["body"])

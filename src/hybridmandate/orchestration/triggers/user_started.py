@@ -1,8 +1,9 @@
-"""Request triggers that a person's click starts in the cloud: Button and PowerApps.
+"""Request triggers with declared inputs: Button and PowerApps, agents and Power Pages.
 
 Their inputs are declared in the trigger's schema; the platform asks for the required ones before it
-starts a run. Who started the run stands in headers that the platform sets, so what a caller sends
-under these names is dropped. Locally the caller is a principal with a token, as for every trigger.
+starts a run. A person's click starts a Button or a PowerApps trigger: who started the run stands in
+headers that the platform sets, so what a caller sends under these names is dropped. Locally the
+caller is a principal with a token, as for every trigger.
 Source: learn.microsoft.com/power-automate/introduction-to-button-flows, 'trigger tokens'.
 """
 
@@ -18,12 +19,19 @@ from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.engine.data_actions import schema_errors
 
 KINDS = frozenset({"Button", "PowerApp", "PowerAppV2"})
+DECLARING = KINDS | {"Skills", "VirtualAgent", "PowerPages"}
+"""Those, and what an agent of Copilot Studio or a page of Power Pages calls."""
 _PREFIX = "x-ms-user-"
 
 
 def is_user_started(flow: Flow) -> bool:
-    """Whether the trigger is one of these kinds."""
+    """Whether a person's click starts the flow."""
     return flow.trigger.kind in KINDS
+
+
+def declares_inputs(flow: Flow) -> bool:
+    """Whether what comes must be as the trigger's schema declares it, always."""
+    return flow.trigger.kind in DECLARING
 
 
 def user_headers(headers: Mapping[str, str], principal: Principal, moment: float) -> dict[str, str]:
