@@ -102,3 +102,13 @@ def test_case_that_does_not_hold_says_why(tmp_path: Path, case: dict[str, Any], 
     [(name, holds, reason)] = run_cases(path)
     assert (name, holds) == ("a", False)
     assert why in reason
+
+
+def test_a_text_in_a_case_may_hold_any_line_end(tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    text = "a\u2028b\x85c"
+    lines = [
+        json.dumps({"id": name, "expr": text, "expect": text}, ensure_ascii=False) for name in "ab"
+    ]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert run_cases(path) == [("a", True, ""), ("b", True, "")]

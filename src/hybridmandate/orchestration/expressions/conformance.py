@@ -122,7 +122,8 @@ def run_cases(
     :raises ValueError: with the line, when the file is not in the format.
     """
     results: list[tuple[str, bool, str]] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    # Not splitlines(): a text in a case may hold the line ends of Unicode, which JSON leaves as is.
+    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), start=1):
         if line.strip():
             case = _read(line, number)
             why = _check(case, moment)

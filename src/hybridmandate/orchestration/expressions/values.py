@@ -31,6 +31,8 @@ TYPE_NAMES: dict[type, str] = {
     dict: "Object",
 }
 
+_LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+
 NUMBER = frozenset((int, float, Decimal))
 INTEGER = frozenset((int,))
 TEXT = frozenset((str,))
@@ -172,10 +174,16 @@ def json_text(frame: Frame, value: Any) -> str:
     return "".join(parts)
 
 
+def _quoted(text: str) -> str:
+    """A JSON string as Newtonsoft.Json writes it: it escapes the line ends of Unicode too."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return quoted if text.isascii() else quoted.translate(_LINE_ENDS)
+
+
 def _json_parts(value: Any, depth: int, deepest: int) -> Iterator[str]:
     kind = type(value)
     if kind is str:
-        yield json.dumps(value, ensure_ascii=False)
+        yield _quoted(value)
     elif value is None:
         yield "null"
     elif kind is bool:
@@ -199,7 +207,7 @@ def _json_parts(value: Any, depth: int, deepest: int) -> Iterator[str]:
     else:
         yield "{"
         for index, (key, item) in enumerate(value.items()):
-            yield f"{',' if index else ''}{json.dumps(key, ensure_ascii=False)}:"
+            yield f"{',' if index else ''}{_quoted(key)}:"
             yield from _json_parts(item, depth + 1, deepest)
         yield "}"
 

@@ -42,12 +42,18 @@ def array(frame: Frame, value: Any) -> list[Any]:
 
 @conversion.function(
     "createArray",
-    repeated("objects", ANY),
+    repeated("objects", ANY, least=0),
     example="createArray('h', 1, true)",
     gives=["h", 1, True],
 )
 def create_array(frame: Frame, *values: Any) -> list[Any]:
-    """An array of the arguments."""
+    """An array of the arguments.
+
+    Without any it is an error of the run, not of the definition: published flows that were saved in
+    the cloud hold such a call.
+    """
+    if not values:
+        raise FunctionFault("It needs at least one argument", argument=1, expected="a value")
     return list(values)
 
 

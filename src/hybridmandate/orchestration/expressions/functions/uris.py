@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, urlsplit
-
 from hybridmandate.orchestration.expressions.bounds import Frame
+from hybridmandate.orchestration.expressions.dotnet.uris import Uri, parse_uri
 from hybridmandate.orchestration.expressions.errors import FunctionFault
 from hybridmandate.orchestration.expressions.registry import Family, required
 from hybridmandate.orchestration.expressions.values import TEXT
 
 parsing = Family("URI parsing")
-_PORTS = {"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443}
 
 
-def _split(uri: str) -> SplitResult:
-    try:
-        found = urlsplit(uri.strip())
-        absolute = bool(found.scheme and found.hostname) and (found.port or 0) >= 0
-    except ValueError as wrong:
-        raise _no_uri(uri) from wrong
-    if not absolute:
-        raise _no_uri(uri)
+def _read(uri: str) -> Uri:
+    found = parse_uri(uri)
+    if found is None:
+        raise FunctionFault(
+            "The value is not an absolute URI", argument=1, expected="an absolute URI", value=uri
+        )
     return found
-
-
-def _no_uri(uri: str) -> FunctionFault:
-    return FunctionFault(
-        "The value is not an absolute URI", argument=1, expected="an absolute URI", value=uri
-    )
 
 
 @parsing.function(
@@ -38,8 +28,7 @@ def _no_uri(uri: str) -> FunctionFault:
 )
 def uri_host(frame: Frame, uri: str) -> str:
     """The host of a URI."""
-    host = _split(uri).hostname or ""
-    return f"[{host}]" if ":" in host else host
+    return _read(uri).host
 
 
 @parsing.function(
@@ -50,7 +39,7 @@ def uri_host(frame: Frame, uri: str) -> str:
 )
 def uri_path(frame: Frame, uri: str) -> str:
     """The path of a URI, / when it has none."""
-    return _split(uri).path or "/"
+    return _read(uri).path
 
 
 @parsing.function(
@@ -61,7 +50,8 @@ def uri_path(frame: Frame, uri: str) -> str:
 )
 def uri_path_and_query(frame: Frame, uri: str) -> str:
     """The path of a URI with its query."""
-    return f"{uri_path(frame, uri)}{uri_query(frame, uri)}"
+    found = _read(uri)
+    return f"{found.path}{found.query}"
 
 
 @parsing.function(
@@ -69,8 +59,7 @@ def uri_path_and_query(frame: Frame, uri: str) -> str:
 )
 def uri_port(frame: Frame, uri: str) -> int:
     """The port of a URI, the scheme's own when it names none, else -1."""
-    found = _split(uri)
-    return found.port if found.port is not None else _PORTS.get(found.scheme, -1)
+    return _read(uri).port
 
 
 @parsing.function(
@@ -81,8 +70,7 @@ def uri_port(frame: Frame, uri: str) -> int:
 )
 def uri_query(frame: Frame, uri: str) -> str:
     """The query of a URI with its ?, or nothing."""
-    query = _split(uri).query
-    return f"?{query}" if query else ""
+    return _read(uri).query
 
 
 @parsing.function(
@@ -93,4 +81,4 @@ def uri_query(frame: Frame, uri: str) -> str:
 )
 def uri_scheme(frame: Frame, uri: str) -> str:
     """The scheme of a URI."""
-    return _split(uri).scheme
+    return _read(uri).scheme
