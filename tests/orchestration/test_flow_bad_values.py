@@ -85,6 +85,26 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "'runError' is of type 'String'",
     ),
     (
+        "expression inputs list",
+        {
+            "type": "Expression",
+            "kind": "AddToTime",
+            "inputs": "@createArray(1)",
+            "runAfter": {},
+        },
+        "'inputs' is of type 'Array'",
+    ),
+    (
+        "interval null",
+        {"type": "Wait", "inputs": {"interval": "@null"}, "runAfter": {}},
+        "'None' is not a unit of time",
+    ),
+    (
+        "moment null",
+        {"type": "Wait", "inputs": {"until": {"timestamp": "@null"}}, "runAfter": {}},
+        "is not a point in time",
+    ),
+    (
         "content with a number that is none",
         {"type": "ParseJson", "inputs": {"content": "[NaN]", "schema": {}}, "runAfter": {}},
         "'NaN' is no JSON value",
@@ -118,6 +138,17 @@ def test_a_value_that_does_not_fit_fails_its_action(action: dict[str, Any], says
     assert ended.status == "Failed"
     assert record["status"] == "Failed"
     assert says in record["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "step"),
+    [("integer", 1, 9_223_372_036_854_775_807), ("float", 1.7e308, 1.7e308)],
+)
+def test_a_variable_does_not_count_beyond_its_type(kind: str, start: Any, step: Any) -> None:
+    change = {"type": "IncrementVariable", "inputs": {"name": "v", "value": step}}
+    ended = run({"V": variable("v", kind, start), "C": {**change, "runAfter": after("V")}})
+    assert statuses(ended)["C"] == "Failed"
+    assert ended.state["variables"]["v"]["value"] == start
 
 
 def test_a_static_result_has_a_status_that_actions_end_with() -> None:

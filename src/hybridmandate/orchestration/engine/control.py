@@ -9,16 +9,15 @@ from hybridmandate.orchestration.engine.commands import Respond, SetTimer
 from hybridmandate.orchestration.engine.durations import unit_seconds
 from hybridmandate.orchestration.engine.flow_control import FlowControl
 from hybridmandate.orchestration.engine.instants import epoch_seconds
-from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
+from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended, object_of
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working, record_key
-from hybridmandate.orchestration.expressions import type_name
 
 
 def start_terminate(work: Working, control: FlowControl, action: Action, at: At) -> None:
     """End the run with the given status."""
-    inputs = _fields(Reader(work, action, at).evaluate(action.inputs), "inputs")
-    error = _fields(inputs.get("runError"), "runError")
+    inputs = object_of(Reader(work, action, at).evaluate(action.inputs), "inputs")
+    error = object_of(inputs.get("runError"), "runError")
     work.begin(action, at, inputs=inputs)
     control.end(work, action, at, Ended.succeeded())
     status = inputs["runStatus"]
@@ -36,7 +35,7 @@ def run_response(work: Working, action: Action, at: At) -> Ended:
     its answer, or has been told 504 after 120 s, cannot be answered: the action fails. A parent
     flow waits for its child as long as it takes.
     """
-    inputs = _fields(Reader(work, action, at).evaluate(action.inputs), "inputs")
+    inputs = object_of(Reader(work, action, at).evaluate(action.inputs), "inputs")
     work.begin(action, at, inputs=inputs)
     if work.run["responded"]:
         raise ActionFault("ActionResponseSkipped", "The caller has been answered already.")
@@ -55,22 +54,10 @@ def run_response(work: Working, action: Action, at: At) -> Ended:
         raise ActionFault(
             "InvalidTemplate", f"{status} is not an HTTP status for an answer: 2xx, 4xx or 5xx."
         )
-    headers = {str(k): str(v) for k, v in _fields(inputs.get("headers"), "headers").items()}
+    headers = {str(k): str(v) for k, v in object_of(inputs.get("headers"), "headers").items()}
     work.run["responded"] = True
     work.commands.append(Respond(status, headers, inputs.get("body")))
     return Ended.succeeded({"statusCode": status, "headers": headers, "body": inputs.get("body")})
-
-
-def _fields(value: Any, name: str) -> dict[str, Any]:
-    """The fields of an object, none of null. :raises ActionFault: for any other value."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ActionFault(
-            "InvalidTemplate",
-            f"'{name}' is of type '{type_name(value)}'. The value must be an object.",
-        )
-    return value
 
 
 def _caller_waits(work: Working) -> bool:
@@ -89,7 +76,7 @@ def _seconds(work: Working) -> float:
 
 def start_wait(work: Working, action: Action, at: At) -> None:
     """Wait for an interval, or until a point in time."""
-    inputs = Reader(work, action, at).evaluate(action.inputs)
+    inputs = object_of(Reader(work, action, at).evaluate(action.inputs), "inputs")
     work.begin(action, at, inputs=inputs)
     token = f"{record_key(action.name, at)}#wait"
     work.state["waits"][token] = {"action": action.name, "at": list(at), "purpose": "wait"}
@@ -97,11 +84,13 @@ def start_wait(work: Working, action: Action, at: At) -> None:
 
 
 def _due(now: float, inputs: dict[str, Any]) -> float:
+    """When a wait is over, in epoch seconds."""
     try:
         if "interval" in inputs:
-            interval = inputs["interval"]
-            return now + unit_seconds(interval["count"], interval["unit"])
-        until = inputs["until"]
-        return max(now, epoch_seconds(until["timestamp"] if isinstance(until, dict) else until))
-    except (KeyError, TypeError, ValueError) as error:
+            interval = object_of(inputs["interval"], "interval")
+            return now + unit_seconds(interval.get("count"), interval.get("unit"))
+        until = inputs.get("until")
+        moment = until.get("timestamp") if isinstance(until, dict) else until
+        return max(now, epoch_seconds(moment))
+    except ValueError as error:
         raise ActionFault("InvalidTemplate", f"the wait cannot be read: {error}") from error

@@ -17,7 +17,7 @@ from hybridmandate.orchestration.definition.kinds import EXPRESSION_KINDS
 from hybridmandate.orchestration.definition.model import Action
 from hybridmandate.orchestration.engine.conditions import holds
 from hybridmandate.orchestration.engine.correlation import given_id
-from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended
+from hybridmandate.orchestration.engine.outcomes import ActionFault, Ended, object_of
 from hybridmandate.orchestration.engine.reader import Reader
 from hybridmandate.orchestration.engine.working import At, Working
 from hybridmandate.orchestration.expressions import type_name
@@ -134,8 +134,8 @@ def _rows(reader: Reader, items: list[Any], columns: Any) -> list[dict[str, Any]
     if columns:
         return [
             {
-                str(row.evaluate(column["header"])): row.evaluate(column["value"])
-                for column in columns
+                str(row.evaluate(column.get("header"))): row.evaluate(column.get("value"))
+                for column in map(_column, columns)
             }
             for row in (reader.of_item(item) for item in items)
         ]
@@ -143,6 +143,10 @@ def _rows(reader: Reader, items: list[Any], columns: Any) -> list[dict[str, Any]
         if not isinstance(item, Mapping):
             raise ActionFault("InvalidTemplate", "a table without columns needs a list of objects")
     return [dict(item) for item in items]
+
+
+def _column(declared: Any) -> dict[str, Any]:
+    return object_of(declared, "columns")
 
 
 def _cell(reader: Reader, value: Any) -> str:
@@ -165,7 +169,7 @@ def _html(headers: list[str], rows: list[list[str]]) -> str:
 
 def _expression(work: Working, action: Action, at: At) -> Ended:
     reader = Reader(work, action, at)
-    inputs = reader.evaluate(action.inputs or {})
+    inputs = object_of(reader.evaluate(action.inputs), "inputs")
     work.begin(action, at, inputs=inputs)
     function, names = EXPRESSION_KINDS[str(action.kind)]
     arguments = [inputs[name] for name in names if inputs.get(name) is not None]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from hybridmandate.orchestration.definition.model import Status
+from hybridmandate.orchestration.expressions import type_name
 
 
 class Ended(NamedTuple):
@@ -34,3 +35,18 @@ class ActionFault(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def object_of(value: Any, name: str) -> dict[str, Any]:
+    """The fields of what must be an object, none of null.
+
+    :raises ActionFault: for any other value; ``name`` says which it is.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ActionFault(
+            "InvalidTemplate",
+            f"'{name}' is of type '{type_name(value)}'. The value must be an object.",
+        )
+    return value

@@ -26,7 +26,8 @@ def run_variable(work: Working, action: Action, at: At) -> Ended:
 
     :raises ActionFault: when the variable is unknown, initialised twice, or of another type.
     """
-    inputs = Reader(work, action, at).evaluate(action.inputs)
+    reader = Reader(work, action, at)
+    inputs = reader.evaluate(action.inputs)
     work.begin(action, at, inputs=inputs)
     if action.type == "InitializeVariable":
         for declared in inputs["variables"]:
@@ -38,7 +39,7 @@ def run_variable(work: Working, action: Action, at: At) -> Ended:
         raise ActionFault(
             "InvalidTemplate", f"The variable '{name}' must be initialized before it is used."
         )
-    value = _changed(action.type, name, variable, inputs.get("value"))
+    value = _changed(reader, action.type, name, variable, inputs.get("value"))
     size = _size(work, action, variable, value, inputs.get("value"))
     work.state["variables"][name] = {**variable, "value": value, "size": size}
     return Ended.succeeded({"body": {"name": name, "value": value}})
@@ -77,7 +78,9 @@ def _size(work: Working, action: Action, variable: dict[str, Any], value: Any, g
     return size
 
 
-def _changed(action_type: str, name: str, variable: dict[str, Any], value: Any) -> Any:
+def _changed(
+    reader: Reader, action_type: str, name: str, variable: dict[str, Any], value: Any
+) -> Any:
     kind, before = variable["type"], variable["value"]
     if action_type == "SetVariable":
         return _typed(name, kind, value)
@@ -91,8 +94,9 @@ def _changed(action_type: str, name: str, variable: dict[str, Any], value: Any) 
     step = 1 if value is None else value
     if isinstance(step, bool) or not isinstance(step, int | float):
         raise ActionFault("InvalidTemplate", f"'{name}' cannot change by '{step}'.")
-    changed = (before or 0) + (step if action_type == "IncrementVariable" else -step)
-    return _typed(name, kind, changed)
+    # The functions of the language check for 64 bits, which Python's operators do not.
+    function = "add" if action_type == "IncrementVariable" else "sub"
+    return _typed(name, kind, reader.call(function, before or 0, step))
 
 
 def _expect(name: str, kind: str, allowed: set[str], action_type: str) -> None:
