@@ -213,7 +213,8 @@ async def _play(
     url: str,
 ) -> str:
     for earlier in case.get("before", ()):
-        await _send(client, url, {**case["request"], **earlier}, clock())
+        for _ in range(earlier.get("repeat", 1)):
+            await _send(client, url, {**case["request"], **earlier}, clock())
         clock.ahead += earlier.get("then_advance_seconds", 0)
     if case.get("parallel"):
         answers = await asyncio.gather(
@@ -233,7 +234,7 @@ async def _play(
 async def _send(
     client: aiohttp.ClientSession, url: str, request: Mapping[str, Any], now: float
 ) -> dict[str, Any]:
-    headers = dict(request.get("headers") or {})
+    headers = {name: str(value) for name, value in (request.get("headers") or {}).items()}
     path = request["path"]
     token = request.get("jwt")
     if token is not None:
@@ -257,7 +258,7 @@ async def _send(
 def _carry(token: Mapping[str, Any], headers: dict[str, str], path: str, now: float) -> str:
     """Put a signed token where the case wants it; the path, with the token if it goes there."""
     claims = dict(token["claims"])
-    for name in ("exp", "nbf"):
+    for name in ("exp", "nbf", "iat"):
         if f"{name}_in" in claims:
             claims[name] = int(now) + claims.pop(f"{name}_in")
     algorithm = token["alg"]

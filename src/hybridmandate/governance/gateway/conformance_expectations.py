@@ -67,7 +67,7 @@ def _request(
     if "url_startswith" in expect and not call["url"].startswith(expect["url_startswith"]):
         yield f"url of the {what} is {call['url']!r}"
     for name, value in (expect.get("query") or {}).items():
-        if call["query"].get(name) != value:
+        if call["query"].get(name) != str(value):
             yield f"query {name} of the {what} is {call['query'].get(name)!r}, not {value!r}"
     for name in expect.get("query_absent", ()):
         if name in call["query"]:

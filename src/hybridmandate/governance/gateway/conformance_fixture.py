@@ -18,6 +18,7 @@ from hybridmandate.governance.gateway.configuration import (
     ProductEntry,
     Subscription,
 )
+from hybridmandate.governance.gateway.conformance_stub import body_text
 from hybridmandate.governance.gateway.contract_check import SchemaCheck
 from hybridmandate.governance.gateway.layout import backend_entry
 
@@ -50,7 +51,9 @@ def configuration_of(case: Mapping[str, Any], *, started: float = 0.0) -> Config
             name: Document(text, f"{name}.xml")
             for name, text in (case.get("fragments") or {}).items()
         },
-        named_values=case.get("named_values") or {},
+        named_values={
+            name: body_text(value) for name, value in (case.get("named_values") or {}).items()
+        },
         products=(
             ()
             if product is None
@@ -92,8 +95,8 @@ def _operation(
     bodies = _schemas(request, schemas)
     answers = {str(each["statusCode"]): _schemas(each, schemas) for each in responses}
     return OperationEntry(
-        id=contract.get("id", "op"),
-        name=contract.get("name", "op"),
+        id=contract.get("id", contract.get("name", "op")),
+        name=contract.get("displayName", contract.get("name", "op")),
         method=contract["method"],
         url_template=contract["urlTemplate"],
         policy=policy,

@@ -59,7 +59,7 @@ def _turn(answers: Any, number: int) -> Mapping[str, Any]:
 
 
 def body_text(body: Any) -> str:
-    """A body of a case: text as it stands, any other value as JSON."""
+    """A body or another value of a case: text as it stands, anything else as JSON."""
     return body if isinstance(body, str) else json.dumps(body)
 
 
