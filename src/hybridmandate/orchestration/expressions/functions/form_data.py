@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email import policy
+from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from typing import Any
 from urllib.parse import parse_qsl
@@ -94,10 +95,18 @@ def _trigger_body(frame: Frame) -> Any:
 
 
 def _fields(body: Any) -> list[tuple[str, str]]:
-    """Key and value of each field: from ``$formdata``, or from the encoded content itself."""
+    """Key and value of each field: from ``$formdata``, the named parts, or the encoded content."""
     if isinstance(body, dict) and isinstance(body.get("$formdata"), list):
         return [
             (str(access(e, "key", True)), str(access(e, "value", True))) for e in body["$formdata"]
+        ]
+    if isinstance(body, dict) and isinstance(body.get("$multipart"), list):
+        return [field for part in body["$multipart"] if (field := _named_part(part))]
+    if is_content(body) and str(body["$content-type"]).lower().startswith("multipart/"):
+        return [
+            (name, content_text(_content_of(part)))
+            for part in _message(body).iter_parts()
+            if (name := _field_name(part))
         ]
     if is_content(body):
         text = content_text(body)
@@ -109,6 +118,24 @@ def _fields(body: Any) -> list[tuple[str, str]]:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError as wrong:
         raise FunctionFault(f"The body is not form data: {wrong}") from wrong
+
+
+def _named_part(part: Any) -> tuple[str, str] | None:
+    """The field that an entry of ``$multipart`` is, by its Content-Disposition."""
+    headers, body = access(part, "headers", True), access(part, "body", True)
+    head = EmailMessage(policy.HTTP)
+    for name, value in headers.items() if isinstance(headers, dict) else ():
+        if name.lower() == "content-disposition":
+            head[name] = " ".join(str(value).split())
+    field = _field_name(head)
+    if field is None:
+        return None
+    return field, content_text(body) if is_content(body) else str(body)
+
+
+def _field_name(part: Message) -> str | None:
+    name = part.get_param("name", header="content-disposition")
+    return name if isinstance(name, str) else None
 
 
 def _values(body: Any, key: str) -> list[str]:
@@ -145,12 +172,17 @@ def _parts(body: Any) -> list[Any]:
         ]
     if not is_content(body):
         raise FunctionFault("The body is not multipart")
+    return [_content_of(part) for part in _message(body).iter_parts()]
+
+
+def _message(body: dict[str, Any]) -> EmailMessage:
     head = f"Content-Type: {str(body['$content-type']).splitlines()[0]}\r\n\r\n".encode()
     message = BytesParser(policy=policy.HTTP).parsebytes(head + content_bytes(body))
     if not message.is_multipart():
         raise FunctionFault("The body is not multipart")
-    return [
-        content(part.get_content_type(), data if isinstance(data, bytes) else b"")
-        for part in message.iter_parts()
-        for data in (part.get_payload(decode=True),)
-    ]
+    return message
+
+
+def _content_of(part: Message) -> dict[str, Any]:
+    data = part.get_payload(decode=True)
+    return content(part.get_content_type(), data if isinstance(data, bytes) else b"")
