@@ -36,6 +36,7 @@ from hybridmandate.governance.gateway.expression_fixtures import (
 from hybridmandate.governance.gateway.preparation import NAMED_VALUE, prepare_document
 from hybridmandate.governance.gateway.refusal_rules import RefusalRule, rule_for
 from hybridmandate.governance.gateway.registry import POLICIES, Section
+from hybridmandate.governance.gateway.result_types import Wanted, refusal, wanted_by
 from hybridmandate.governance.gateway.template_marks import fill_in
 
 assert _policies.__all__, "importing the policies registers them"
@@ -241,7 +242,9 @@ def _fit(element: Element, attribute: str, text: Text, found: re.Match[str]) -> 
         return read_as
     if starts_expression(text.value):
         before = text.value[: found.start()].replace('\\"', "")
-        return _ANYTHING if before.count('"') % 2 else _bare(text, found[0])
+        if before.count('"') % 2:
+            return _ANYTHING
+        return _bare(text, found[0], wanted_by(element.name, attribute))
     if attribute in _NUMBERS:
         return "30"
     if attribute in _FLAGS:
@@ -256,16 +259,17 @@ def _fit(element: Element, attribute: str, text: Text, found: re.Match[str]) -> 
     return _ANYTHING
 
 
-def _bare(text: Text, mark: str) -> str:
-    """A value that stands in code: the first with which the expression is C#."""
+def _bare(text: Text, mark: str, wanted: Wanted) -> str:
+    """A value that stands in code: the first with which the expression is C# of the right type."""
     for value in _BARE:
         try:
-            compile_expression(
+            expression = compile_expression(
                 NAMED_VALUE.sub("1", text.value.replace(mark, value)), line=1, column=1
             )
         except ExpressionSyntaxError:
             continue
-        return value
+        if refusal(expression.type, wanted) is None:
+            return value
     return _BARE[0]
 
 

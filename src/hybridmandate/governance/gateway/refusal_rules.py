@@ -57,6 +57,11 @@ RULES = (
         f"{_EXPRESSIONS} (Context variable) and the C# language specification",
     ),
     _rule(
+        r"Expression return type '.*' is not allowed in a variable",
+        "A variable keeps a value of the allowed types.",
+        "learn.microsoft.com/azure/api-management/set-variable-policy (Allowed types)",
+    ),
+    _rule(
         r"is not available in policy expressions",
         "The type is not on the list of allowed types.",
         f"{_EXPRESSIONS} (.NET Framework types allowed)",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
 from hybridmandate.governance.gateway.csharp_text import starts_expression
 from hybridmandate.governance.gateway.document import Element, Text
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
+from hybridmandate.governance.gateway.result_types import Wanted, wanted_by
 from hybridmandate.governance.gateway.values import (
     Constant,
     Converted,
@@ -167,7 +168,8 @@ class ElementReader:
     def value(self, name: str, default: object = None) -> Value:
         """A required value that may be an expression (optional with a default)."""
         found = self.attribute(name) if default is not None else self.required_attribute(name)
-        return Constant(default) if found is None else self._compiled(found)
+        wanted = wanted_by(self.name, name)
+        return Constant(default) if found is None else self._compiled(found, wanted)
 
     def optional_value(self, name: str) -> Value | None:
         """A value that may be an expression, or None."""
@@ -209,7 +211,7 @@ class ElementReader:
         if found is None or not starts_expression(found.value):
             return Constant(self.flag(name, default))
         self._attributes.add(name)
-        return Converted(self._compiled(found), boolean_of)
+        return Converted(self._compiled(found, Wanted.TRUTH), boolean_of)
 
     def integer(
         self,
@@ -244,7 +246,7 @@ class ElementReader:
         """A whole number that may be an expression; a literal is checked now."""
         found = self.attribute(name) if default is not None else self.required_attribute(name)
         if found is not None and starts_expression(found.value):
-            return self._compiled(found)
+            return self._compiled(found, Wanted.NUMBER)
         return Constant(self.integer(name, default, least=least, most=most))
 
     # --- children -----------------------------------------------------------------------------
@@ -327,8 +329,8 @@ class ElementReader:
             self.reads_request_body |= below.reads_request_body
             self.reads_response_body |= below.reads_response_body
 
-    def _compiled(self, text: Text) -> Value:
-        value = compile_value(text, self.preparation.file)
+    def _compiled(self, text: Text, wanted: Wanted = Wanted.TEXT) -> Value:
+        value = compile_value(text, self.preparation.file, wanted)
         self.reads_request_body |= value.reads_request_body
         self.reads_response_body |= value.reads_response_body
         return value

@@ -49,7 +49,8 @@ class Expression:
     it looks only at what is the same throughout a call: variables, request headers, the API and the
     like. ``entry`` evaluates it in a :class:`Run`, which all expressions of a call may share; what
     it raises is for :func:`as_failure`. ``inputs`` gives all that the value depends on, where that
-    is known: texts, tokens, null, or SKIP for anything else.
+    is known: texts, tokens, null, or SKIP for anything else. ``type`` is its static C# type, ""
+    when that is only known in a call.
     """
 
     __slots__ = (
@@ -59,6 +60,7 @@ class Expression:
         "reads_response_body",
         "settled",
         "steady",
+        "type",
     )
 
     def __init__(
@@ -70,6 +72,7 @@ class Expression:
         self.entry = compiler.entry(code)
         self.inputs = inputs
         self.settled = code.settled
+        self.type = code.type
         self.reads_request_body = compiler.reads_request_body
         self.reads_response_body = compiler.reads_response_body
         self.steady = compiler.live_uses == 0
