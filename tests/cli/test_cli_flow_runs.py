@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from hybridmandate.cli import flow_runs, questions
+from hybridmandate.cli import acting, flow_runs
 from hybridmandate.cli.app import app
 from hybridmandate.local.flows_client import FlowsClient
 from hybridmandate.local.person import Person, SignIn
@@ -114,7 +114,7 @@ class Played:
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     machine = Played()
-    for module in (flow_runs, questions):
+    for module in (acting, flow_runs):
         monkeypatch.setattr(module, "connected", lambda state: machine)
     return machine
 

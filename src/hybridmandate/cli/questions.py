@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hybridmandate.cli.run import connected
+from hybridmandate.cli.acting import APPROVER, NumberOption, PersonOption, as_person, chosen
 from hybridmandate.cli.terminal import DEFAULT_STATE, JsonOption, StateOption, fail, print_json
 
 if TYPE_CHECKING:
@@ -20,16 +18,12 @@ def questions(
     answer: Annotated[
         str, typer.Argument(help="A button of the question; without it, what waits is listed.")
     ] = "",
-    number: Annotated[
-        int, typer.Option("--number", "-n", min=1, help="Which one, as the list counts them.")
-    ] = 1,
+    number: NumberOption = 1,
     data: Annotated[
         list[str] | None,
         typer.Option("--data", "-d", help="A field of a card: id=value; may be repeated."),
     ] = None,
-    person: Annotated[
-        str, typer.Option("--as", help="Who answers: a mail address of the directory.")
-    ] = "controller@contoso.example",
+    person: PersonOption = APPROVER,
     state: StateOption = DEFAULT_STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +38,7 @@ def questions(
     filled = _filled(data or [])
     if filled and not answer:
         fail("--data goes with an answer: mandate questions BUTTON --data id=value", code=2)
-    waiting = asyncio.run(_ask(person, answer, number, filled, state))
+    waiting = as_person(person, state, lambda who: _waiting(who, answer, number, filled))
     if as_json:
         print_json(waiting)
         return
@@ -74,42 +68,21 @@ def _show(position: int, question: Mapping[str, Any]) -> None:
         typer.echo(f"   fields: {', '.join(map(str, named))}")
 
 
-async def _ask(
-    mail: str, answer: str, number: int, data: Mapping[str, str], state: Path
+async def _waiting(
+    person: Person, answer: str, number: int, data: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    import httpx
-
-    from hybridmandate.local.person import PersonRefused
-
-    machine = connected(state)
-    try:
-        person = machine.person(mail)
-        waiting = await person.questions()
-        if answer:
-            await _answer(person, waiting, answer, number, data)
-        return waiting
-    except KeyError:
-        fail(f"nobody in the local directory has the address '{mail}'")
-    except PersonRefused as refused:
-        fail(str(refused))
-    except httpx.HTTPError as error:
-        fail(f"{error}: is the solution up? mandate up --state {state}")
-    finally:
-        await machine.close()
+    waiting = await person.questions()
+    if answer:
+        asked = chosen(waiting, number, person.mail)
+        _must_fit(asked, answer, data)
+        await person.reply(asked, answer, data)
+    return waiting
 
 
-async def _answer(
-    person: Person,
-    waiting: list[dict[str, Any]],
-    answer: str,
-    number: int,
-    data: Mapping[str, str],
-) -> None:
+def _must_fit(asked: Mapping[str, Any], answer: str, data: Mapping[str, str]) -> None:
+    """End the command when the question has no such button or field."""
     from hybridmandate.local.questions import buttons, fields
 
-    if number > len(waiting):
-        fail(f"there is no number {number}: {len(waiting)} wait for {person.mail}")
-    asked = waiting[number - 1]
     known = buttons(asked)
     if known and answer not in known:
         fail(f"'{answer}' is no button of it; there are: {', '.join(known)}")
@@ -117,4 +90,3 @@ async def _answer(
     if unknown:
         listed = ", ".join(str(each) for each in fields(asked)) or "none"
         fail(f"it has no field '{unknown[0]}'; there are: {listed}")
-    await person.reply(asked, answer, data)
