@@ -109,6 +109,14 @@ TABLE: list[Row] = [
         {"status": 403},
     ),
     (
+        "rate-limit may stand in each branch, and each counts for itself",
+        "<choose><when condition='@(context.Request.Method == &quot;POST&quot;)'>"
+        "<rate-limit calls='1' renewal-period='60'/></when><otherwise>"
+        "<rate-limit calls='2' renewal-period='60'/></otherwise></choose>",
+        {"request": WITH_KEY, "before": [{"method": "POST"}, {}], **SUBSCRIBED},
+        {"status": 200},
+    ),
+    (
         "a key of several quotas is counted once a call",
         quota(2, 3600) + quota(2, 3600),
         {"repeat": 2},

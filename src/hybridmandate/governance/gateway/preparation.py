@@ -115,12 +115,17 @@ def _section(
 
 
 def _check_once(section: Element, file: str) -> None:
-    counts: Counter[str] = Counter()
-    for each in section.walk():
-        counts[each.name] += 1
-        declared = POLICIES.get(each.name)
-        if declared is not None and declared.once and counts[each.name] > 1:
-            raise _error(file, each, f"<{each.name}> may stand only once in a section")
+    """Refuse a second policy of a kind that may stand only once, beside the first.
+
+    Branches have one each: so the wait page's own example has rate-limit.
+    """
+    for parent in section.walk():
+        counts: Counter[str] = Counter()
+        for each in parent.children:
+            counts[each.name] += 1
+            declared = POLICIES.get(each.name)
+            if declared is not None and declared.once and counts[each.name] > 1:
+                raise _error(file, each, f"<{each.name}> may stand only once in a section")
 
 
 def _labels(elements: Sequence[Element], prefix: str) -> list[str]:

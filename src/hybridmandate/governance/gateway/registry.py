@@ -50,7 +50,7 @@ class Policy:
     names: ClassVar[tuple[str, ...]] = ()
     sections: ClassVar[frozenset[Section]] = ANYWHERE
     once: ClassVar[bool] = False
-    """Whether the policy may stand only once in a section."""
+    """Whether the policy may stand only once in a section or branch."""
 
     def __init__(self, reader: ElementReader) -> None:
         raise NotImplementedError

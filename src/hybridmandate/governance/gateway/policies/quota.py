@@ -18,7 +18,7 @@ class Quota(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         preparation = reader.preparation
-        self._place = f"{preparation.scope}|{preparation.file}"
+        self._place = f"{preparation.scope}|{preparation.file}|{reader.path}"
         self._period = reader.integer("renewal-period", least=0)
         self._limits = list(nested_limits(reader, self._bounds))
 

@@ -16,7 +16,7 @@ class RateLimit(Policy):
 
     def __init__(self, reader: ElementReader) -> None:
         preparation = reader.preparation
-        self._place = f"{preparation.scope}|{preparation.file}"
+        self._place = f"{preparation.scope}|{preparation.file}|{reader.path}"
         self._announcement = Announcement.read(reader)
         self._limits = list(nested_limits(reader, _bounds))
 
