@@ -62,7 +62,6 @@ def test_check_lists_every_finding_and_fails(tmp_path: Path) -> None:
         (("call", "files.store"), "name/version"),
         (("resubmit", "x"), "mandate up"),
         (("approvals",), "mandate up"),
-        (("approvals", "perhaps"), "approve or reject"),
         (("trace", "0f8fad5b-d9cb-469f-a165-70867728950e"), "--state"),
         (("bench", "nothing"), "there is no benchmark"),
         (("check",), "is missing"),

@@ -1,4 +1,4 @@
-"""`mandate flow runs|cancel|record` and `mandate questions`; the test plays the services."""
+"""`mandate flow runs|cancel|record`, `approvals`, `questions`; the test plays the services."""
 
 from __future__ import annotations
 
@@ -75,11 +75,21 @@ WAITING = [
 ]
 
 
+DECIDED = {"state": "pending", "createdDateTime": "09:00"}
+APPROVALS = [
+    {**DECIDED, "id": "a1", "displayName": "Pay?", "responsePrompts": ["Approve", "Reject"]},
+    {**DECIDED, "id": "a2", "displayName": "When?", "responsePrompts": ["Now", "Next quarter"]},
+    {**DECIDED, "id": "a3", "displayName": "Old", "responsePrompts": [], "state": "completed"},
+]
+
+
 def office(request: httpx.Request) -> httpx.Response:
     """As the sign-in and the office stand-in answer a person."""
     if request.url.path == "/token":
         assert b"ChatMessage.Send" in request.content
         return httpx.Response(200, json={"access_token": "t"})
+    if request.url.path.endswith("approvalItems"):
+        return httpx.Response(200, json={"value": APPROVALS})
     if request.method == "GET":
         return httpx.Response(200, json={"value": WAITING})
     return httpx.Response(201, json={})
@@ -154,6 +164,8 @@ def test_runs_are_listed_and_one_shows_its_actions() -> None:
         (("questions", "Ship it", "-d", "x=1", "--as", "c@x"), "no field 'x'"),
         (("questions", "Ship it", "-n", "3", "--as", "c@x"), "there is no number 3"),
         (("questions", "--as", "nobody@x"), "nobody in the local directory"),
+        (("approvals", "perhaps", "--as", "c@x"), "write Approve or Reject"),
+        (("approvals", "approve", "-n", "2", "--as", "c@x"), "write Now or Next quarter"),
     ],
 )
 def test_a_wrong_argument_says_what_there_is(arguments: tuple[str, ...], says: str) -> None:
@@ -209,6 +221,20 @@ def test_questions_show_their_buttons_and_fields_and_are_answered(played: Played
     assert [(each.url.path, json.loads(each.content)) for each in played.sent] == [
         ("/mandate/questions/q1/answer", {"action": "Ship it", "data": {"note": "by=air"}}),
         ("/mandate/questions/q2/answer", {"action": "Red", "data": {}}),
+    ]
+
+
+def test_approvals_are_answered_with_their_own_options(played: Played) -> None:
+    assert run("approvals", "--as", "c@x") == (
+        0,
+        "1. Pay?  (asked 09:00)\n2. When?  (asked 09:00)\n   answers: Now, Next quarter\n",
+    )
+    assert run("approvals", "REJECT", "-c", "too much", "--as", "c@x")[0] == 0
+    code, output = run("approvals", "next quarter", "-n", "2", "--as", "c@x")
+    assert (code, output.splitlines()[-1]) == (0, "answered number 2 as c@x: Next quarter")
+    assert [(each.url.path[-13:], json.loads(each.content)) for each in played.sent] == [
+        ("/a1/responses", {"response": "Reject", "comments": "too much"}),
+        ("/a2/responses", {"response": "Next quarter", "comments": ""}),
     ]
 
 

@@ -12,12 +12,15 @@ from hybridmandate.cli.terminal import DEFAULT_STATE, JsonOption, StateOption, f
 if TYPE_CHECKING:
     from hybridmandate.local.person import Person
 
-ANSWERS = {"approve": "Approve", "reject": "Reject"}
+BASIC = ["Approve", "Reject"]
 
 
 def approvals(
     answer: Annotated[
-        str, typer.Argument(help="approve or reject; without it, what waits is listed.")
+        str,
+        typer.Argument(
+            help="approve, reject or one of its own options; without it, what waits is listed."
+        ),
     ] = "",
     number: NumberOption = 1,
     comments: Annotated[str, typer.Option("--comments", "-c", help="Why.")] = "",
@@ -32,10 +35,10 @@ def approvals(
         mandate approvals
 
         mandate approvals approve --number 1 --comments "The rows are fine."
+
+        mandate approvals "Next quarter" --number 2
     """
-    if answer and answer.lower() not in ANSWERS:
-        fail(f"'{answer}': write approve or reject")
-    waiting = as_person(person, state, lambda who: _waiting(who, answer.lower(), number, comments))
+    waiting, given = as_person(person, state, lambda who: _waiting(who, answer, number, comments))
     if as_json:
         print_json(waiting)
         return
@@ -43,12 +46,23 @@ def approvals(
         typer.echo(f"nothing waits for {person}")
     for position, each in enumerate(waiting, start=1):
         typer.echo(f"{position}. {each['displayName']}  (asked {each['createdDateTime']})")
-    if answer:
-        typer.echo(f"answered number {number} as {person}: {ANSWERS[answer.lower()]}")
+        if each["responsePrompts"] != BASIC:
+            typer.echo(f"   answers: {', '.join(each['responsePrompts'])}")
+    if given:
+        typer.echo(f"answered number {number} as {person}: {given}")
 
 
-async def _waiting(person: Person, answer: str, number: int, comments: str) -> list[dict[str, Any]]:
+async def _waiting(
+    person: Person, answer: str, number: int, comments: str
+) -> tuple[list[dict[str, Any]], str]:
+    """The approvals that wait, and the answer as the chosen one spells it."""
     waiting = await person.approvals()
-    if answer:
-        await person.answer(chosen(waiting, number, person.mail), ANSWERS[answer], comments)
-    return waiting
+    if not answer:
+        return waiting, ""
+    asked = chosen(waiting, number, person.mail)
+    options = [str(each) for each in asked["responsePrompts"]]
+    spelled = next((each for each in options if each.lower() == answer.lower()), None)
+    if spelled is None:
+        fail(f"'{answer}' is no answer to it: write {' or '.join(options)}")
+    await person.answer(asked, spelled, comments)
+    return waiting, spelled

@@ -81,7 +81,7 @@ class Person:
         return [each for each in _body(answer, 200)["value"] if each["state"] == "pending"]
 
     async def answer(self, approval: Mapping[str, Any], response: str, comments: str) -> None:
-        """Answer an approval: ``Approve`` or ``Reject``."""
+        """Answer an approval with one of its ``responsePrompts``."""
         path = f"/beta/solutions/approval/approvalItems/{approval['id']}/responses"
         given = {"response": response, "comments": comments}
         _body(await self._send("POST", path, json=given), 201)
