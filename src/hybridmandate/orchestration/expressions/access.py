@@ -3,7 +3,7 @@
 Property names are found exactly first, then without regard to case. A name with slashes that is
 no property is a path (Power Automate writes ``outputs('X')?['body/value']``; the form is in
 exported flows, not in the function reference). ``?`` makes a missing property, a null target and
-an index past the end null; it does not hide a target of the wrong type.
+an index outside the array null; it does not hide a target of the wrong type.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _element(target: list[Any], key: Any, safe: bool) -> Any:
         raise _wrong(target, key, "Elements of an array are selected by an integer")
     if 0 <= key < len(target):
         return target[key]
-    if safe and key >= 0:
+    if safe:
         return None
     raise ExpressionEvaluationError(
         f"The template language expression cannot be evaluated because array index '{key}' is "

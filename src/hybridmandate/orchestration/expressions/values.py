@@ -31,6 +31,11 @@ TYPE_NAMES: dict[type, str] = {
     dict: "Object",
 }
 
+_NO_CHARSETS = frozenset(
+    {"base64", "bz2", "hex", "idna", "punycode", "quopri", "raw-unicode-escape", "rot-13"}
+    | {"undefined", "unicode-escape", "uu", "zlib"}
+)
+"""Codecs of Python that are no charset: names and texts, escapes, compression."""
 _LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 NUMBER = frozenset((int, float, Decimal))
@@ -284,8 +289,10 @@ def _charset(content_type: str) -> str:
             name = text.strip().strip('"')
     try:
         found = codecs.lookup(name).name
-    except LookupError as unknown:
-        raise FunctionFault("The charset of the content is unknown", value=name) from unknown
+    except LookupError:
+        found = ""
+    if not found or found in _NO_CHARSETS:
+        raise FunctionFault("The charset of the content is unknown", value=name)
     return "utf-8-sig" if found == "utf-8" else found
 
 

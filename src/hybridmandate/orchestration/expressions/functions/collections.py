@@ -187,7 +187,10 @@ def _sorted_order(one: Any, other: Any) -> int:
         return (one is not None) - (other is not None)
     if isinstance(one, bool) and isinstance(other, bool):
         return int(one) - int(other)
-    return order(one, other)
+    try:
+        return order(one, other)
+    except FunctionFault as fault:
+        raise FunctionFault(fault.reason, argument=1, expected="values of one type") from fault
 
 
 @collection.function(
