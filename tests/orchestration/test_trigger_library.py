@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from office_kit import office as served
 from trigger_kit import Host, connected, polled
 
 from hybridmandate.orchestration.connectors.connector import Connector
+from hybridmandate.orchestration.triggers import file_contents
 from hybridmandate.orchestration.triggers.polled import polled_trigger
 from hybridmandate.orchestration.triggers.polling import ReadingFailed
 from hybridmandate.twin.office.files_surface import USER_DRIVE
@@ -104,6 +106,50 @@ async def test_a_drive_takes_the_folders_below_when_it_is_told_to(office: Office
     assert await read("OnNewFilesV2", {"folderId": "/In"}, connector, flat) == 1
     assert await read("OnNewFilesV2", with_below, connector, deep) == 2
     assert [each["Path"] for each in deep.bodies] == ["/In/a.txt", "/In/Deep/b.txt"]
+    await connector.session.close()
+
+
+async def test_a_drive_gives_the_file_itself_with_its_place(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drive, folder = f"{USER_DRIVE}{MAILBOX}", {"folderId": "/In"}
+    office.store.library.add_folder(drive, "In")
+    connector, host = connected(ONEDRIVE, office.address, user=MAILBOX), Host()
+    each: dict[str, Any] = {"conditions": []}
+    for operation in ("OnNewFileV2", "OnUpdatedFileV2"):
+        assert await read(operation, folder, connector, host, **each) == 0
+    file = put(office, "In/a.txt", site=drive, content=b"one")
+    put(office, "In/empty.txt", site=drive, content=b"")
+    gone = put(office, "In/gone.txt", site=drive)
+    monkeypatch.setattr(file_contents, "MAX_BODY_BYTES", 5)
+    put(office, "In/large.txt", site=drive, content=b"x" * 6)
+    content = connector.session.send
+
+    async def send(method: str, path: str, **parts: Any) -> Any:
+        if gone in path:
+            office.store.library.delete_file(drive, gone)
+        return await content(method, path, **parts)
+
+    monkeypatch.setattr(connector.session, "send", send)
+    with pytest.raises(ReadingFailed, match=r"no run: /In/large\.txt"):
+        await read("OnNewFileV2", folder, connector, host, **each)
+    contents = [base64.b64decode(body["$content"]) for body in host.bodies]
+    assert contents == [b"one", b""], "what is gone again or too large starts nothing"
+    headers = next(iter(host.runs.values()))["headers"]
+    assert (headers["x-ms-file-id"], headers["x-ms-file-path"]) == (file, "/In/a.txt")
+    assert await read("OnNewFileV2", folder, connector, host, **each) == 0
+    await connector.session.close()
+
+
+async def test_modified_files_of_a_drive_start_a_run_for_each_version(office: Office) -> None:
+    drive, host = f"{USER_DRIVE}{MAILBOX}", Host()
+    office.store.library.add_folder(drive, "In")
+    connector = connected(ONEDRIVE, office.address, user=MAILBOX)
+    assert await read("OnUpdatedFilesV2", {"folderId": "/In"}, connector, host) == 0
+    for content in (b"one", b"two"):
+        put(office, "In/a.txt", site=drive, content=content)
+        assert await read("OnUpdatedFilesV2", {"folderId": "/In"}, connector, host) == 1
+    assert [each["Path"] for each in host.bodies] == ["/In/a.txt", "/In/a.txt"]
     await connector.session.close()
 
 

@@ -23,7 +23,7 @@ class OneDriveConnector(DriveConnector):
     """Files of a person's or a service mailbox's drive."""
 
     api_name = "shared_onedriveforbusiness"
-    triggers = frozenset({"OnNewFilesV2"})
+    triggers = frozenset({"OnNewFilesV2", "OnUpdatedFilesV2", "OnNewFileV2", "OnUpdatedFileV2"})
 
     def drive(self, dataset: Any) -> str:
         """The Graph path of the drive. :raises ValueError: when the option is missing."""

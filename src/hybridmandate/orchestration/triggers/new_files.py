@@ -3,14 +3,16 @@
 A run's id is made of flow, item and version. A file that is replaced is a new version and starts a
 run of its own, which the platform's 'created' triggers do not. ``GetOnNewFileItems`` (created) and
 ``GetOnUpdatedFileItems`` (created or modified) of SharePoint and ``OnNewFilesV2`` of OneDrive give
-the file's properties; those of a whole library give its columns, too.
+the file's properties; those of a whole library give its columns, too. ``OnUpdatedFilesV2`` is
+OneDrive's for modified files. ``OnNewFileV2`` and ``OnUpdatedFileV2`` give the file itself (see
+:mod:`.file_contents`).
 
 A folder means the files right in it; OneDrive's ``includeSubfolders`` takes those below it as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -20,20 +22,29 @@ from hybridmandate.orchestration.connectors.library_files import listed_file
 from hybridmandate.orchestration.connectors.sharepoint import SharePointConnector
 from hybridmandate.orchestration.definition.model import Flow
 from hybridmandate.orchestration.shells.durable import FlowHost
-from hybridmandate.orchestration.triggers.delta_feed import DeltaFeed
+from hybridmandate.orchestration.triggers.delta_feed import DeltaFeed, Reading
+from hybridmandate.orchestration.triggers.file_contents import (
+    CONTENT_CHANGED_OPERATION,
+    CONTENT_OPERATIONS,
+    FileContents,
+)
 from hybridmandate.orchestration.triggers.polling import (
     Found,
     ReadingFailed,
     batch_starts,
+    start_each,
     trigger_operation,
     trigger_parameters,
 )
 
-__all__ = ["CHANGED_OPERATION", "ONEDRIVE_OPERATION", "OPERATION", "NewFiles", "ReadingFailed"]
-
 OPERATION = "GetOnNewFileItems"
 CHANGED_OPERATION = "GetOnUpdatedFileItems"
 ONEDRIVE_OPERATION = "OnNewFilesV2"
+ONEDRIVE_CHANGED_OPERATION = "OnUpdatedFilesV2"
+_OF_CHANGES = frozenset({CHANGED_OPERATION, ONEDRIVE_CHANGED_OPERATION, CONTENT_CHANGED_OPERATION})
+_OF_ONEDRIVE = frozenset({ONEDRIVE_OPERATION, ONEDRIVE_CHANGED_OPERATION})
+OPERATIONS = frozenset({OPERATION, *_OF_CHANGES, *_OF_ONEDRIVE, *CONTENT_OPERATIONS})
+"""All triggers of files."""
 
 
 class NewFiles:
@@ -43,7 +54,8 @@ class NewFiles:
         self._flow = flow
         self._connector = connector
         self._host = host
-        of_changes = trigger_operation(flow) == CHANGED_OPERATION
+        self._operation = str(trigger_operation(flow))
+        of_changes = self._operation in _OF_CHANGES
         dated = "lastModifiedDateTime" if of_changes else "createdDateTime"
         self._feed = DeltaFeed(flow, connector.session, host, dated=dated)
 
@@ -55,13 +67,32 @@ class NewFiles:
         parameters = trigger_parameters(self._flow, self._host)
         reading = await self._feed.read(self._whole_feed(parameters))
         files = [each for each in reading.items if _is_wanted(each, parameters)]
+        if self._operation in CONTENT_OPERATIONS:
+            return await self._start_contents(reading, files)
         found = [self._found(each, reading.window) for each in files]
         starts = batch_starts(self._flow, self._host, found, lambda each: {"value": each})
         return await self._feed.move(reading, starts)
 
+    async def _start_contents(self, reading: Reading, files: Sequence[Mapping[str, Any]]) -> int:
+        """Start a run for each file with its content, one file at a time.
+
+        :raises ReadingFailed: when a file cannot be read, and, after the reading is passed, when
+            one is too large for a message.
+        """
+        contents = FileContents(self._connector.session, self._connector.drive(None))
+        started = 0
+        for each in files:
+            found = await contents.found(each)
+            if found is not None:
+                started += await start_each(self._flow, self._host, [found])
+        await self._feed.move(reading, [])
+        if contents.too_large:
+            raise ReadingFailed(f"too large for a message, no run: {', '.join(contents.too_large)}")
+        return started
+
     def _found(self, item: Mapping[str, Any], window: Mapping[str, str]) -> Found:
         identity = (str(item["id"]), str(item.get("eTag")))
-        if trigger_operation(self._flow) == ONEDRIVE_OPERATION:
+        if self._operation in _OF_ONEDRIVE:
             return Found(identity, file_metadata(item))
         shown = listed_file(item) if "driveItem" in item else file_properties(item)
         return Found(identity, {**shown, **window})

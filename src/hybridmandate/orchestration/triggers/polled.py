@@ -25,11 +25,6 @@ from hybridmandate.orchestration.triggers import (
 )
 from hybridmandate.orchestration.triggers.polling import Polling, Read, trigger_operation
 
-_DRIVES = (
-    new_files.OPERATION,
-    new_files.CHANGED_OPERATION,
-    new_files.ONEDRIVE_OPERATION,
-)
 _MAILS = (mail_arrives.OPERATION, mail_arrives.SHARED_OPERATION)
 _LISTS = (list_items.CREATED, list_items.CHANGED)
 
@@ -49,7 +44,7 @@ def polled_trigger(
 
 def _read(flow: Flow, connector: Connector | None, host: FlowHost) -> Read | None:
     operation = trigger_operation(flow)
-    if operation in _DRIVES and isinstance(connector, DriveConnector):
+    if operation in new_files.OPERATIONS and isinstance(connector, DriveConnector):
         return new_files.NewFiles(flow, connector, host).read
     if operation in _LISTS and isinstance(connector, SharePointConnector):
         return list_items.ListItems(flow, connector, host).read

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hybridmandate.orchestration.connectors.swagger_paths import routed_trigger, without_values
@@ -63,10 +63,14 @@ class Polling:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An item that a reading found: its identity for the run's id, and what the flow sees."""
+    """An item that a reading found: its identity for the run's id, and what the flow sees.
+
+    ``headers`` are those of the trigger's outputs.
+    """
 
     identity: tuple[str, ...]
     shown: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def trigger_operation(flow: Flow) -> str | None:
@@ -105,7 +109,7 @@ async def start_each(flow: Flow, host: FlowHost, found: Sequence[Found]) -> int:
     starts = []
     parameters = host.parameters(flow)
     for each in found:
-        outputs = _outputs(dict(each.shown))
+        outputs = _outputs(dict(each.shown), each.headers)
         if conditions_hold(flow, parameters, outputs):
             starts.append(Start(trigger_run_id(flow.name, *each.identity), outputs))
     return await start_all(flow, host, starts)
@@ -156,5 +160,5 @@ async def start_all(flow: Flow, host: FlowHost, starts: Sequence[Start]) -> int:
     return started
 
 
-def _outputs(body: Any) -> dict[str, Any]:
-    return {"statusCode": 200, "headers": {}, "body": body}
+def _outputs(body: Any, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    return {"statusCode": 200, "headers": dict(headers or {}), "body": body}
