@@ -54,7 +54,7 @@ def operations_of(
                     url_template=template,
                     policy=policies.get(id),
                     request_schemas=bodies,
-                    parameters=tuple(_resolve(each, components) for each in shared),
+                    parameters=tuple(_parameter(each, components) for each in shared),
                     responses=responses,
                     samples=_samples(operation.get("responses") or {}, components),
                     lifecycle=_lifecycle(operation, file),
@@ -110,6 +110,22 @@ def _resolve(value: Any, components: Mapping[str, Any]) -> Any:
         return value
     kind, _, name = reference.removeprefix("#/components/").partition("/")
     return components.get(kind, {}).get(name, {})
+
+
+def _parameter(value: Any, components: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A parameter with its schema and that of its items at hand: their types say how to read it.
+
+    What they refer to further in is carried along.
+    """
+    parameter: Mapping[str, Any] = _resolve(value, components)
+    schema = _resolve(parameter.get("schema"), components)
+    if not isinstance(schema, dict):
+        return parameter
+    if "items" in schema:
+        schema = {**schema, "items": _resolve(schema["items"], components)}
+    if "$ref" in json.dumps(schema, default=str):
+        schema = {**schema, "components": components}
+    return {**parameter, "schema": schema}
 
 
 def _schemas(body: Any, components: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import jsonschema_rs
-
 from hybridmandate.governance.gateway.configuration import OperationEntry
+from hybridmandate.governance.gateway.contract_check import SchemaCheck
 from hybridmandate.governance.gateway.exchange import Exchange
 from hybridmandate.governance.gateway.policies.validation import ACTIONS, Violation, settle
 from hybridmandate.governance.gateway.registry import INBOUND, ElementReader, Policy, policy
@@ -28,6 +28,10 @@ _USUAL_HEADERS = frozenset(
 )
 _WORDS = {"header": "header", "query": "query parameter", "path": "path parameter"}
 _TYPES = {"header": "RequestHeader", "query": "QueryParameter", "path": "PathParameter"}
+_INTEGER = re.compile(r"-?[0-9]{1,100}")
+_NUMBER = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?([eE][+-]?[0-9]{1,3})?")
+"""As JSON writes them: what Python takes beyond that (``1_0``, ``nan``) no back end does."""
+_SEPARATORS = {"spaceDelimited": " ", "pipeDelimited": "|"}
 _Actions = tuple[str, Mapping[str, str]]
 """The action for parameters in general, and those of named parameters."""
 
@@ -45,7 +49,7 @@ class ValidateParameters(Policy):
             kind: self._of_kind(reader, element, specified, unspecified)
             for kind, element in (("header", "headers"), ("query", "query"), ("path", "path"))
         }
-        self._validators: dict[int, Any] = {}
+        self._checks: dict[int, SchemaCheck] = {}
         self._by_operation: dict[int, Mapping[str, Mapping[str, Any]]] = {}
 
     @staticmethod
@@ -94,7 +98,11 @@ class ValidateParameters(Policy):
         return found
 
     def _specified(
-        self, kind: str, known: Mapping[str, Any], given: Mapping[str, str], actions: _Actions
+        self,
+        kind: str,
+        known: Mapping[str, Any],
+        given: Mapping[str, Sequence[str]],
+        actions: _Actions,
     ) -> list[Violation]:
         general, own = actions
         found = []
@@ -111,45 +119,60 @@ class ValidateParameters(Policy):
                 found.append(_violation(kind, name, "IncorrectMessage", told, action))
         return found
 
-    def _fits(self, parameter: Mapping[str, Any], text: str) -> bool:
+    def _fits(self, parameter: Mapping[str, Any], texts: Sequence[str]) -> bool:
         schema = parameter.get("schema") or {}
         key = id(parameter)
-        if key not in self._validators:
-            self._validators[key] = jsonschema_rs.Draft202012Validator(schema)
-        return bool(self._validators[key].is_valid(_typed(text, schema.get("type"))))
+        if key not in self._checks:
+            self._checks[key] = SchemaCheck(schema)
+        check = self._checks[key]
+        if schema.get("type") == "array":
+            kind = (schema.get("items") or {}).get("type")
+            return not check.faults([_typed(each, kind) for each in _items(parameter, texts)])
+        # Each of several must fit: nobody knows which one the back end reads.
+        return not any(check.faults(_typed(each, schema.get("type"))) for each in texts)
 
 
-def _given(exchange: Exchange, kind: str, names: Collection[str] | None) -> dict[str, str]:
+def _given(
+    exchange: Exchange, kind: str, names: Collection[str] | None
+) -> dict[str, Sequence[str]]:
     """What the request gives, by lower-case name; only of ``names`` unless they are None."""
     request = exchange.request
     if kind == "query":
-        return {name.lower(): values[0] for name, values in request.url.query.items()}
+        return {name.lower(): values for name, values in request.url.query.items()}
     if kind == "path":
-        return {name.lower(): value for name, value in request.matched_parameters.items()}
+        return {name.lower(): [value] for name, value in request.matched_parameters.items()}
     headers = request.headers
     return {
-        name.lower(): headers.get(name) or ""
+        name.lower(): [headers.get(name) or ""]
         for name in (headers.names() if names is None else names)
         if name.lower() not in _USUAL_HEADERS and name in headers
     }
 
 
+def _items(parameter: Mapping[str, Any], texts: Sequence[str]) -> Sequence[str]:
+    """The items of an array parameter, as its ``style`` and ``explode`` write them (OpenAPI 3)."""
+    style = parameter.get("style", "form" if parameter["in"] == "query" else "simple")
+    if parameter["in"] == "query" and parameter.get("explode", style == "form"):
+        return texts
+    separator = _SEPARATORS.get(style, ",")
+    return [each.strip() for text in texts for each in text.split(separator)]
+
+
 def _typed(text: str, kind: Any) -> Any:
     """The text as the declared type, or as it is where it cannot be read as one."""
-    try:
-        if kind == "integer":
-            return int(text)
-        if kind == "number":
-            return float(text)
-    except ValueError:
-        return text
+    if isinstance(kind, list):
+        kind = next((each for each in kind if each != "null"), None)
+    if kind == "integer" and _INTEGER.fullmatch(text):
+        return int(text)
+    if kind == "number" and _NUMBER.fullmatch(text):
+        return float(text)
     if kind == "boolean" and text.lower() in ("true", "false"):
         return text.lower() == "true"
     return text
 
 
 def _unknown(
-    kind: str, known: Mapping[str, Any], given: Mapping[str, str], actions: _Actions
+    kind: str, known: Mapping[str, Any], given: Collection[str], actions: _Actions
 ) -> list[Violation]:
     general, own = actions
     return [
