@@ -16,6 +16,7 @@ from flow_process import CALLER, OPERATOR, process
 from hybridmandate.orchestration.definition import DefinitionInvalid, FlowDocument
 from hybridmandate.orchestration.limits import Limit, Profile
 from hybridmandate.orchestration.server import FlowsSettings
+from hybridmandate.orchestration.shells.child_flows import MAX_LEVELS
 from hybridmandate.orchestration.shells.message_sizes import body_size
 
 GET = {"parameters": {"entityName": "rows", "recordId": "1"}}
@@ -220,6 +221,27 @@ async def test_a_child_flow_runs_durably_and_answers_its_parent(
         body = ended["actions"][1]["outputs"]["body"]
         assert body == {"got": {"a": 1}, "n": 3}
         assert {each["correlationId"] for each in await flows.runs(2)} == {ended["correlationId"]}
+
+
+async def test_a_flow_that_starts_itself_again_and_again_ends(
+    tmp_path: Path, service: Service
+) -> None:
+    again = {
+        "type": "Workflow",
+        "inputs": {
+            "host": {"workflowReferenceName": "Loop"},
+            "retryPolicy": {"type": "none"},
+        },
+        "runAfter": {},
+    }
+    async with process(tmp_path, [document({"Again": again}, name="Loop.json")], service) as flows:
+        answer = await flows.client.post("/flows/Loop/triggers/manual", headers=CALLER, json={})
+        await flows.run(answer.json()["data"]["runId"], "Failed")
+        runs = await flows.runs(MAX_LEVELS + 1)
+        assert len(runs) == MAX_LEVELS + 1
+        deepest = max(runs, key=lambda each: each["startedAt"])
+        run = await flows.run(deepest["id"], "Failed")
+        assert "nested deeper than" in run["actions"][0]["error"]["message"]
 
 
 def test_settings_must_hold_an_operator_token() -> None:

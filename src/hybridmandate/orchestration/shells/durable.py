@@ -33,6 +33,11 @@ from hybridmandate.orchestration.engine import (
 from hybridmandate.orchestration.history import RunHistory, StoredRun
 from hybridmandate.orchestration.limits import Licence, Profile, RequestBudget
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
+from hybridmandate.orchestration.shells.child_flows import (
+    MAX_LEVELS,
+    too_deep,
+    without_response,
+)
 from hybridmandate.orchestration.shells.history_writer import HistoryWriter
 from hybridmandate.orchestration.shells.live_run import Clock, LiveRun, Services
 from hybridmandate.orchestration.shells.pace import MessageTooLarge, Pace
@@ -144,10 +149,11 @@ class FlowHost:
         correlation_id: str | None = None,
         principal: str | None = None,
         resubmit_of: str | None = None,
+        level: int = 0,
     ) -> tuple[str, bool]:
         """Start a run of a flow with the trigger's outputs; the same ``run_id`` starts once.
 
-        Returns the run id and whether it is new.
+        ``level`` is how many parents it has. Returns the run id and whether it is new.
         :raises KeyError: when there is no such flow.
         :raises MessageTooLarge: when the trigger's body is over the limit of a message.
         """
@@ -167,6 +173,7 @@ class FlowHost:
             "resubmitOf": resubmit_of,
             "defaultRetry": self._default_retry,
             "profile": self._profile.value,
+            "level": level,
         }
         hidden = "outputs" in flow.trigger.secured
         shown = {"secured": True} if hidden else start["trigger"]
@@ -240,8 +247,10 @@ class FlowHost:
                 return stored
             await self._waiters.wait(run_id, min(left, RESPONSE_POLL_SECONDS))
 
-    async def call_child(self, call: Call) -> Answer:
-        """Run a child flow once for this call and give its response."""
+    async def call_child(self, call: Call, level: int) -> Answer:
+        """Run a child flow once for this call and give its response; ``level`` is the child's."""
+        if level > MAX_LEVELS:
+            return too_deep()
         reference = str(call.request["host"]["workflowReferenceName"])
         name = self.flows.name_of(reference)
         if name is None:
@@ -249,17 +258,16 @@ class FlowHost:
         outputs = {"headers": call.request.get("headers") or {}, "body": call.request.get("body")}
         child = call.idempotency_key[:32]
         try:
-            await self.start(name, outputs, run_id=child, correlation_id=call.correlation_id)
+            await self.start(
+                name, outputs, run_id=child, correlation_id=call.correlation_id, level=level
+            )
         except MessageTooLarge as large:
             return Answer.too_large(str(large))
         stored = await self.responded(child, timeout_seconds=CHILD_SECONDS)
         if stored.response is not None:
             response = stored.response
             return Answer(response["statusCode"], response["headers"], response["body"])
-        if stored.status == "Succeeded":
-            return Answer(200)
-        message = (stored.error or {}).get("message") or f"the child flow ended {stored.status}"
-        return Answer(502, {}, {"error": {"code": "NoResponse", "message": message}})
+        return without_response(stored.status, stored.error)
 
     # --- one run -------------------------------------------------------------------------------
 
@@ -267,7 +275,7 @@ class FlowHost:
         flow = self.flows.version(start["definition"])
         live = LiveRun(
             flow,
-            _WithChildren(self, self._services),
+            _WithChildren(self, self._services, start.get("level", 0)),
             self._clock,
             lambda action, answer, took: self._pace.weigh(
                 flow.name, action, answer, took, context.id
@@ -327,10 +335,11 @@ class _WithChildren:
 
     host: FlowHost
     services: Services
+    level: int
 
     async def call(self, flow: Flow, call: Call) -> Answer:
         if call.type == "Workflow":
-            return await self.host.call_child(call)
+            return await self.host.call_child(call, self.level + 1)
         return await self.services.call(flow, call)
 
     async def read(self, flow: Flow, watch: Watch) -> Answer:

@@ -33,6 +33,11 @@ from hybridmandate.orchestration.engine import (
 )
 from hybridmandate.orchestration.engine.calls import WATCH_SECONDS
 from hybridmandate.orchestration.engine.retry import retry_after
+from hybridmandate.orchestration.shells.child_flows import (
+    MAX_LEVELS,
+    too_deep,
+    without_response,
+)
 from hybridmandate.orchestration.shells.run_record import connection_values, workflow_record
 
 START = 1_774_000_000.0
@@ -55,8 +60,6 @@ Reading = Callable[[Watch], Answer]
 
 ChildOf = Callable[[Call], Flow | None]
 """The flow that a call of type Workflow starts; None when the service answers it like any other."""
-MAX_CHILDREN = 8
-"""Levels of child flows: one that starts itself again and again would never end."""
 
 
 def _no_child(call: Call) -> Flow | None:
@@ -282,8 +285,8 @@ class MemoryHost:
             return False
         child_id = child_run_id(run, call)
         answer = self._answered_before(child_id)
-        if child_id.count("/") > MAX_CHILDREN:
-            answer = Answer.refused(f"child flows are nested deeper than {MAX_CHILDREN} levels")
+        if child_id.count("/") > MAX_LEVELS:
+            answer = too_deep()
         if answer is not None:
             self._later(run, call.token, Delayed(answer, 0.0))
             return True
@@ -327,8 +330,4 @@ def child_answer(state: State, response: Respond | None) -> Answer:
     """What a parent flow gets of a child: its response, or how it ended without one."""
     if response is not None:
         return Answer(response.status, dict(response.headers), response.body)
-    if state["run"]["status"] == "Succeeded":
-        return Answer(200, {}, None)
-    message = (state["run"]["error"] or {}).get("message") or "the child flow did not succeed"
-    error = {"error": {"code": "NoResponse", "message": message}}
-    return Answer(502, {}, error)
+    return without_response(state["run"]["status"], state["run"]["error"])
