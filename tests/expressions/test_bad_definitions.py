@@ -227,6 +227,39 @@ def test_a_long_chain_of_actions_loads_in_bounded_time() -> None:
     assert len(load({"triggers": _TRIGGERS, "actions": chain}).graph.roots) == 1
 
 
+def test_a_definition_with_its_parameters_beside_it_loads() -> None:
+    definition = {
+        "triggers": _TRIGGERS,
+        "parameters": {"site": {"type": "String", "defaultValue": "a"}},
+        "actions": {"A": compose(inputs="@parameters('site')")},
+    }
+    values = {"site": {"value": "b"}}
+    raw = json.dumps({"definition": definition, "kind": "Stateful", "parameters": values}).encode()
+    document = FlowDocument.parse(raw, "workflow.json")
+    assert document.to_bytes() == raw
+    assert load_flow(document).parameters["site"].default == "b"
+
+
+@pytest.mark.parametrize(
+    ("tree", "path"),
+    [
+        ({"definition": 1}, "$.definition"),
+        ({"definition": {}, "parameters": []}, "$.parameters"),
+        ({"definition": {}, "state": "Enabled"}, "$.state"),
+        ({"definition": {"actions": {"A": 1}, "triggers": _TRIGGERS}}, "$.definition.actions.A"),
+        (
+            {"definition": {"triggers": _TRIGGERS}, "parameters": {"p": {"value": 1}}},
+            "$.parameters.p",
+        ),
+        ({"definition": {"triggers": _TRIGGERS}, "parameters": {"p": 1}}, "$.parameters.p"),
+    ],
+)
+def test_what_stands_beside_a_definition_is_checked(tree: dict[str, Any], path: str) -> None:
+    with pytest.raises(DefinitionInvalid) as refused:
+        load(tree)
+    assert path in [each.path for each in refused.value.errors]
+
+
 def package(entries: dict[str, bytes]) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:

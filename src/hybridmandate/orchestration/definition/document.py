@@ -1,8 +1,10 @@
 """The file of a flow: its bytes, its JSON tree and which of the known forms it has.
 
 Forms: the export envelope of an unpacked solution (``properties.definition``, ``schemaVersion``),
-the envelope of a legacy flow package (``properties`` with ``apiId``), and a bare Logic Apps
-workflow definition (reference: flow-envelope.md).
+the envelope of a legacy flow package (``properties`` with ``apiId``), a bare Logic Apps workflow
+definition (reference: flow-envelope.md), and one with its parameters or kind beside it: the code
+view of a Consumption workflow and the ``workflow.json`` of a Standard one (learn.microsoft.com,
+'Schema reference guide for the Workflow Definition Language in Azure Logic Apps').
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ DEEPEST = 128
 """How deep a definition may nest: far more than the platform's eight levels of actions need."""
 _SHOWN_PATH = 400
 _ENVELOPE_KEYS = frozenset({"properties", "schemaVersion", "name", "id", "type"})
+_CODE_VIEW_KEYS = frozenset({"definition", "kind", "parameters"})
 _PROPERTY_KEYS = frozenset(
     {
         "apiId",
@@ -40,6 +43,14 @@ class Form(StrEnum):
 
     ENVELOPE = "envelope"
     BARE = "bare"
+    CODE_VIEW = "codeView"
+
+
+_PATHS = {
+    Form.ENVELOPE: "$.properties.definition",
+    Form.BARE: "$",
+    Form.CODE_VIEW: "$.definition",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +98,29 @@ class FlowDocument:
     @property
     def path(self) -> str:
         """The JSON path of the workflow definition."""
-        return "$.properties.definition" if self.form is Form.ENVELOPE else "$"
+        return _PATHS[self.form]
 
     @property
     def definition(self) -> dict[str, Any]:
         """The workflow definition (``$schema``, triggers, actions, parameters)."""
         if self.form is Form.BARE:
             return self.tree
-        definition: dict[str, Any] = self.tree["properties"]["definition"]
+        holder = self.tree if self.form is Form.CODE_VIEW else self.tree["properties"]
+        definition: dict[str, Any] = holder["definition"]
         return definition
 
     @property
+    def parameter_values(self) -> dict[str, Any]:
+        """The values of parameters that stand beside the definition, as objects with ``value``."""
+        if self.form is not Form.CODE_VIEW:
+            return {}
+        values: dict[str, Any] = self.tree.get("parameters") or {}
+        return values
+
+    @property
     def connection_references(self) -> dict[str, Any]:
-        """The envelope's connection references by the key that actions use; empty when bare."""
-        if self.form is Form.BARE:
+        """The envelope's connection references by the key that actions use; else empty."""
+        if self.form is not Form.ENVELOPE:
             return {}
         references: dict[str, Any] = self.tree["properties"].get("connectionReferences") or {}
         return references
@@ -146,8 +166,23 @@ def _tree_faults(tree: dict[str, Any]) -> Iterator[DefinitionError]:
             waiting.extend((each, f"{path}[{at}]", depth + 1) for at, each in enumerate(value))
 
 
+def _code_view(tree: dict[str, Any], errors: list[DefinitionError]) -> Form | None:
+    errors.extend(
+        DefinitionError(f"$.{key}", "unknown key beside the definition")
+        for key in tree
+        if key not in _CODE_VIEW_KEYS
+    )
+    if not isinstance(tree["definition"], dict):
+        errors.append(DefinitionError("$.definition", "must be an object"))
+    if not isinstance(tree.get("parameters"), dict | None):
+        errors.append(DefinitionError("$.parameters", "must be an object"))
+    return None if errors else Form.CODE_VIEW
+
+
 def _form(tree: dict[str, Any], errors: list[DefinitionError]) -> Form | None:
     if "properties" not in tree:
+        if "definition" in tree:
+            return _code_view(tree, errors)
         if "triggers" in tree or "actions" in tree:
             return Form.BARE
         message = "neither an export envelope ('properties') nor a workflow definition ('actions')"
@@ -170,7 +205,7 @@ def _form(tree: dict[str, Any], errors: list[DefinitionError]) -> Form | None:
     if not isinstance(properties.get("definition"), dict):
         errors.append(DefinitionError("$.properties.definition", "must be an object"))
         return None
-    if not isinstance(properties.get("connectionReferences") or {}, dict):
+    if not isinstance(properties.get("connectionReferences"), dict | None):
         errors.append(DefinitionError("$.properties.connectionReferences", "must be an object"))
         return None
     return Form.ENVELOPE

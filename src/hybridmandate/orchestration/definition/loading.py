@@ -132,6 +132,7 @@ class _Loader:
             self._fault(path, "must be an object")
             return {}
         found = {}
+        given = self._given_values()
         for name, value in declared.items():
             if not isinstance(value, dict) or value.get("type") is None:
                 self._fault(f"{path}.{name}", "a parameter is an object with a 'type'")
@@ -139,9 +140,21 @@ class _Loader:
             if not check_shape(value, PARAMETER, self._under(f"{path}.{name}")):
                 continue
             metadata = value.get("metadata") or {}
-            found[name] = Parameter(
-                name, value["type"], value.get("defaultValue"), metadata.get("schemaName")
-            )
+            default = given.get(name, value.get("defaultValue"))
+            found[name] = Parameter(name, value["type"], default, metadata.get("schemaName"))
+        for name in given:
+            if name not in declared:
+                self._fault(f"$.parameters.{name}", "the definition has no such parameter")
+        return found
+
+    def _given_values(self) -> dict[str, Any]:
+        """The values of parameters that stand beside the definition."""
+        found = {}
+        for name, each in self._document.parameter_values.items():
+            if isinstance(each, dict) and "value" in each:
+                found[name] = each["value"]
+            else:
+                self._fault(f"$.parameters.{name}", "must be an object with a 'value'")
         return found
 
     def _trigger(self, declared: Any, path: str) -> Trigger | None:

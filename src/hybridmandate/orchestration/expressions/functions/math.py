@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from decimal import Decimal, localcontext
-from math import fmod
+from math import fmod, isfinite, nan
 from typing import Any
 
 from hybridmandate.orchestration.expressions.bounds import Frame
@@ -89,7 +89,9 @@ def mod(frame: Frame, one: Number, other: Number) -> Number:
 
 
 def _remainder(one: Any, other: Any) -> Any:
-    return one % other if isinstance(one, Decimal) else fmod(one, other)
+    if isinstance(one, Decimal):
+        return one % other
+    return fmod(one, other) if isfinite(one) else nan
 
 
 def _not_zero(divisor: Number) -> None:
