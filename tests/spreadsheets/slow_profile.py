@@ -25,8 +25,9 @@ from slow_rules import broken_file_rules, rule_field, rule_is_broken
 
 Reason = tuple[int, str, str]
 Value = str | int | Decimal | date | datetime | bool | None
-_PARTS = {"YYYY": r"(?P<Y>\d{4})", "MM": r"(?P<M>\d\d)", "DD": r"(?P<D>\d\d)", "hh": r"(?P<h>\d\d)",
-          "mm": r"(?P<m>\d\d)", "ss": r"(?P<s>\d\d)", "ZZ": r"(?P<Z>Z|[+-]\d\d:\d\d)"}  # fmt: skip
+_PARTS = {"YYYY": r"(?P<Y>\d{4})", "YY": r"(?P<y>\d\d)", "MM": r"(?P<M>\d\d)", "DD": r"(?P<D>\d\d)",
+          "hh": r"(?P<h>\d\d)", "mm": r"(?P<m>\d\d)", "ss": r"(?P<s>\d\d)",
+          "ZZ": r"(?P<Z>Z|[+-]\d\d:\d\d)"}  # fmt: skip
 
 
 class Wrong(Exception):
@@ -180,12 +181,14 @@ def _judged(cell: Cell, column: dict[str, Any]) -> tuple[Value, set[str]]:
 def _clock(text: str, form: str) -> tuple[datetime, str | None] | None:
     expression = "".join(
         _PARTS.get(piece, re.escape(piece))
-        for piece in re.findall("YYYY|MM|DD|hh|mm|ss|ZZ|.", form)
+        for piece in re.findall("YYYY|YY|MM|DD|hh|mm|ss|ZZ|.", form)
     )
     match = re.fullmatch(expression, text, re.ASCII)
     if match is None:
         return None
     part = {name: value for name, value in match.groupdict().items() if value is not None}
+    if "y" in part:
+        part["Y"] = ("19" if part["y"] >= "70" else "20") + part["y"]
     numbers = [int(part.get(name, 0)) for name in "YMDhms"]
     try:
         return datetime(*numbers), part.get("Z")  # noqa: DTZ001 (its zone comes with the format)
@@ -221,6 +224,9 @@ def _datetime(text: str, column: dict[str, Any]) -> Value:
 
 def _number(text: str, column: dict[str, Any], kind: str) -> Decimal:
     example = column.get("number_format", "1,234.56")
+    negative = example.startswith("(") and re.fullmatch(r"\(([0-9].*)\)", text)
+    negative = negative or (example.endswith("-") and re.fullmatch(r"([0-9].*)-", text))
+    text, example = (f"-{negative[1]}" if negative else text), example.strip("()-")
     point, group = example[-3], example[1] if example[1] != "2" else ""
     whole, dot, fraction = text.lstrip("+-").partition(point)
     sign = text[: len(text) - len(text.lstrip("+-"))]

@@ -121,8 +121,8 @@ def test_rule_between_columns_is_skipped_where_a_column_is_empty() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[columns.a]\ntype = "date"\nformats = ["D.M.Y"]\n', "YYYY, MM, DD"),
-        ('[columns.a]\ntype = "date"\nformats = ["YYYY-MM"]\n', "needs YYYY, MM and DD"),
+        ('[columns.a]\ntype = "date"\nformats = ["D.M.Y"]\n', "YYYY (or YY), MM, DD"),
+        ('[columns.a]\ntype = "date"\nformats = ["YYYY-MM"]\n', "needs YYYY (or YY), MM and DD"),
         ('[columns.a]\ntype = "decimal"\nnumber_format = "12.5"\n', "1,234.56"),
         ('[columns.a]\ntype = "decimal"\nminimum = "low"\n', "not a number"),
         ('[columns.a]\ntype = "enum"\n', "needs its values"),

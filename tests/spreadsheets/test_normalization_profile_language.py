@@ -81,7 +81,7 @@ def test_offset_of_the_text_wins_over_the_zone_of_the_column() -> None:
         ('type="enum"', "needs its values"),
         ('type="enum"\nvalues=["a"]\nsynonyms={b="c"}', "not among the values"),
         ('type="text"\nmin_length=5\nmax_length=2', "nothing could fit"),
-        ('type="text"\nminimum="1"', "no minimum or maximum"),
+        ('type="text"\nminimum="1"', "'minimum' says nothing about a text"),
         ('type="datetime"\ntime_zone="Mars/Base"', "no time zone 'Mars/Base'"),
         ('type="decimal"\nnumber_format="1234"', "show how you write"),
     ],

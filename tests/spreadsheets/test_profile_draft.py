@@ -63,3 +63,52 @@ def test_draft_has_as_many_decimals_as_the_numbers() -> None:
         ("decimal", 2),
     ]
     assert normalize(content, profile).accepted_count == 3
+
+
+PROPOSALS = {
+    "date": (["31.12.2026", "01.02.2026"], 'type = "date"\nformats = ["DD.MM.YYYY"]'),
+    "american": (["12/31/2026", "01/02/2026"], 'type = "date"\nformats = ["MM/DD/YYYY"]'),
+    "english": (["31/12/2026", "01/02/2026"], 'type = "date"\nformats = ["DD/MM/YYYY"]'),
+    "bank": (["31.12.26", "01.02.26"], 'type = "date"\nformats = ["DD.MM.YY"]'),
+    "moment": (
+        ["2026-01-02 10:11:12", "2026-01-03 00:00:00"],
+        'type = "datetime"\nformats = ["YYYY-MM-DD hh:mm:ss"]\ntime_zone = "UTC"',
+    ),
+    "instant": (
+        ["2026-01-02T10:11:12Z", "2026-01-03T00:00:00+02:00"],
+        'type = "datetime"\nformats = ["YYYY-MM-DDThh:mm:ssZZ"]',
+    ),
+    "truth": (
+        ["Ja", "Nein"],
+        'type = "boolean"\ntrue_words = ["ja"]\nfalse_words = ["nein"]',
+    ),
+    "whole": (["12", "-3"], 'type = "integer"'),
+    "code": (["0012", "1300"], 'type = "text"\nmax_length = 20'),
+    "swiss": (["1'200.50", "3.00"], 'type = "decimal"\nnumber_format = "1\'234.56"'),
+    "behind": (["1.200,50-", "3,00"], 'type = "decimal"\nnumber_format = "1.234,56-"'),
+    "round": (["(1,200.50)", "3.00"], 'type = "decimal"\nnumber_format = "(1,234.56)"'),
+    "money": (
+        ["€ 1,200.50", "3.00 EUR"],
+        'type = "money"\ncurrencies = ["EUR", "€"]\nnumber_format = "1,234.56"',
+    ),
+    "mail": (["ann@example.org", "bob@example.org"], 'type = "email"'),
+    "iban": (["CH93 0076 2011 6238 5295 7", "DE89370400440532013000"], 'type = "iban"'),
+    "no iban": (["CH93 0076 2011 6238 5295 8"], 'type = "text"\nmax_length = 52'),
+}
+
+
+@pytest.mark.parametrize("name", PROPOSALS)
+def test_type_is_proposed_that_takes_every_cell(name: str) -> None:
+    cells, lines = PROPOSALS[name]
+    content = "key;cell\n" + "".join(f"k;{cell}\n" for cell in cells)
+    draft = draft_profile(content.encode(), name="a")
+    assert f"[columns.cell]\n{lines}\n" in draft
+    result = normalize(content.encode(), read_profile(draft, source="a"))
+    assert result.accepted_count == len(cells)
+
+
+def test_draft_says_when_day_and_month_cannot_be_told_apart() -> None:
+    said = "# Day and month cannot be told apart in this file: MM/DD/YYYY fits as well."
+    draft = draft_profile(b"key,day\na,01/02/2026\nb,03/04/2026\n", name="a")
+    assert said in draft
+    assert said not in draft_profile(b"key,day\na,01/02/2026\nb,13/04/2026\n", name="a")

@@ -213,3 +213,43 @@ def test_digest_is_a_sha256() -> None:
         b"k,n\na,b\n", profile('[columns.k]\ntype="text"\n[columns.n]\ntype="text"\n')
     )
     assert len(result.digest) == hashlib.sha256().digest_size * 2
+
+
+@pytest.mark.parametrize(
+    ("written", "cell", "value"),
+    [
+        ("1,234.56-", "1,200.50-", "-1200.50"),
+        ("1,234.56-", "-3", "-3.00"),
+        ("1,234.56-", "-3-", None),
+        ("1,234.56-", "(3)", None),
+        ("(1.234,56)", "(1.200,50)", "-1200.50"),
+        ("(1.234,56)", "3-", None),
+        ("(1.234,56)", "(-3)", None),
+        ("1 234,56", "1\u00a0200,50", "1200.50"),
+        ("1 234,56", "1\u202f200,50", "1200.50"),
+        ("1'234.56", "1’200.50", "1200.50"),
+        ("1,234.56", "(3)", None),
+        ("1,234.56", "3-", None),
+    ],
+)
+def test_numbers_are_negative_and_grouped_as_the_profile_shows(
+    written: str, cell: str, value: str | None
+) -> None:
+    made = profile(f'[columns.a]\ntype = "decimal"\nnumber_format = "{written}"\n')
+    result = normalize(f"a;b\n{cell};x\n1;y\n".encode(), made)
+    assert [str(each) for each in result.accepted["a"]][:-1] == ([] if value is None else [value])
+    if value is None:
+        (error,) = result.errors
+        assert error.message == f"is not a number written like {written}"
+
+
+def test_two_digit_years_lie_between_1970_and_2069_where_they_are_declared() -> None:
+    made = profile('[columns.a]\ntype = "date"\nformats = ["DD.MM.YY"]\n')
+    cells = ["31.01.26", "31.01.70", "31.01.69", "31.01.2026", "29.02.25"]
+    result = normalize(("a,b\n" + "".join(f"{c},x\n" for c in cells)).encode(), made)
+    assert [str(each) for each in result.accepted["a"]] == [
+        "2026-01-31",
+        "1970-01-31",
+        "2069-01-31",
+    ]
+    assert [each.line for each in result.errors] == [5, 6]

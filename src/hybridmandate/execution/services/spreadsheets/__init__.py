@@ -17,10 +17,8 @@ from hybridmandate.execution.services.spreadsheets.profile import (
     ProfileLibrary,
     read_profile,
 )
-from hybridmandate.execution.services.spreadsheets.profile_draft import (
-    describe_profile,
-    draft_profile,
-)
+from hybridmandate.execution.services.spreadsheets.profile_draft import draft_profile
+from hybridmandate.execution.services.spreadsheets.profile_page import describe_profile
 from hybridmandate.execution.services.spreadsheets.reading import read_file
 from hybridmandate.execution.services.spreadsheets.table import Unreadable
 

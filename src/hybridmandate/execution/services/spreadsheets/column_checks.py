@@ -358,14 +358,9 @@ def no_values(column: Column, height: int) -> pl.Series:
 def _plain_number(column: Column, cell: _Cell) -> pl.Expr:
     """The number as digits with a point, from the declared notation or a workbook's own number."""
     text = cell.usable
-    declared = text
-    if column.number.group:
-        declared = declared.str.replace_all(column.number.group, "", literal=True)
-    if column.number.point != ".":
-        declared = declared.str.replace(column.number.point, ".", literal=True)
     own = cell.is_kind(CellKind.NUMBER) & text.str.contains(_PLAIN_NUMBER)
     written = ~cell.is_kind(CellKind.NUMBER) & text.str.contains(column.number.pattern)
-    return pl.when(own).then(text).when(written).then(declared)
+    return pl.when(own).then(text).when(written).then(column.number.as_plain(text))
 
 
 def _unparsed(text: pl.Expr, value: pl.Expr) -> pl.Expr:

@@ -5,7 +5,6 @@ A notation is taken for a whole column, never cell by cell, and only when nearly
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import polars as pl
@@ -18,7 +17,9 @@ from hybridmandate.execution.services.spreadsheets.profile import (
 )
 from hybridmandate.execution.services.spreadsheets.table import INVISIBLE, text_column
 
-_NOTATIONS = ("1234.56", "1,234.56", "1.234,56", "1234,56", "1 234,56", "1'234.56")
+_PLAIN = ("1234.56", "1,234.56", "1.234,56", "1234,56", "1 234,56", "1'234.56")
+_NOTATIONS = (*_PLAIN, *(f"{each}-" for each in _PLAIN), *(f"({each})" for each in _PLAIN))
+_DIGITS = r"^\(?[+-]?[0-9][0-9.,'’ \u00a0\u202f]*[-)]?$"
 _DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?$"
 _MOSTLY = 0.75
 _SAMPLE = 5_000
@@ -50,7 +51,8 @@ def plain_columns(
         name = f"c{position}"
         cells = frame[text_column(position)].str.strip_chars(INVISIBLE)
         few = sample[text_column(position)].str.strip_chars(INVISIBLE)
-        notation = _notation(few)
+        few = few.filter((few != "").fill_null(False))
+        notation = likely_notation(few)
         alias = (heading,) if heading and heading.casefold() not in taken else ()
         taken.update(each.casefold() for each in alias)
         if notation is not None:
@@ -79,26 +81,28 @@ def _sample(frame: pl.DataFrame, width: int) -> pl.DataFrame:
     return block.slice(1) if block.height > 2 else block
 
 
-def _notation(cells: pl.Series) -> str | None:
-    return next((each for each in _NOTATIONS if _mostly(cells, _pattern(each))), None)
+def likely_notation(filled: pl.Series) -> str | None:
+    """How most of some filled cells write numbers, as a profile says it; None for other cells."""
+    if not _mostly(filled, _DIGITS):
+        return None
+    best, most = None, 0
+    for notation in _NOTATIONS:
+        fitting = int(filled.str.contains(NumberFormat.parse(notation).pattern).sum())
+        if fitting > most:
+            best, most = notation, fitting
+        if fitting == filled.len():
+            break
+    return best if most >= _MOSTLY * filled.len() else None
 
 
-def _pattern(notation: str) -> str:
-    return NumberFormat.parse(notation).pattern
-
-
-def _mostly(cells: pl.Series, pattern: str) -> bool:
-    filled = cells.filter((cells != "").fill_null(False))
+def _mostly(filled: pl.Series, pattern: str) -> bool:
     if not filled.len():
         return False
     return bool(filled.str.contains(pattern).sum() >= _MOSTLY * filled.len())
 
 
 def _numbers(cells: pl.Series, notation: NumberFormat) -> pl.Series:
-    plain = cells
-    if notation.group:
-        plain = plain.str.replace_all(re.escape(notation.group), "")
-    plain = plain.str.replace(re.escape(notation.point), ".")
+    plain = cells.to_frame("n").select(notation.as_plain(pl.col("n"))).to_series()
     fits = cells.str.contains(notation.pattern) & (cells.str.len_chars() <= _MAX_DIGITS)
     written = plain.zip_with(fits.fill_null(False), pl.Series([None], dtype=pl.String))
     return written.cast(pl.Decimal(38, _SCALE), strict=False)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import string
 import tomllib
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,10 +17,17 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from hybridmandate.execution.services.spreadsheets.profile_columns import Column, Declared
 from hybridmandate.execution.services.spreadsheets.profile_formats import DateFormat, NumberFormat
-from hybridmandate.execution.services.spreadsheets.row_rule import RowRule, RuleError, compile_rule
+from hybridmandate.execution.services.spreadsheets.row_rule import (
+    ColumnKind,
+    Kind,
+    RowRule,
+    RuleError,
+    compile_rule,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9]*$", max_length=60)]
 Severity = Literal["error", "warning"]
@@ -42,6 +52,32 @@ STRUCTURE_RULES = (
     "columns.second_table",
 )
 """Rules by which a structure is read; a profile may switch each of them off."""
+
+
+REASON_CODES = (
+    *("required", "pattern", "length.short", "length.long", "range.minimum", "range.maximum"),
+    *("date.format", "datetime.format", "datetime.zone", "integer.format", "decimal.format"),
+    *("decimal.precision", "money.format", "money.precision", "boolean.word", "enum.value"),
+    *("email.format", "iban.format", "vat.format", "bic.format", "lei.format", "isin.format"),
+    *("identifier.format", "reference", "row.extra_cells", "cell.error", "cell.uncalculated"),
+    *("duplicate", "duplicate.committed", "duplicate.accepted_before"),
+)
+"""Why a row is rejected, beside rules of the profile's own."""
+
+_FILE_RULE_SETTINGS = {
+    "sum": ("column", "equals"),
+    "count": ("minimum", "maximum"),
+    "one_month": ("column",),
+    "no_gaps": ("column",),
+}
+_DELIMITERS = (set(string.punctuation) | {" ", "\t"}) - {'"', "'"}
+_AMOUNT = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,10})?")
+_KINDS = {
+    **dict.fromkeys(("integer", "decimal", "money"), Kind.NUMBER),
+    "date": Kind.DATE,
+    "datetime": Kind.MOMENT,
+    "boolean": Kind.TRUTH,
+}
 
 
 class ProfileError(Exception):
@@ -106,18 +142,47 @@ class FileRule(Declared):
     def _complete(self) -> Self:
         if self.kind != "count" and self.column is None:
             raise ValueError(f"file rule '{self.code}' needs its column")
+        if self.kind == "count" and self.minimum is None and self.maximum is None:
+            raise ValueError(f"file rule '{self.code}' needs a minimum or a maximum")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"file rule '{self.code}': minimum is above maximum")
+        known = _FILE_RULE_SETTINGS[self.kind]
+        for setting in ("column", "equals", "minimum", "maximum"):
+            if getattr(self, setting) is not None and setting not in known:
+                raise ValueError(f"file rule '{self.code}': a {self.kind} has no {setting}")
+        if self.equals is not None and _AMOUNT.fullmatch(self.equals) is None:
+            raise ValueError(f"file rule '{self.code}': '{self.equals}' is not a number")
         return self
+
+    def check_column(self, column: Column) -> None:
+        """:raises ValueError: when the rule asks for what its column does not hold."""
+        if self.kind == "sum" and column.type not in ("integer", "decimal", "money"):
+            said = f"the sum of '{self.column}' needs numbers, but it is a {column.type}"
+            raise ValueError(f"file rule '{self.code}': {said}")
+        if self.kind == "one_month" and column.type not in ("date", "datetime"):
+            said = f"'{self.column}' is a {column.type}, not a date"
+            raise ValueError(f"file rule '{self.code}': {said}")
+        if self.kind == "no_gaps" and column.type not in ("integer", "text", "identifier"):
+            said = f"'{self.column}' is a {column.type}, which has no running number"
+            raise ValueError(f"file rule '{self.code}': {said}")
 
 
 class ReaderOptions(Declared):
     """What is declared about the file instead of found out: dialect, encoding, worksheet."""
 
-    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+    delimiter: str | None = None
     quote: Literal['"', "'"] | None = None
     fallback_encoding: Literal["cp1252", "cp1250", "cp1251", "iso8859-15", "cp437", "cp850"] = (
         "cp1252"
     )
     sheet: str | None = None
+
+    @field_validator("delimiter")
+    @classmethod
+    def _is_one_sign(cls, value: str | None) -> str | None:
+        if value is None or (len(value) == 1 and value in _DELIMITERS):
+            return value
+        raise ValueError(f"'{value}' is no delimiter: it is one sign of ASCII, a space or a tab")
 
 
 class StructureOptions(Declared):
@@ -174,20 +239,40 @@ class Profile(Declared):
         for each in self.file_rules:
             if each.column is not None and each.column not in self.columns:
                 raise ValueError(f"file rule '{each.code}': there is no column '{each.column}'")
+            if each.column is not None:
+                each.check_column(self.columns[each.column])
+        for codes in ([r.code for r in self.rules], [r.code for r in self.file_rules]):
+            twice = [code for code, count in Counter(codes).items() if count > 1]
+            if twice:
+                raise ValueError(f"several rules have the code '{twice[0]}'")
+        self._check_severities()
         committed = self.duplicates.committed if self.duplicates else None
         if self.duplicates and committed and len(committed.columns) != len(self.duplicates.key):
             raise ValueError("duplicates.committed.columns must be as many as duplicates.key")
         _ = self.row_rules
         return self
 
+    def _check_severities(self) -> None:
+        for key in self.severities:
+            column, _, code = key.rpartition(":")
+            if column and column not in self.columns:
+                raise ValueError(f"severities: there is no column '{column}'")
+            if code.startswith(("rule.", "file.")):
+                raise ValueError(f"severities: '{code}': a rule says its severity itself")
+            if code not in REASON_CODES:
+                raise ValueError(
+                    f"severities: there is no reason '{code}'; there are: {', '.join(REASON_CODES)}"
+                )
+
     @cached_property
     def row_rules(self) -> list[RowRule]:
         """The rules between columns, compiled. :raises ValueError: for a rule that is wrong."""
+        kinds = {
+            name: ColumnKind(_KINDS.get(column.type, Kind.TEXT), _scale(column))
+            for name, column in self.columns.items()
+        }
         try:
-            return [
-                compile_rule(r.code, r.message, r.check, r.when, frozenset(self.columns))
-                for r in self.rules
-            ]
+            return [compile_rule(r.code, r.message, r.check, r.when, kinds) for r in self.rules]
         except RuleError as error:
             raise ValueError(str(error)) from None
 
@@ -215,6 +300,16 @@ class Profile(Declared):
         return f"{self.profile.name}/{self.profile.version}"
 
 
+def _scale(column: Column) -> int:
+    return column.scale if column.type in ("decimal", "money") else 0
+
+
+def _said(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return "there is no such setting"
+    return error["msg"].removeprefix("Value error, ")
+
+
 def read_profile(text: str, *, source: str) -> Profile:
     """A profile from its TOML text. :raises ProfileError: with everything that is wrong."""
     try:
@@ -223,7 +318,7 @@ def read_profile(text: str, *, source: str) -> Profile:
         raise ProfileError(f"{source}: not valid TOML: {error}") from None
     except ValidationError as error:
         lines = [
-            f"{source}: {'.'.join(map(str, each['loc'])) or 'profile'}: {each['msg']}"
+            f"{source}: {'.'.join(map(str, each['loc'])) or 'profile'}: {_said(each)}"
             for each in error.errors(include_url=False)
         ]
         raise ProfileError("\n".join(lines)) from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hybridmandate.execution.services.spreadsheets.identifiers import is_standard
@@ -16,6 +18,23 @@ from hybridmandate.execution.services.spreadsheets.profile_formats import (
     DateFormat,
     NumberFormat,
 )
+
+_NUMBERS = ("integer", "decimal", "money")
+_SETTINGS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("min_length", "max_length"), ("text",)),
+    **dict.fromkeys(("minimum", "maximum"), (*_NUMBERS, "date")),
+    **dict.fromkeys(("values", "synonyms"), ("enum",)),
+    **dict.fromkeys(("true_words", "false_words"), ("boolean",)),
+    "formats": ("date", "datetime"),
+    "time_zone": ("datetime",),
+    "number_format": _NUMBERS,
+    "scale": ("decimal", "money"),
+    "currencies": ("money",),
+}
+"""The types of column that a setting is about; all others belong to every type."""
+_DAY = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-[0-9]{2}")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,10})?")
 
 
 class Declared(BaseModel):
@@ -77,12 +96,24 @@ class Column(Declared):
     def _pattern(cls, value: str | None) -> str | None:
         try:
             re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"pattern '{value}' is not a regular expression: {error}") from None
+            pl.Series([""]).str.contains(f"^(?:{value})$")
+        except (re.error, pl.exceptions.ComputeError) as error:
+            reason = str(error).rpartition("error: ")[2].partition("\n")[0]
+            raise ValueError(f"pattern '{value}' is not a regular expression: {reason}") from None
         return value
 
     @model_validator(mode="after")
+    def _settings_belong_to_the_type(self) -> Self:
+        for setting, types in _SETTINGS.items():
+            usual = type(self).model_fields[setting].get_default(call_default_factory=True)
+            if getattr(self, setting) != usual and self.type not in types:
+                raise ValueError(f"'{setting}' says nothing about a {self.type}")
+        return self
+
+    @model_validator(mode="after")
     def _formats_can_be_read(self) -> Self:
+        if not self.formats:
+            raise ValueError("formats must have at least one: YYYY-MM-DD")
         offsets = [DateFormat.parse(each).has_offset for each in self.formats]
         if any(offsets) and self.type != "datetime":
             raise ValueError(f"a {self.type} has no UTC offset (ZZ)")
@@ -102,6 +133,12 @@ class Column(Declared):
         unknown = [v for v in self.synonyms.values() if v not in self.values]
         if self.type == "enum" and unknown:
             raise ValueError(f"synonyms lead to {unknown}, which are not among the values")
+        words = (*self.values, *self.synonyms) if self.type == "enum" else ()
+        if self.type == "boolean":
+            words = (*self.true_words, *self.false_words)
+        twice = [word for word, n in Counter(each.casefold() for each in words).items() if n > 1]
+        if twice:
+            raise ValueError(f"words that stand twice, apart from case: {', '.join(twice)}")
         if (self.type == "identifier") != (self.standard is not None):
             raise ValueError("an identifier, and nothing else, needs its standard: ch.uid, isbn")
         if self.standard is not None and not is_standard(self.standard):
@@ -110,25 +147,26 @@ class Column(Declared):
 
     @model_validator(mode="after")
     def _bounds_are_values(self) -> Self:
-        for bound in (self.minimum, self.maximum):
-            if bound is None:
-                continue
-            if self.type in ("integer", "decimal", "money"):
-                try:
-                    Decimal(bound)
-                except ArithmeticError:
-                    raise ValueError(f"'{bound}' is not a number") from None
-            elif self.type == "date":
-                try:
-                    date.fromisoformat(bound)
-                except ValueError:
-                    raise ValueError(f"'{bound}' is not a date YYYY-MM-DD") from None
-            else:
-                raise ValueError(f"a {self.type} has no minimum or maximum")
+        least, most = (None if b is None else self._bound(b) for b in (self.minimum, self.maximum))
+        if least is not None and most is not None and least > most:  # type: ignore[operator]
+            raise ValueError(f"minimum {least} is above maximum {most}: nothing could fit")
         low, high = self.min_length, self.max_length
         if low is not None and high is not None and low > high:
             raise ValueError(f"min_length {low} is above max_length {high}: nothing could fit")
         return self
+
+    def _bound(self, text: str) -> date | int | Decimal:
+        if self.type == "date":
+            if _DAY.fullmatch(text) is None:
+                raise ValueError(f"'{text}' is not a date YYYY-MM-DD")
+            return date.fromisoformat(text)
+        if self.type == "integer":
+            if _WHOLE.fullmatch(text) is None:
+                raise ValueError(f"'{text}' is not a whole number")
+            return int(text)
+        if _NUMBER.fullmatch(text) is None:
+            raise ValueError(f"'{text}' is not a number")
+        return Decimal(text)
 
     @cached_property
     def date_formats(self) -> list[DateFormat]:

@@ -144,7 +144,7 @@ def _leading_forms(column: Column) -> Iterator[DateForm]:
     """The formats up to the first whose dates might be taken for those of one before it."""
     before: list[DateForm] = []
     for each in column.date_formats:
-        form = DateForm.of_format(each.text)
+        form = DateForm.of_format(each.text) if "YYYY" in each.text else None
         if form is None or not all(form.is_told_from(other) for other in before):
             return
         before.append(form)
