@@ -79,6 +79,19 @@ async def test_open_product_stands_for_calls_without_a_key(folder: ExtractorFold
     assert status == 401
 
 
+async def test_calls_of_a_product_that_is_not_published_are_handled_alike(
+    folder: ExtractorFolder,
+) -> None:
+    shown = "<set-body>@(context.Product.State.ToString())</set-body>"
+    folder.api("orders", subscriptionRequired=True)
+    answer = f"<return-response>{shown}</return-response>"
+    folder.product("gold", ["orders"], answer, state="notPublished")
+    folder.subscription("ours", "/products/gold")
+    async with served(folder.path) as front:
+        answered = await front.get(ASK, ocp_apim_subscription_key="secret-of-ours")
+    assert answered == (200, "NotPublished")
+
+
 async def test_revisions_belong_to_the_products_of_their_api(folder: ExtractorFolder) -> None:
     folder.api("orders", subscriptionRequired=True)
     folder.api("orders;rev=2", apiRevision="2", subscriptionRequired=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -85,6 +85,8 @@ class ApiEntry:
     version: str | None = None
     version_set: str | None = None
     file: str = "apiInformation.json"
+    workspace: str | None = None
+    workspace_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,10 @@ class ProductEntry:
     subscription_required: bool = True
     approval_required: bool = False
     published: bool = True
-    """What ``context.Product.State`` says; subscriptions open a product that is not, too."""
+    """What ``context.Product.State`` says. A gateway handles calls alike whether it is or not
+    (learn.microsoft.com/azure/api-management/api-management-howto-add-products, State)."""
     file: str = "productInformation.json"
+    workspace: str | None = None
 
 
 class SubscriptionState(StrEnum):
@@ -121,7 +125,8 @@ class SubscriptionState(StrEnum):
 class Subscription:
     """A subscription and its keys.
 
-    ``product`` is the id of the product that it opens, ``api`` that of the one API; neither: all.
+    ``product`` is the id of the product that it opens, ``api`` that of the one API; neither: all,
+    or all of the ``workspace`` that it belongs to.
     ``started`` (seconds since the epoch) is where the periods of its quotas begin.
     """
 
@@ -132,6 +137,7 @@ class Subscription:
     api: str | None = None
     state: SubscriptionState = SubscriptionState.ACTIVE
     file: str = "subscriptionInformation.json"
+    workspace: str | None = None
     started: float = 0.0
 
 
@@ -156,6 +162,22 @@ class BackendEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkspaceEntry:
+    """A team's part of the service: its policy, and what the documents of its APIs may refer to.
+
+    Source: learn.microsoft.com/azure/api-management/workspaces-overview.
+    """
+
+    id: str
+    name: str
+    policy: Document | None = None
+    fragments: Mapping[str, Document] = field(default_factory=dict)
+    named_values: Mapping[str, str] = field(default_factory=dict)
+    schemas: Mapping[str, Any] = field(default_factory=dict)
+    loggers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything that the gateway runs. Compiled once by ``compile_gateway``."""
 
@@ -169,3 +191,22 @@ class Configuration:
     backends: Mapping[str, BackendEntry] = field(default_factory=dict)
     schemas: Mapping[str, Any] = field(default_factory=dict)
     loggers: frozenset[str] = frozenset()
+    workspaces: tuple[WorkspaceEntry, ...] = ()
+
+    def seen_from(self, workspace: str | None) -> Configuration:
+        """What documents of a workspace may refer to: nothing of the service or of others.
+
+        :raises KeyError: when there is no such workspace.
+        """
+        if workspace is None:
+            return self
+        own = next((each for each in self.workspaces if each.id == workspace), None)
+        if own is None:
+            raise KeyError(workspace)
+        return replace(
+            self,
+            fragments=own.fragments,
+            named_values=own.named_values,
+            schemas=own.schemas,
+            loggers=own.loggers,
+        )

@@ -24,6 +24,7 @@ def effective_policy(configuration: Configuration, api: str, operation: str | No
         raise KeyError(f"there is no API '{api}': {', '.join(a.id for a in configuration.apis)}")
     scopes: list[tuple[str, Document | None]] = [
         ("global", configuration.global_policy or DEFAULT_GLOBAL_POLICY),
+        ("workspace", _workspace_policy(configuration, entry.workspace)),
         ("api", entry.policy),
     ]
     if operation is not None:
@@ -44,6 +45,10 @@ def effective_policy(configuration: Configuration, api: str, operation: str | No
         lines.extend(_section(section, parsed))
         lines.append(f"    </{section.value}>")
     return "\n".join([*lines, "</policies>"])
+
+
+def _workspace_policy(configuration: Configuration, workspace: str | None) -> Document | None:
+    return next((each.policy for each in configuration.workspaces if each.id == workspace), None)
 
 
 def _section(section: Section, scopes: Sequence[tuple[str, Element]]) -> Iterator[str]:

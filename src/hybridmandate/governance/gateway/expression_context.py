@@ -100,7 +100,6 @@ class CallContext(csharp.PolicyContext):
         self.started = exchange.started
         self.last_error = None
         self.user = None
-        self.workspace = None
         self.tracing = False
         self.new_guid = uuid.uuid4
 
@@ -126,7 +125,13 @@ def _api(exchange: Exchange) -> csharp.Api:
         subscription_key_names=csharp.SubscriptionKeyNames(
             api.subscription_key_header, api.subscription_key_query
         ),
+        workspace=_workspace(exchange),
     )
+
+
+def _workspace(exchange: Exchange) -> csharp.Workspace | None:
+    api = exchange.api
+    return None if api.workspace is None else csharp.Workspace(api.workspace, api.workspace_name)
 
 
 def _operation(exchange: Exchange) -> csharp.Operation | None:
@@ -146,6 +151,7 @@ def _product(exchange: Exchange) -> csharp.Product | None:
         approval_required=found.approval_required,
         subscription_required=found.subscription_required,
         state="Published" if found.published else "NotPublished",
+        workspace=_workspace(exchange),
     )
 
 
@@ -190,6 +196,7 @@ _PARTS: Final[Mapping[str, Callable[[Exchange], Any]]] = {
     "product": _product,
     "subscription": _subscription,
     "trace": _trace,
+    "workspace": _workspace,
 }
 
 

@@ -65,11 +65,19 @@ class Gateway:
         self._global = inherit(prepared, NOTHING)
         self.pipeline = Pipeline.of(self._global)
         self._products = Products(configuration)
-        self._product_sections: dict[str | None, Sections] = {None: self._global}
-        for product in configuration.products:
-            self._product_sections[product.id] = self._inherited(
-                product.policy, "product", self._global
+        self._views: dict[str | None, Configuration] = {None: configuration}
+        self._outer: dict[str | None, Sections] = {None: self._global}
+        for workspace in configuration.workspaces:
+            self._views[workspace.id] = configuration.seen_from(workspace.id)
+            self._outer[workspace.id] = self._inherited(
+                workspace.policy, "workspace", self._global, workspace.id
             )
+        self._product_sections: dict[str | None, Sections] = {
+            each.id: self._inherited(
+                each.policy, "product", self._outer[each.workspace], each.workspace
+            )
+            for each in configuration.products
+        }
         self._apis = VersionedApis(
             configuration, [(each, self._api(each)) for each in configuration.apis]
         )
@@ -89,21 +97,23 @@ class Gateway:
         """The product whose policies stand for a call."""
         return self._products.product(api, subscription)
 
-    def _inherited(self, document: Document | None, scope: str, parent: Sections) -> Sections:
+    def _inherited(
+        self, document: Document | None, scope: str, parent: Sections, workspace: str | None
+    ) -> Sections:
         if document is None:
             return parent
-        return inherit(prepare_document(document, scope, self.configuration), parent)
+        return inherit(prepare_document(document, scope, self._views[workspace]), parent)
 
     def _api(self, api: ApiEntry) -> ServedApi:
         products = [None, *self._products.of(api)]
-        prepared = (
-            None if api.policy is None else prepare_document(api.policy, "api", self.configuration)
-        )
-        sections = {each: inherit(prepared, self._product_sections[each]) for each in products}
+        view = self._views[api.workspace]
+        prepared = None if api.policy is None else prepare_document(api.policy, "api", view)
+        outer = {**self._product_sections, None: self._outer[api.workspace]}
+        sections = {each: inherit(prepared, outer[each]) for each in products}
         entries = []
         for operation in api.operations:
             pipelines = {
-                each: Pipeline.of(self._of_operation(operation, sections[each]))
+                each: Pipeline.of(self._of_operation(operation, sections[each], api.workspace))
                 for each in products
             }
             served = ServedOperation(operation, pipelines)
@@ -117,15 +127,18 @@ class Gateway:
             Pipeline.of(sections[None]),
         )
 
-    def _of_operation(self, operation: OperationEntry, parent: Sections) -> Sections:
-        with_end = self._inherited(retirement_document(operation), "operation", parent)
-        return self._inherited(operation.policy, "operation", with_end)
+    def _of_operation(
+        self, operation: OperationEntry, parent: Sections, workspace: str | None
+    ) -> Sections:
+        ended = retirement_document(operation)
+        with_end = self._inherited(ended, "operation", parent, workspace)
+        return self._inherited(operation.policy, "operation", with_end, workspace)
 
     def _backend(self, api: ApiEntry) -> BaseUrl | None:
         if not api.service_url:
             return None
         text = api.service_url
-        for name, value in self.configuration.named_values.items():
+        for name, value in self._views[api.workspace].named_values.items():
             text = text.replace("{{" + name + "}}", value)
         try:
             return parse_base_url(text)

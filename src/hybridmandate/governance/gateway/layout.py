@@ -16,6 +16,7 @@ Layout (github.com/Azure/apiops, folder SampleArtifacts; default folder names of
     products/<name>/apis.json or apis/<api>/          the product's APIs (older and newer extractor)
     subscriptions/<name>/subscriptionInformation.json scope, state and keys of subscriptions
     schemas/<name>/schemaInformation.json             schemas of validate-content
+    workspaces/<name>/…                               the same folders again, for one workspace
     certificates/<id>.pem | .cer | .crt               public certificates; not of the extractor
 
 Folders that stand for other resources (tags, loggers, diagnostics …) are only looked at for names.
@@ -48,6 +49,7 @@ from hybridmandate.governance.gateway.configuration import (
 )
 from hybridmandate.governance.gateway.errors import PolicyDocumentError
 from hybridmandate.governance.gateway.openapi_operations import operations_of
+from hybridmandate.governance.gateway.workspaces import with_workspaces
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -88,7 +90,7 @@ def load_layout(
         loggers.update(path.name for path in _folders(each / "loggers"))
         policy = _document(each / "policy.xml") or policy
     values.update(named_values or {})
-    return Configuration(
+    service = Configuration(
         apis=tuple(_api(path) for path in _folders(folder / "apis")),
         version_sets=tuple(_version_set(path) for path in _folders(folder / "version sets")),
         global_policy=policy,
@@ -103,6 +105,11 @@ def load_layout(
         schemas=schemas,
         loggers=frozenset(loggers),
     )
+    parts = [
+        (path, load_layout(path, named_values=named_values))
+        for path in _folders(folder / "workspaces")
+    ]
+    return with_workspaces(service, parts)
 
 
 def baseline_folder() -> Path:

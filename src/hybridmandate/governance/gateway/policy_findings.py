@@ -20,9 +20,11 @@ def policy_findings(configuration: Configuration) -> list[PolicyDocumentError]:
     document; below that each policy is looked at by itself.
     """
     found: list[PolicyDocumentError] = []
-    for scope, document in _documents(configuration):
+    views = {each.id: configuration.seen_from(each.id) for each in configuration.workspaces}
+    for scope, document, workspace in _documents(configuration):
+        view = configuration if workspace is None else views[workspace]
         try:
-            prepare_document(document, scope, configuration, found)
+            prepare_document(document, scope, view, found)
         except PolicyDocumentError as error:
             found.append(error)
     if not found:
@@ -34,15 +36,19 @@ def policy_findings(configuration: Configuration) -> list[PolicyDocumentError]:
     return [apart[place] for place in sorted(apart)]
 
 
-def _documents(configuration: Configuration) -> Iterator[tuple[str, Document]]:
+def _documents(configuration: Configuration) -> Iterator[tuple[str, Document, str | None]]:
+    """Every document with its scope and its workspace."""
     if configuration.global_policy is not None:
-        yield "global", configuration.global_policy
+        yield "global", configuration.global_policy, None
+    for workspace in configuration.workspaces:
+        if workspace.policy is not None:
+            yield "workspace", workspace.policy, workspace.id
     for product in configuration.products:
         if product.policy is not None:
-            yield "product", product.policy
+            yield "product", product.policy, product.workspace
     for api in configuration.apis:
         if api.policy is not None:
-            yield "api", api.policy
+            yield "api", api.policy, api.workspace
         for operation in api.operations:
             if operation.policy is not None:
-                yield "operation", operation.policy
+                yield "operation", operation.policy, api.workspace

@@ -30,7 +30,7 @@ class Products:
         """
         self._products = {each.id: each for each in configuration.products}
         # Revisions of an API belong to the same products (revisions page).
-        apis = {base_id(each.id) for each in configuration.apis}
+        apis = {base_id(each.id): each.workspace for each in configuration.apis}
         self._open = _open_products(configuration.products, apis)
         self._by_key = _by_key(configuration.subscriptions, self._products, apis)
 
@@ -63,7 +63,7 @@ class Products:
         if subscription.api is not None:
             return subscription.api == base_id(api.id)
         if subscription.product is None:
-            return True
+            return subscription.workspace in (None, api.workspace)
         return base_id(api.id) in self._products[subscription.product].apis
 
 
@@ -73,11 +73,11 @@ def base_id(api_id: str) -> str:
 
 
 def _open_products(
-    products: tuple[ProductEntry, ...], apis: set[str]
+    products: tuple[ProductEntry, ...], apis: Mapping[str, str | None]
 ) -> Mapping[str, ProductEntry]:
     found: dict[str, ProductEntry] = {}
     for product in products:
-        unknown = product.apis - apis
+        unknown = {each for each in product.apis if apis.get(each, ...) != product.workspace}
         if unknown:
             raise PolicyDocumentError(product.file, 1, 1, f"there is no API '{min(unknown)}'")
         for api in () if product.subscription_required else sorted(product.apis):
@@ -93,7 +93,9 @@ def _open_products(
 
 
 def _by_key(
-    subscriptions: tuple[Subscription, ...], products: Mapping[str, ProductEntry], apis: set[str]
+    subscriptions: tuple[Subscription, ...],
+    products: Mapping[str, ProductEntry],
+    apis: Mapping[str, str | None],
 ) -> Mapping[str, Subscription]:
     found: dict[str, Subscription] = {}
     for each in subscriptions:
