@@ -29,6 +29,7 @@ from hybridmandate.orchestration.history import RunHistory
 from hybridmandate.orchestration.limits import Licence, Profile
 from hybridmandate.orchestration.shells.catalogue import FlowCatalogue
 from hybridmandate.orchestration.shells.durable import FlowHost
+from hybridmandate.orchestration.shells.json_values import json_values
 from hybridmandate.orchestration.shells.request_windows import RequestWindows
 from hybridmandate.orchestration.shells.unfinished_runs import UnfinishedRuns
 from hybridmandate.orchestration.triggers.polled import polled_trigger
@@ -266,7 +267,7 @@ def _routes(process: _Process, requests: RequestTrigger) -> list[Route]:
     def rendered(answer: RequestAnswer) -> Response:
         if answer.body is None:
             return Response(status_code=answer.status, headers=dict(answer.headers))
-        data, kind = content_bytes(answer.body)
+        data, kind = content_bytes(json_values(answer.body))
         headers = {"content-type": kind, **{k.lower(): v for k, v in answer.headers.items()}}
         return Response(data, status_code=answer.status, headers=headers)
 
@@ -274,7 +275,7 @@ def _routes(process: _Process, requests: RequestTrigger) -> list[Route]:
         process.may_operate(request)
         flow = request.query_params.get("flow")
         found = await asyncio.to_thread(process.host.history.runs, flow=flow, limit=MAX_RUNS)
-        return JSONResponse({"runs": [each.to_json() for each in found]})
+        return JSONResponse({"runs": json_values([each.to_json() for each in found])})
 
     async def run(request: Request) -> Response:
         process.may_operate(request)
@@ -283,7 +284,7 @@ def _routes(process: _Process, requests: RequestTrigger) -> list[Route]:
         if stored is None:
             raise _no_run(run_id)
         actions = await asyncio.to_thread(process.host.history.actions, run_id)
-        return JSONResponse({**stored.to_json(), "actions": actions})
+        return JSONResponse(json_values({**stored.to_json(), "actions": actions}))
 
     async def resubmit(request: Request) -> Response:
         process.may_operate(request)
