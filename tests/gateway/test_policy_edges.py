@@ -72,6 +72,10 @@ def claim(value: str) -> str:
     )
 
 
+USED_80 = {
+    "headers": {"Content-Type": "application/json"},
+    "body": {"usage": {"prompt_tokens": 30, "completion_tokens": 50, "total_tokens": 80}},
+}
 CACHED = "<cache-lookup vary-by-developer='false' vary-by-developer-groups='false'/>"
 TOLD = "<set-header name='{}' exists-action='append'><value>1</value></set-header>"
 COUNTED = (
@@ -277,6 +281,34 @@ TABLE: list[Row] = [
         COUNTED,
         {"repeat": 4},
         {"body_equals": "1"},
+    ),
+    (
+        "token variables are known before the model has answered",
+        "<llm-token-limit counter-key='k' tokens-per-minute='100' estimate-prompt-tokens='false' "
+        "token-quota='500' token-quota-period='Daily' tokens-consumed-variable-name='c' "
+        "remaining-tokens-variable-name='r' remaining-quota-tokens-variable-name='q'/>"
+        '<set-header name=\'X-Before\'><value>@(context.Variables["c"] + "|" + '
+        'context.Variables["r"] + "|" + context.Variables["q"])</value></set-header>',
+        {"repeat": 2, "backend": USED_80},
+        {"backend_request": {"headers": {"X-Before": "0|20|420"}}},
+    ),
+    (
+        "token quotas of one key over two periods stand side by side",
+        "<llm-token-limit counter-key='k' token-quota='50' token-quota-period='Daily' "
+        "estimate-prompt-tokens='false'/><llm-token-limit counter-key='k' token-quota='5000' "
+        "token-quota-period='Monthly' estimate-prompt-tokens='false'/>",
+        {"repeat": 2, "backend": USED_80},
+        {"status": 403, "backend_calls": 1},
+    ),
+    (
+        "a prompt that does not fit waits until as much is free",
+        "<llm-token-limit counter-key='k' tokens-per-minute='85' estimate-prompt-tokens='true'/>",
+        {
+            "request": {"method": "POST", "body": {"messages": [{"content": "word " * 8}]}},
+            "before": [{"then_advance_seconds": 20}],
+            "backend": USED_80,
+        },
+        {"status": 429, "headers": {"Retry-After": "40"}},
     ),
     (
         "a quota begins with the case, so what it says does not depend on the time of day",

@@ -64,15 +64,21 @@ class TokenLimit(Policy):
         counters = exchange.services.counters
         rate = None if self._rate is None else integer_of(self._rate.get(exchange))
         quota = None if self._quota is None else integer_of(self._quota.get(exchange))
+        # A counter asks for room for 1: of what is estimated the rest must be free too.
+        rest = max(estimate, 1) - 1
         if rate is not None:
-            reading = counters.slide(f"tokens|{key}", rate, _MINUTE, 0)
-            if not reading.allowed or reading.used + estimate > rate:
+            reading = counters.slide(f"tokens|{key}", rate - rest, _MINUTE, 0)
+            if not reading.allowed:
                 raise self._refused(exchange, 429, "TokenLimitExceeded", reading)
+            _keep(exchange, self._remaining, rate - int(reading.used) - estimate)
+        period = self._period.get(exchange)
         if quota is not None:
-            start, length = _window(self._period.get(exchange), exchange.services.clock())
-            reading = counters.fixed(f"token-quota|{key}", quota, start, length, 0)
+            start, length = _window(period, exchange.services.clock())
+            reading = counters.fixed(_quota_key(key, period), quota - rest, start, length, 0)
             if not reading.allowed:
                 raise self._refused(exchange, 403, "TokenQuotaExceeded", reading)
+            _keep(exchange, self._remaining_quota, quota - int(reading.used) - estimate)
+        _keep(exchange, self._consumed, estimate)
         exchange.when_response(lambda ended: self._count(ended, key, rate, quota))
 
     def _refused(
@@ -99,8 +105,9 @@ class TokenLimit(Policy):
             total = counters.add_sliding(f"tokens|{key}", _MINUTE, used)
             _tell(exchange, self._remaining, max(rate - int(total), 0))
         if quota is not None:
-            start, length = _window(self._period.get(exchange), exchange.services.clock())
-            total = counters.add_fixed(f"token-quota|{key}", start, length, used)
+            period = self._period.get(exchange)
+            start, length = _window(period, exchange.services.clock())
+            total = counters.add_fixed(_quota_key(key, period), start, length, used)
             _tell(exchange, self._remaining_quota, max(quota - int(total), 0))
 
 
@@ -161,11 +168,21 @@ def _names(reader: ElementReader, prefix: str) -> Names:
 
 
 def _tell(exchange: Exchange, names: Names, number: int) -> None:
-    header, variable = names
-    if header is not None:
-        exchange.response.headers.set(header, [str(number)])
-    if variable is not None:
-        exchange.variables[variable] = number
+    """Say a number in the header of the response and in the variable."""
+    if names[0] is not None:
+        exchange.response.headers.set(names[0], [str(number)])
+    _keep(exchange, names, number)
+
+
+def _keep(exchange: Exchange, names: Names, number: int) -> None:
+    """Say a number in the variable: what is known before the model has answered."""
+    if names[1] is not None:
+        exchange.variables[names[1]] = number
+
+
+def _quota_key(key: str, period: str) -> str:
+    """Quotas of one key over several periods stand side by side."""
+    return f"token-quota|{period}|{key}"
 
 
 def _window(period: str, now: float) -> tuple[float, float]:
