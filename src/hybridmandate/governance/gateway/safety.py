@@ -17,6 +17,8 @@ _ENCODED_SEPARATOR = re.compile(rb"%(?:2[fF]|5[cC]|00)")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-type"})
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROLS = bytes(sign for sign in range(256) if CONTROL.match(bytes([sign])))
+"""The same signs; a block of headers is quicker to translate than to search."""
 BREAKS_A_HEAD = re.compile(rb"[\x00\r\n]")
 """Signs with which a header would become another header, or a body."""
 
@@ -65,7 +67,7 @@ def check_headers(headers: Headers, *, most_bytes: int, most_count: int) -> None
     joined = b" ".join([each for line in headers for each in line])
     if len(headers) > most_count or len(joined) + 3 * len(headers) > most_bytes:
         raise refusal("The request's headers are too large.", reason="HeadersTooLarge", status=431)
-    if CONTROL.search(joined):
+    if len(joined.translate(None, _CONTROLS)) != len(joined):
         raise refusal("A header holds a control sign.", reason="HeaderInvalid")
     seen: set[bytes] = set()
     for name, value in [line for line in headers if line[0] in _SINGLE]:

@@ -20,8 +20,7 @@ import mmap
 import os
 import struct
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from hybridmandate.governance.gateway.counters import Reading
@@ -65,8 +64,9 @@ class WorkerCounters:
         self._slots = slots
         size = _HEADER + slots * _SLOT_SIZE
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        self._lock = _FileLock(self._file)
         try:
-            with self._locked():
+            with self._lock:
                 self._prepare(path, size)
             self._memory = mmap.mmap(self._file, size)
         except BaseException:
@@ -82,7 +82,7 @@ class WorkerCounters:
         """See :class:`Counters`."""
         now = self._clock()
         needed = amount or 1
-        with self._locked():
+        with self._lock:
             try:
                 window = self._sliding(key, period, now)
             except _Full as full:
@@ -96,7 +96,7 @@ class WorkerCounters:
     def add_sliding(self, key: str, period: float, amount: float) -> float:
         """See :class:`Counters`. Without a free slot nothing is counted."""
         now = self._clock()
-        with self._locked():
+        with self._lock:
             try:
                 window = self._sliding(key, period, now)
             except _Full:
@@ -109,16 +109,17 @@ class WorkerCounters:
         now = self._clock()
         needed = amount or 1
         ends = start + ((now - start) // period + 1) * period if period else _NEVER
-        with self._locked():
+        digest = _digest(key)
+        with self._lock:
             try:
-                place, used = self._fixed(key, ends, now)
+                place, used = self._fixed(digest, ends, now)
             except _Full as full:
                 return Reading(False, amount if limit == _NEVER else limit, full.wait)
             if used + needed > limit:
                 return Reading(False, used, max(ends - now, 0.0))
             if amount:
                 used += amount
-                self._write_fixed(place, key, ends, used)
+                _HEAD.pack_into(self._memory, place, digest, ends, 0, 0, used)
             return Reading(True, used, 0.0)
 
     def add_fixed(self, key: str, start: float, period: float, amount: float) -> float:
@@ -138,14 +139,6 @@ class WorkerCounters:
         os.lseek(self._file, 0, os.SEEK_SET)
         os.write(self._file, _MAGIC)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock_file(self._file)
-        try:
-            yield
-        finally:
-            unlock_file(self._file)
-
     def _sliding(self, key: str, period: float, now: float) -> _Window:
         length = math.ceil(period * 1e9 / CELLS)
         digest = _digest(key)
@@ -158,14 +151,10 @@ class WorkerCounters:
             window.begin()
         return window
 
-    def _fixed(self, key: str, ends: float, now: float) -> tuple[int, float]:
-        digest = _digest(key)
+    def _fixed(self, digest: bytes, ends: float, now: float) -> tuple[int, float]:
         place = self._place(digest, now)
         known, its_end, length, _, used = _HEAD.unpack_from(self._memory, place)
         return place, used if (known, its_end, length) == (digest, ends, 0) else 0.0
-
-    def _write_fixed(self, place: int, key: str, ends: float, used: float) -> None:
-        _HEAD.pack_into(self._memory, place, _digest(key), ends, 0, 0, used)
 
     def _place(self, digest: bytes, now: float) -> int:
         """Where the key's slot is, or the first place whose slot has ended.
@@ -262,6 +251,21 @@ class _Window:
 
     def _set(self, number: int, amount: float) -> None:
         _AMOUNT.pack_into(self._memory, self._at(number), amount)
+
+
+class _FileLock:
+    """The lock of an open file, for ``with``; taken at every count, so without a generator."""
+
+    __slots__ = ("_file",)
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        lock_file(self._file)
+
+    def __exit__(self, *raised: object) -> None:
+        unlock_file(self._file)
 
 
 def _digest(key: str) -> bytes:
