@@ -1,4 +1,4 @@
-"""`mandate flow runs|cancel|record`, `approvals`, `questions`; the test plays the services."""
+"""`mandate flow runs|cancel|record` and what people do; the test plays the services."""
 
 from __future__ import annotations
 
@@ -83,6 +83,23 @@ APPROVALS = [
 ]
 
 
+MAIL = {
+    "from": {"emailAddress": {"address": "flow@x"}},
+    "toRecipients": [{"emailAddress": {"address": "c@x"}}],
+    "receivedDateTime": "12:00",
+    "hasAttachments": False,
+}
+MAILS = [
+    {
+        **MAIL,
+        "subject": "Rejected rows",
+        "body": {"contentType": "html", "content": "<p>Two&nbsp;rows</p><table><td>7</td></table>"},
+    },
+    {**MAIL, "subject": "Plain", "body": {"contentType": "text", "content": "a < b"}},
+    {**MAIL, "subject": "Empty", "body": {"contentType": "html", "content": " "}},
+]
+
+
 def office(request: httpx.Request) -> httpx.Response:
     """As the sign-in and the office stand-in answer a person."""
     if request.url.path == "/token":
@@ -90,6 +107,8 @@ def office(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"access_token": "t"})
     if request.url.path.endswith("approvalItems"):
         return httpx.Response(200, json={"value": APPROVALS})
+    if request.url.path.endswith("/messages"):
+        return httpx.Response(200, json={"value": MAILS})
     if request.method == "GET":
         return httpx.Response(200, json={"value": WAITING})
     return httpx.Response(201, json={})
@@ -222,6 +241,18 @@ def test_questions_show_their_buttons_and_fields_and_are_answered(played: Played
         ("/mandate/questions/q1/answer", {"action": "Ship it", "data": {"note": "by=air"}}),
         ("/mandate/questions/q2/answer", {"action": "Red", "data": {}}),
     ]
+
+
+@pytest.mark.usefixtures("played")
+def test_mails_are_listed_and_one_is_shown_as_text() -> None:
+    assert run("inbox", "--as", "c@x")[1].splitlines()[0] == "1. Rejected rows  (flow@x, 12:00)"
+    shown = run("inbox", "-n", "1", "--as", "c@x")[1]
+    assert shown.splitlines()[:3] == ["Subject: Rejected rows", "From: flow@x", "To: c@x"]
+    assert shown.splitlines()[4:] == ["Two\N{NO-BREAK SPACE}rows", "7"]
+    assert "a < b" in run("inbox", "-n", "2", "--as", "c@x")[1]
+    assert run("inbox", "-n", "3", "--as", "c@x")[0] == 0
+    assert len(json.loads(run("inbox", "--json", "--as", "c@x")[1])) == 3
+    assert run("inbox", "-n", "9", "--as", "c@x")[0] == 1
 
 
 def test_approvals_are_answered_with_their_own_options(played: Played) -> None:

@@ -12,6 +12,7 @@ from hybridmandate.cli import (
     develop,
     evidence,
     flow,
+    inbox,
     normalize,
     policy,
     principal,
@@ -54,6 +55,7 @@ app.command("up")(up)
 app.command("run")(run.run)
 app.command("approvals")(approvals.approvals)
 app.command("questions")(questions.questions)
+app.command("inbox")(inbox.inbox)
 app.command("resubmit")(run.resubmit)
 app.command("call")(run.call)
 app.command("trace")(trace)
