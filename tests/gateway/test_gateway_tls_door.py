@@ -130,6 +130,7 @@ class Door:
         self.port = port
         self.folder = folder
         self.server = server
+        self.server_files = (folder / "gateway.pem", folder / "gateway-key.pem")
 
     def context(self, certificate: Path | None = None) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
@@ -296,6 +297,47 @@ async def test_certificate_of_nobody_who_is_known_ends_the_handshake(door: Door)
         with pytest.raises(httpx.TransportError):
             await client.get("/ok")
     assert door.behind.calls == []
+
+
+async def _knows(door: Door, name: str) -> bool:
+    async with door.client(http2=True, certificate=door.folder / f"{name}.pem") as client:
+        try:
+            return (await client.get("/ok")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+async def test_certificates_are_followed_while_connections_stand(door: Door) -> None:
+    trusted = door.folder / "caller.public.pem"
+    stranger = public_part(door.folder / "stranger.pem").read_text()
+    async with door.client(http2=True, certificate=door.folder / "caller.pem") as standing:
+        await standing.get("/ok")
+        assert not await _knows(door, "stranger")
+        trusted.write_text(trusted.read_text() + stranger)
+        assert (await _knows(door, "stranger"), await _knows(door, "caller")) == (True, True)
+        trusted.write_text(stranger[:400])
+        assert (await _knows(door, "stranger"), await _knows(door, "caller")) == (True, True)
+        trusted.write_text(stranger)
+        assert (await _knows(door, "stranger"), await _knows(door, "caller")) == (True, False)
+        assert (await standing.get("/ok")).status_code == 200
+
+
+async def test_certificate_of_the_gateway_is_followed(door: Door) -> None:
+    async def shown() -> bytes:
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", door.port, ssl=door.context(), server_hostname="localhost"
+        )
+        found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return found
+
+    before = await shown()
+    certificate, key = ensure_ca(door.folder).server_certificate("another")
+    own_certificate, own_key = door.server_files
+    own_key.write_bytes(key.read_bytes())
+    assert await shown() == before
+    own_certificate.write_bytes(certificate.read_bytes())
+    assert ssl.DER_cert_to_PEM_cert(await shown()) in certificate.read_text()
 
 
 async def test_plain_text_and_old_tls_are_refused(door: Door) -> None:

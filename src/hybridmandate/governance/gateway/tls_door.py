@@ -8,8 +8,10 @@ certificate that no trusted authority has signed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +32,68 @@ def server_context(certificate: Path, key: Path, authorities: Sequence[Path]) ->
     """TLS 1.2 and up, both protocols offered, a client certificate of the authorities accepted.
 
     ``authorities`` are PEM files, empty ones included: of authorities, or of self-signed callers.
+    The files are followed: what they hold counts from the next handshake on, the connections that
+    stand go on. Files that cannot be used (half written, say) leave the earlier ones in force.
+    Whether callers are asked for a certificate at all is settled here, by what the files hold now.
 
     :raises OSError: when a file is missing or holds no such thing.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
-    for each in authorities:
-        if each.stat().st_size:
-            context.load_verify_locations(each)
-    context.verify_mode = ssl.CERT_OPTIONAL if context.cert_store_stats()["x509"] else ssl.CERT_NONE
-    context.set_alpn_protocols(list(PROTOCOLS))
+    files = _TlsFiles(certificate, key, tuple(authorities))
+    context = files.context()
+    current = _CurrentContext(files, context)
+    context.sni_callback = current.give
     return context
+
+
+@dataclass(frozen=True, slots=True)
+class _TlsFiles:
+    """The server's certificate and key, and the certificates that it trusts."""
+
+    certificate: Path
+    key: Path
+    authorities: tuple[Path, ...]
+
+    def state(self) -> tuple[tuple[int, int, int], ...]:
+        """What changes when a file is written or replaced. :raises OSError: when one is missing."""
+        found = (each.stat() for each in (self.certificate, self.key, *self.authorities))
+        return tuple((each.st_ino, each.st_size, each.st_mtime_ns) for each in found)
+
+    def context(self) -> ssl.SSLContext:
+        """A context of what they hold now. :raises OSError: when they hold no such thing."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.certificate, self.key)
+        for each in self.authorities:
+            if each.stat().st_size:
+                context.load_verify_locations(each)
+        trusts = context.cert_store_stats()["x509"]
+        context.verify_mode = ssl.CERT_OPTIONAL if trusts else ssl.CERT_NONE
+        context.set_alpn_protocols(list(PROTOCOLS))
+        # A resumed session would bring a certificate along that is trusted no more.
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
+        return context
+
+
+class _CurrentContext:
+    """Gives each handshake the context of the files as they are when it begins."""
+
+    __slots__ = ("_context", "_files", "_state")
+
+    def __init__(self, files: _TlsFiles, context: ssl.SSLContext) -> None:
+        self._files = files
+        self._context = context
+        self._state = files.state()
+
+    def give(self, handshake: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Called at the beginning of a handshake, whether the caller names a server or not."""
+        # Looking at the files for each handshake costs microseconds, a handshake a millisecond.
+        with contextlib.suppress(OSError):
+            state = self._files.state()
+            if state != self._state:
+                self._context = self._files.context()
+                self._state = state
+        handshake.context = self._context
 
 
 class TlsDoor(asyncio.Protocol):
