@@ -99,11 +99,7 @@ class RowMarks:
 
 def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowMarks:
     """Blank rows, drawn lines, repeated headers, rows labelled as totals, single remarks."""
-    every = [
-        text_column(p)
-        for p in range(table.span[0], table.span[1] + 1)
-        if text_column(p) in rows.columns
-    ]
+    every = _texts_of(rows, table)
     own = [text_column(m.position) for m in table.matches]
     first = own[0]
     height = rows.height
@@ -112,7 +108,8 @@ def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowM
     if not len(seldom):
         return RowMarks.none(height)
     few = rows[seldom]
-    seen = {name: filled_cell(name, rows.columns) for name in every}
+    known = rows.columns
+    seen = {name: filled_cell(name, known) for name in every}
     filled = list(seen.values())
     plain = [pl.col(name).str.strip_chars(INVISIBLE).fill_null("") for name in every]
     flags = few.select(
@@ -145,6 +142,13 @@ def mark_rows(rows: pl.DataFrame, table: FoundTable, off: Sequence[str]) -> RowM
         spread("rows.total", "labelled"),
         spread("rows.footer", "footer"),
     )
+
+
+def _texts_of(rows: pl.DataFrame, table: FoundTable) -> list[str]:
+    """The columns of texts of a table that its rows have."""
+    known = set(rows.columns)
+    names = map(text_column, range(table.span[0], table.span[1] + 1))
+    return [name for name in names if name in known]
 
 
 def _is_value(text: pl.Expr) -> pl.Expr:
@@ -191,8 +195,7 @@ class RowSorter:
 
     def add_data(self, numbers: pl.DataFrame) -> None:
         """Take rows that are all data, of which no total is asked: their numbers."""
-        if numbers.width:
-            self._add(numbers.sum().row(0, named=True))
+        self._add({column.name: column.sum() for column in numbers.iter_columns()})
 
     def data_rows(
         self, rows: pl.DataFrame, values: pl.DataFrame, marks: RowMarks, *, final: bool
@@ -254,10 +257,7 @@ class RowSorter:
             return mask
         if "rows.second_table" in self.profile.structure.off or not blank.any():
             return mask
-        width = self.table.span
-        names = [
-            text_column(p) for p in range(width[0], width[1] + 1) if text_column(p) in rows.columns
-        ]
+        names = _texts_of(rows, self.table)
         starts = np.flatnonzero(blank[:-1] & ~blank[1:]) + 1
         for start in starts[:1000].tolist():
             if start + 1 >= rows.height or repeated[start] or blank[start + 1]:
@@ -298,6 +298,10 @@ class RowSorter:
         places = np.flatnonzero(labelled)
         if not numeric:
             return total, sub, places.tolist()
+        if not len(places):
+            if rows.height:
+                self._add(values.select(numeric).filter(pl.Series(data)).sum().row(0, named=True))
+            return total, sub, unconfirmed
         numbers = values.select(numeric)
         told = numbers[places].iter_rows(named=True)
         between = _sums_between(numbers, data & ~labelled, places)
@@ -318,16 +322,13 @@ class RowSorter:
                 unconfirmed.append(row)
         rest = data & ~labelled
         rest[unconfirmed] = True
-        if len(places):
-            rest[: places[-1]] = False
-        if rows.height:
-            self._add(numbers.filter(pl.Series(rest)).sum().row(0, named=True))
+        rest[: places[-1]] = False
+        self._add(numbers.filter(pl.Series(rest)).sum().row(0, named=True))
         return total, sub, unconfirmed
 
     def _say_part(self, rows: pl.DataFrame) -> list[bool]:
         """Whether the labels say sub-total themselves: the first one equals the total so far."""
-        names = [text_column(p) for p in range(self.table.span[0], self.table.span[1] + 1)]
-        texts = [pl.col(n).str.strip_chars(INVISIBLE) for n in names if n in rows.columns]
+        texts = [pl.col(n).str.strip_chars(INVISIBLE) for n in _texts_of(rows, self.table)]
         said = rows.select(
             pl.any_horizontal([t.str.contains(_PART).fill_null(False) for t in texts])
         )

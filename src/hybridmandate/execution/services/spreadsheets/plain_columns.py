@@ -43,23 +43,20 @@ def plain_columns(
 
     Looked at are the rows down to the first blank one, without the first, which may hold units.
     """
-    sample = _sample(frame, len(headings))
+    kinds = _kinds(_sample(frame, len(headings)), len(headings))
     columns: dict[str, Column] = {}
-    values: dict[str, pl.Series] = {}
+    numbers: list[pl.Expr] = []
     taken = {f"c{position}" for position in range(len(headings))}
-    for position, heading in enumerate(headings):
+    for position, (heading, kind) in enumerate(zip(headings, kinds, strict=True)):
         name = f"c{position}"
-        cells = frame[text_column(position)].str.strip_chars(INVISIBLE)
-        few = sample[text_column(position)].str.strip_chars(INVISIBLE)
-        few = few.filter((few != "").fill_null(False))
-        notation = likely_notation(few)
         alias = (heading,) if heading and heading.casefold() not in taken else ()
         taken.update(each.casefold() for each in alias)
-        if notation is not None:
-            columns[name] = Column(type="decimal", aliases=alias, number_format=notation)
-            values[name] = _numbers(cells, NumberFormat.parse(notation))
+        if kind in ("date", "text"):
+            columns[name] = Column(type=kind, aliases=alias)
         else:
-            columns[name] = Column(type="date" if _mostly(few, _DATE) else "text", aliases=alias)
+            columns[name] = Column(type="decimal", aliases=alias, number_format=kind)
+            cells = pl.col(text_column(position)).str.strip_chars(INVISIBLE)
+            numbers.append(_numbers(cells, NumberFormat.parse(kind)).alias(name))
     profile = Profile.model_validate(
         {
             "profile": {"name": "none", "version": 1, "title": "No profile"},
@@ -67,7 +64,7 @@ def plain_columns(
             "structure": StructureOptions(off=off),
         }
     )
-    return PlainColumns(profile, tuple(columns), pl.DataFrame(values))
+    return PlainColumns(profile, tuple(columns), frame.select(numbers))
 
 
 def _sample(frame: pl.DataFrame, width: int) -> pl.DataFrame:
@@ -79,6 +76,33 @@ def _sample(frame: pl.DataFrame, width: int) -> pl.DataFrame:
     first_blank = blank.arg_max() if blank.any() else None
     block = head.head(first_blank) if first_blank else head
     return block.slice(1) if block.height > 2 else block
+
+
+def _kinds(sample: pl.DataFrame, width: int) -> list[str]:
+    """Of each column ``date``, ``text``, or the notation of its numbers."""
+    names = [text_column(position) for position in range(width)]
+    cells = sample.select(pl.col(name).str.strip_chars(INVISIBLE) for name in names)
+    # All columns are looked at together: a wide sheet has thousands.
+    counts = {
+        what: cells.select(pl.col(name).str.contains(pattern).sum() for name in names).row(0)
+        for what, pattern in (
+            ("filled", "."),
+            ("digits", _DIGITS),
+            ("plain", NumberFormat.parse(_PLAIN[0]).pattern),
+            ("date", _DATE),
+        )
+    }
+    found = []
+    for position, name in enumerate(names):
+        filled, digits, plain, dates = (counts[what][position] for what in counts)
+        notation = None
+        if filled and plain == filled:
+            notation = _PLAIN[0]
+        elif filled and digits >= _MOSTLY * filled:
+            notation = likely_notation(cells[name].filter((cells[name] != "").fill_null(False)))
+        is_date = filled and dates >= _MOSTLY * filled
+        found.append(notation or ("date" if is_date else "text"))
+    return found
 
 
 def likely_notation(filled: pl.Series) -> str | None:
@@ -101,8 +125,7 @@ def _mostly(filled: pl.Series, pattern: str) -> bool:
     return bool(filled.str.contains(pattern).sum() >= _MOSTLY * filled.len())
 
 
-def _numbers(cells: pl.Series, notation: NumberFormat) -> pl.Series:
-    plain = cells.to_frame("n").select(notation.as_plain(pl.col("n"))).to_series()
+def _numbers(cells: pl.Expr, notation: NumberFormat) -> pl.Expr:
     fits = cells.str.contains(notation.pattern) & (cells.str.len_chars() <= _MAX_DIGITS)
-    written = plain.zip_with(fits.fill_null(False), pl.Series([None], dtype=pl.String))
-    return written.cast(pl.Decimal(38, _SCALE), strict=False)
+    plain = pl.when(fits.fill_null(False)).then(notation.as_plain(cells))
+    return plain.cast(pl.Decimal(38, _SCALE), strict=False)

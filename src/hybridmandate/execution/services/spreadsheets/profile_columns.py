@@ -104,9 +104,9 @@ class Column(Declared):
 
     @model_validator(mode="after")
     def _settings_belong_to_the_type(self) -> Self:
-        for setting, types in _SETTINGS.items():
+        for setting in self.model_fields_set & _SETTINGS.keys():
             usual = type(self).model_fields[setting].get_default(call_default_factory=True)
-            if getattr(self, setting) != usual and self.type not in types:
+            if self.type not in _SETTINGS[setting] and getattr(self, setting) != usual:
                 raise ValueError(f"'{setting}' says nothing about a {self.type}")
         return self
 

@@ -29,7 +29,8 @@ def without_empty_edges(
     rows: pl.DataFrame, header: Sequence[str], span: tuple[int, int]
 ) -> tuple[tuple[int, int], list[Decision]]:
     """The columns from the first to the last with a heading or a cell, and what was left out."""
-    used = [p for p in range(span[0], span[1] + 1) if header[p] or _filled(rows, p).any()]
+    filled = _with_cells(rows, [p for p in range(span[0], span[1] + 1) if not header[p]])
+    used = [p for p in range(span[0], span[1] + 1) if header[p] or p in filled]
     if not used or (used[0], used[-1]) == span:
         return span, []
     edges = [p + 1 for p in range(span[0], span[1] + 1) if not used[0] <= p <= used[-1]]
@@ -41,31 +42,33 @@ def under_no_heading(
     rows: pl.DataFrame, header: Sequence[str], span: tuple[int, int]
 ) -> list[Decision]:
     """Columns whose heading is empty, with the lines of the rows that have cells in them."""
-    filled = {p: _filled(rows, p) for p in range(span[0], span[1] + 1) if not header[p]}
-    columns = [position for position, cells in filled.items() if cells.any()]
+    columns = _with_cells(rows, [p for p in range(span[0], span[1] + 1) if not header[p]])
     if not columns:
         return []
-    there = filled[columns[0]]
-    for position in columns[1:]:
-        there |= filled[position]
+    names = rows.columns
+    cells = [filled_cell(text_column(position), names) for position in columns]
+    there = rows.select(pl.any_horizontal(cells)).to_series()
     message = f"cells stand under no heading, in column {_listed([p + 1 for p in columns])}"
     return [Decision.of("header.unnamed", message, rows[FIRST_LINE].filter(there).to_list())]
 
 
 def without_values(rows: pl.DataFrame, span: tuple[int, int]) -> list[Decision]:
     """Cells of a workbook that hold an error, or a formula without a stored value."""
-    found = []
+    found, names = [], set(rows.columns)
     for kind, (rule, message) in _WITHOUT_VALUE.items():
         kinds = [kind_column(p) for p in range(span[0], span[1] + 1)]
-        has = [pl.col(n) == int(kind) for n in kinds if n in rows.columns]
+        has = [pl.col(n) == int(kind) for n in kinds if n in names]
         lines = rows.filter(pl.any_horizontal(has)) if has else rows.clear()
         if lines.height:
             found.append(Decision.of(rule, message, lines[FIRST_LINE].to_list()))
     return found
 
 
-def _filled(rows: pl.DataFrame, position: int) -> pl.Series:
-    return rows.select(filled_cell(text_column(position), rows.columns)).to_series()
+def _with_cells(rows: pl.DataFrame, positions: Sequence[int]) -> list[int]:
+    """Which columns hold a cell in any row."""
+    names = rows.columns
+    any_cell = [filled_cell(text_column(p), names).any().alias(str(p)) for p in positions]
+    return [int(name) for name, there in rows.select(any_cell).to_dict().items() if there.any()]
 
 
 def _listed(columns: Sequence[int]) -> str:

@@ -162,9 +162,14 @@ def rulers_above(drawn: Sequence[int], header_line: int) -> list[Decision]:
 
 
 def _is_ruler(row: Texts) -> bool:
-    filled = [t.strip(INVISIBLE) for t in row if t is not None and visible(t)]
-    drawn = all(re.fullmatch(RULER_CELL, text) for text in filled)
-    return drawn and any(re.search(RULER, text) for text in filled)
+    three_together = False
+    for text in row:
+        if text is None or not visible(text):
+            continue
+        if re.fullmatch(RULER_CELL, text.strip(INVISIBLE)) is None:
+            return False
+        three_together |= re.search(RULER, text) is not None
+    return three_together
 
 
 def lower_merged_headings(texts: list[list[str | None]], areas: Iterable[Area]) -> None:

@@ -104,13 +104,34 @@ def _column(values: Sequence[Any]) -> tuple[pl.Series, pl.Series]:
         texts = pl.Series(values, dtype=pl.String)
         return texts.set(texts == "", None), kinds
     if types == {float}:
-        texts = pl.Series(list(map(_number, values)), dtype=pl.String)
-        return texts, _kinds(CellKind.NUMBER, len(values))
+        return _numbers(values), _kinds(CellKind.NUMBER, len(values))
+    if types == {float, str}:
+        return _texts_and_numbers(values)
     pairs = [_cell(value) for value in values]
     return (
         pl.Series([text for text, _ in pairs], dtype=pl.String),
         pl.Series([kind for _, kind in pairs], dtype=pl.UInt8),
     )
+
+
+def _texts_and_numbers(values: Sequence[Any]) -> tuple[pl.Series, pl.Series]:
+    """A heading above numbers, numbers with gaps: the usual columns."""
+    number = np.fromiter((type(value) is float for value in values), bool, len(values))
+    texts = pl.Series([v or None if type(v) is str else None for v in values], dtype=pl.String)
+    numbers = _numbers([value for value in values if type(value) is float])
+    kinds = np.where(number, int(CellKind.NUMBER), int(CellKind.TEXT)).astype(np.uint8)
+    return texts.scatter(np.flatnonzero(number), numbers), pl.Series(kinds)
+
+
+def _numbers(values: Sequence[float]) -> pl.Series:
+    """Numbers as texts: whole ones together, the others one by one."""
+    numbers = np.asarray(values, dtype=np.float64)
+    whole = (np.abs(numbers) < _MOST_EXACT) & (numbers == np.rint(numbers))
+    texts = pl.Series(np.where(whole, numbers, 0).astype(np.int64)).cast(pl.String)
+    if whole.all():
+        return texts
+    others = np.flatnonzero(~whole)
+    return texts.scatter(others, pl.Series([_number(values[place]) for place in others.tolist()]))
 
 
 def _kinds(kind: CellKind, count: int) -> pl.Series:

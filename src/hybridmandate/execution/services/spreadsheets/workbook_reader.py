@@ -251,11 +251,11 @@ def _from_the_corner(read: Any) -> Iterator[list[Any]]:
 def _filled(frame: pl.DataFrame, width: int) -> bool:
     if not frame.height:
         return False
-    seen = [
-        ~frame[text_column(p)].is_null().all() or bool(frame[kind_column(p)].any())
-        for p in range(width)
-    ]
-    return any(seen)
+    texts = (text_column(position) for position in range(width))
+    if any(frame[name].null_count() < frame.height for name in texts):
+        return True
+    kinds = [kind_column(position) for position in range(width)]
+    return bool(frame.select(pl.max_horizontal(pl.col(kinds).max()))[0, 0])
 
 
 def _letters(column: int) -> str:
