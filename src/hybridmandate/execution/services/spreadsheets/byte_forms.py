@@ -24,7 +24,9 @@ from hybridmandate.execution.services.spreadsheets.record_scan import Mask
 _U = np.uint64
 _HIGH = _U(0x8080808080808080)
 _ZEROS = _U(0x3030303030303030)
-_NINES = _U(0x3939393939393939)
+_ABOVE_NINE = _U(0x7676767676767676)
+"""Added to bytes above nine, each gets a high bit."""
+_DIGIT = (ord("0"), ord("9"))
 _FIRST_YEAR, _YEARS = 1900, 200
 _PIECE = re.compile(
     r"(?P<one>\\d|\[(?P<low>[0-9A-Za-z])-(?P<high>[0-9A-Za-z])\]|\\[-./]|[\w/: -])"
@@ -59,26 +61,27 @@ class FixedForm:
     def matches(self, cells: TextBytes) -> Mask:
         """The cells that are written so."""
         size = len(self.ranges)
-        found = cells.lengths == size
-        found &= _within(cells.first_bytes(size), self.ranges[:WORD])
+        found = _within(cells.first_bytes(size), self.ranges[:WORD])
         if size > WORD:
             found &= _within(cells.word_at(size - WORD), self.ranges[-WORD:])
+        if cells.shortest != size or cells.longest != size:
+            found &= cells.lengths == size
         return np.asarray(found, dtype=np.bool_)
 
 
 def _range(piece: re.Match[str]) -> tuple[int, int]:
     if piece["one"] == r"\d":
-        return ord("0"), ord("9")
+        return _DIGIT
     if piece["low"] is not None:
         return ord(piece["low"]), ord(piece["high"])
     return ord(piece["one"][-1]), ord(piece["one"][-1])
 
 
 def _within(words: Words, ranges: tuple[tuple[int, int], ...]) -> Mask:
-    """Words whose every byte lies in its range; bytes behind the last range must be zero.
-
-    With its high bit set no byte borrows from its neighbour: all eight are compared at once.
-    """
+    """Words whose every byte lies in its range; bytes behind the last range must be zero."""
+    if all(low == high or (low, high) == _DIGIT for low, high in ranges):
+        return np.asarray(_Digits.of(words, ranges).wrong & _HIGH == 0, dtype=np.bool_)
+    # With its high bit set no byte borrows from its neighbour: all eight are compared at once.
     low = _U(sum(a << (8 * n) for n, (a, _) in enumerate(ranges)))
     high = _U(sum(b << (8 * n) for n, (_, b) in enumerate(ranges)))
     above = (words | _HIGH) - low
@@ -111,7 +114,7 @@ class DateForm:
         """``DD.MM.YYYY`` and the like; None for a format with a time or another alphabet."""
         if not WORD <= len(text) <= 2 * WORD or not text.isascii() or re.search("[hms]", text):
             return None
-        ranges = tuple((48, 57) if c in "YMD" else (ord(c), ord(c)) for c in text)
+        ranges = tuple(_DIGIT if c in "YMD" else (ord(c), ord(c)) for c in text)
         return cls(FixedForm(ranges), text.index("YYYY"), text.index("MM"), text.index("DD"))
 
     def is_told_from(self, other: DateForm) -> bool:
@@ -126,41 +129,35 @@ class DateForm:
     def read(self, cells: TextBytes) -> tuple[Mask, Any]:
         """The cells that are dates written so, and their days since 1970."""
         size = len(self.form.ranges)
-        front = _Digits.of(cells.first_bytes(size), self.form.ranges[:WORD])
-        back = front
+        front = back = _Digits.of(cells.first_bytes(size), self.form.ranges[:WORD])
         wrong = front.wrong
         if size > WORD:
             back = _Digits.of(cells.word_at(size - WORD), self.form.ranges[-WORD:])
             wrong = wrong | back.wrong
 
         def pair(place: int) -> Words:
-            if place <= WORD - 2:
-                return (front.pairs >> _U(8 * place)) & _U(255)
-            return (back.pairs >> _U(8 * (place - (size - WORD)))) & _U(255)
+            if place >= size - WORD:
+                return back.pair(place - (size - WORD))
+            return front.pair(place)
 
-        year, month, day = (
-            pair(self.year) * _U(100) + pair(self.year + 2),
-            pair(self.month),
-            pair(self.day),
-        )
         # A year before the first one becomes a very large number: there is no sign.
-        year -= _U(_FIRST_YEAR)
-        good = (wrong & _HIGH == 0) & (cells.lengths == size) & (year < _U(_YEARS))
-        good &= (month <= _U(12)) & (day <= _U(31))
-        days = _days()[np.where(good, (year << _U(9)) + (month << _U(5)) + day, _U(0))]
+        year = pair(self.year) * _U(100) + (pair(self.year + 2) - _U(_FIRST_YEAR))
+        month, day = pair(self.month), pair(self.day)
+        good = (wrong & _HIGH == 0) & (year < _U(_YEARS)) & (month <= _U(12)) & (day <= _U(31))
+        if cells.shortest != size or cells.longest != size:
+            good &= cells.lengths == size
+        number = (year << _U(9)) + (month << _U(5)) + day
+        days = _days().take(number.view(np.int64), mode="clip")
         good &= days != np.iinfo(np.int32).min
         return np.asarray(good, dtype=np.bool_), days
 
 
 @dataclass(frozen=True, slots=True)
 class _Digits:
-    """Words of digits and fixed bytes. A high bit in ``wrong`` marks a byte that is another.
-
-    ``pairs`` has in each byte the number that its digit and the next one make.
-    """
+    """Words of digits and fixed bytes. A high bit in ``wrong`` marks a byte that is another."""
 
     wrong: Words
-    pairs: Words
+    digits: Words
 
     @classmethod
     def of(cls, words: Words, ranges: tuple[tuple[int, int], ...]) -> _Digits:
@@ -169,7 +166,12 @@ class _Digits:
         # Added to the distance from the lowest byte, a high bit appears beyond the highest.
         room = _U(sum((127 - (high - low)) << (8 * n) for n, (low, high) in enumerate(ranges)))
         digits = words ^ zero
-        return cls((digits + room) | digits, digits * _U(10) + (digits >> _U(8)))
+        return cls((digits + room) | digits, digits)
+
+    def pair(self, place: int) -> Words:
+        """The number that the digits at a place and behind it make."""
+        pair = self.digits >> _U(8 * place) if place else self.digits
+        return (pair & _U(15)) * _U(10) + ((pair >> _U(8)) & _U(15))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +186,9 @@ class NumberForm:
         """The cells that are numbers written so, and their values times ten to the scale."""
         lengths = cells.lengths
         high, low = cells.last_words()
-        # Scaled, the value must stay within the digits that a decimal of a profile may have.
-        good = (lengths > 0) & (lengths <= self.max_digits - self.scale)
-        factor = np.full(len(lengths), 10**self.scale, dtype=np.int64)
+        factor: Any = np.int64(10**self.scale)
         pointed = np.zeros(len(lengths), dtype=bool)
-        for digits in range(1, min(self.scale, WORD - 2) + 1):
+        for digits in range(min(self.scale, WORD - 2), 0, -1):
             here = ((low >> _U(8 * (WORD - 1 - digits))) & _U(255)) == ord(self.point)
             here &= ~pointed & (lengths > digits + 1)
             if not here.any():
@@ -197,37 +197,32 @@ class NumberForm:
             behind = _U(((1 << (8 * digits)) - 1) << (8 * (WORD - digits)))
             before = _U((1 << (8 * (WORD - 1 - digits))) - 1)
             joined = (low & behind) | ((low & before) << _U(8)) | (high >> _U(56))
+            if here.all():
+                low, high, factor = joined, high << _U(8), np.int64(10 ** (self.scale - digits))
+                break
             low, high = np.where(here, joined, low), np.where(here, high << _U(8), high)
-            factor[here] = 10 ** (self.scale - digits)
+            factor = np.where(here, np.int64(10 ** (self.scale - digits)), factor)
         size = lengths - pointed
-        good &= _digits(low, size)
-        value = _read_digits(low)
-        if high.any():
-            good &= _digits(high, size - WORD)
-            value = value + _read_digits(high) * 10**WORD
+        good, value = _read_digits(low, size)
+        # Scaled, the value must stay within the digits that a decimal of a profile may have.
+        good &= cells.filled & (lengths <= self.max_digits - self.scale)
+        if cells.longest > WORD:
+            also, upper = _read_digits(high, size - WORD)
+            good &= also
+            value = value + upper * 10**WORD
         return np.asarray(good, dtype=np.bool_), value * factor
 
 
-def _digits(words: Words, size: Any) -> Mask:
-    """Right-aligned words that are digits in their last ``size`` bytes, and zero before."""
-    blank = _BEFORE[np.clip(WORD - size, 0, WORD)]
-    filled = words | (blank & _ZEROS)
-    above = (filled | _HIGH) - _ZEROS
-    below = (_NINES | _HIGH) - filled
-    return np.asarray((above & below & _HIGH == _HIGH) & (words & _HIGH == 0), dtype=np.bool_)
+def _read_digits(words: Words, size: Any) -> tuple[Mask, Any]:
+    """Which right-aligned words are digits in their last ``size`` bytes; the number they make.
 
-
-_BEFORE = np.array([(1 << (8 * n)) - 1 for n in range(WORD + 1)], dtype=np.uint64)
-
-
-def _read_digits(words: Words) -> Any:
-    """The number in eight digits, the first one lowest; zero bytes count as the digit 0.
-
-    Pairs, then fours, then all: three multiplications for eight digits (SWAR).
+    Bytes before the digits are zero. Pairs, then fours, then all: three multiplications for eight
+    digits (SWAR). A shift by 64 bits or more leaves nothing.
     """
-    x = words & _U(0x0F0F0F0F0F0F0F0F)
+    x = words ^ (_ZEROS << (_U(8 * WORD) - (size.astype(np.uint64) << _U(3))))
+    good = ((x + _ABOVE_NINE) | x) & _HIGH == 0
     x = (x * _U(10)) + (x >> _U(8))
     pairs = _U(0x000000FF000000FF)
     first = (x & pairs) * _U(0x000F424000000064)
     second = ((x >> _U(16)) & pairs) * _U(0x0000271000000001)
-    return ((first + second) >> _U(32)).astype(np.int64)
+    return good, ((first + second) >> _U(32)).astype(np.int64)

@@ -17,7 +17,7 @@ import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.cell_bytes import WORD, TextBytes, Words
 from hybridmandate.execution.services.spreadsheets.profile import Duplicates
-from hybridmandate.execution.services.spreadsheets.record_scan import Mask, Numbers
+from hybridmandate.execution.services.spreadsheets.record_scan import Mask, Numbers, Places
 
 PARTS = 256
 ROWS_IN_MEMORY = 1_000_000
@@ -72,11 +72,10 @@ class KeyHasher:
     def add_texts(self, texts: TextBytes, empty: Mask | None = None) -> None:
         """A column of texts; without being told so no text counts as empty."""
         # The length parts columns: "ab", "c" is another key than "a", "bc".
-        self._begin(texts.lengths, empty)
-        longest = int(texts.lengths.max(initial=0))
-        shortest = int(texts.lengths.min(initial=longest))
-        for place in range(0, longest, WORD):
-            if place < shortest:
+        same = texts.shortest == texts.longest
+        self._begin(texts.own_bytes(0), texts.shortest if same else texts.lengths, empty)
+        for place in range(WORD, texts.longest, WORD):
+            if place < texts.shortest:
                 self._mix(texts.own_bytes(place))
             else:
                 # Texts that have ended stay as they are, however long the others are.
@@ -92,23 +91,25 @@ class KeyHasher:
             self.add_texts(TextBytes.of_texts(joined.encode(), lengths), empty)
             return
         numbers = column.to_physical().cast(pl.Int64).fill_null(0).to_numpy()
-        self._begin(np.full(len(numbers), WORD), empty)
-        self._mix(numbers.view(np.uint64))
+        self._begin(numbers.view(np.uint64), WORD, empty)
 
     def keys(self) -> KeyHashes:
         """The hashes of the columns so far."""
         return KeyHashes(self._hashes[0], self._hashes[1], self._whole)
 
-    def _begin(self, lengths: Any, empty: Mask | None) -> None:
-        tags = lengths.astype(np.uint64)
+    def _begin(self, words: Words, lengths: Places | int, empty: Mask | None) -> None:
+        """The first eight bytes of a column and its lengths, or that it is empty."""
+        tags = np.asarray(lengths).astype(np.uint64)
         if empty is not None and empty.any():
-            tags[empty] = _EMPTY
+            tags = np.where(empty, _EMPTY, tags)
             self._whole &= ~empty
-        self._mix(tags)
+        self._mix(words, tags)
 
-    def _mix(self, words: Words) -> None:
+    def _mix(self, words: Words, tags: Words | None = None) -> None:
         for hashes, factor in zip(self._hashes, _FACTORS, strict=True):
             hashes ^= words
+            if tags is not None:
+                hashes += tags * factor
             hashes *= factor
             hashes ^= hashes >> _SHIFT
 

@@ -89,7 +89,8 @@ class Judged:
 
     ``same`` maps columns whose every value is the text of its cell to the column of that text,
     ``changed`` has the columns of which that is so but for some rows, ``own`` the values of the
-    others. Without ``marks`` every row is data.
+    others. ``numbers`` has some of ``own`` as they are stored (:data:`EMPTY` where there is none).
+    Without ``marks`` every row is data.
     """
 
     height: int
@@ -103,6 +104,7 @@ class Judged:
     notes: tuple[Decision, ...]
     short: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     """Rows with fewer cells than the header."""
+    numbers: Mapping[str, Numbers] = field(default_factory=dict)
 
     def values(self, names: Sequence[str]) -> pl.DataFrame:
         """The values of some columns."""

@@ -100,11 +100,13 @@ class Judge:
         proved = self._proof.prove(chunk, skip)
         if proved is not None and proved.good.all():
             return self._merged(proved, texts, None)
-        # Only rows with as many cells as the header can be proved.
         wanted = np.arange(chunk.height) >= skip
+        uneven = wanted
         if proved is not None:
             wanted[skip:] &= ~proved.good
-        short = chunk.short_records(self._width, wanted) - skip
+            uneven = wanted.copy()
+            uneven[proved.cells.rows + skip] = False
+        short = chunk.short_records(self._width, uneven) - skip
         if proved is None or (~proved.good).mean() > _MOSTLY_ODD:
             batch = chunk.batch()
             verdict = self._verdict(batch.frame.slice(skip))
@@ -116,9 +118,11 @@ class Judge:
     def _verdict(self, frame: pl.DataFrame, known: _Known | None = None) -> _Verdict:
         rows = widened(frame, len(self.table.header))
         parsed = self._parsed
-        values, hits = _values(rows, parsed, {} if known is None else known.cells)
-        later = [c for p in parsed.values() for c in p.value_checks]
-        later += [p.pattern for p in parsed.values() if p.pattern is not None]
+        cells = {} if known is None else known.cells
+        values, hits = _values(rows, parsed, cells)
+        doubtful = [p for n, p in parsed.items() if n not in cells or not cells[n][0].all()]
+        later = [c for p in doubtful for c in p.value_checks]
+        later += [p.pattern for p in doubtful if p.pattern is not None]
         hits += _hits(values, later)
         hits += self._not_referenced(values)
         hits += self._extra_cells(rows)
@@ -151,23 +155,29 @@ class Judge:
         own: dict[str, pl.Series] = {}
         same: dict[str, str] = {}
         changed: dict[str, ChangedTexts] = {}
+        numbers: dict[str, Numbers] = {}
         for name, column in self.profile.columns.items():
+            proven = name in proved.sure and bool(proved.sure[name][at].all())
             if name in self._positions and name not in proved.values:
                 text = text_column(self._positions[name])
-                change = None if odd is None else _change(text, odd, name, at)
+                change = None if odd is None or proven else _change(text, odd, name, at)
                 if change is None:
                     same[name] = text
                 else:
                     changed[name] = change
                 continue
             value = proved.values[name] if name in proved.values else no_values(column, height)
-            own[name] = (value if odd is None else value.scatter(at, odd.values[name])).alias(name)
+            if odd is not None and not proven:
+                value = value.scatter(at, odd.values[name])
+            elif name in proved.numbers:
+                numbers[name] = proved.numbers[name]
+            own[name] = value.alias(name)
         hits = [] if odd is None else [(check, at[rows]) for check, rows in odd.hits]
         marks = odd.marks.spread(at, height) if odd is not None and odd.marks.any else None
         keys = self._merged_keys(proved, odd, at)
-        return Judged(
-            height, texts, own, same, changed, tuple(hits), marks, keys, texts.chunk.notes()
-        )
+        notes = texts.chunk.notes()
+        merged = Judged(height, texts, own, same, changed, tuple(hits), marks, keys, notes)
+        return replace(merged, numbers=numbers)
 
     def _merged_keys(
         self, proved: ProvedRows, odd: _Verdict | None, at: Numbers
@@ -185,12 +195,17 @@ class Judge:
                 hasher.add_texts(column, column.lengths == 0)
             else:
                 hasher.add(no_values(self.profile.columns[name], len(cells.rows)))
-        keys = hasher.keys()
+        keys = hasher.keys().spread(cells.rows, len(proved.good))
         if odd is None:
             return keys
-        return keys.spread(cells.rows, len(proved.good)).replace(
-            at, key_hashes(odd.values, self._key)
-        )
+        doubtful = np.zeros(len(at), dtype=bool)
+        for name in self._key:
+            if name in proved.sure:
+                doubtful |= ~proved.sure[name][at]
+        others = np.flatnonzero(doubtful)
+        if not len(others):
+            return keys
+        return keys.replace(at[others], key_hashes(odd.values[others], self._key))
 
     def _same(self, verdict: _Verdict) -> dict[str, str]:
         """Columns whose every value is the text of its cell."""
@@ -283,9 +298,8 @@ def _values(
     Cells that are proved, or written as most, have their value already; only the others go through
     every check of their column.
     """
-    first = rows.select(
-        each for n, c in parsed.items() if n not in known for each in _first_look(n, c)
-    )
+    looks = [each for n, c in parsed.items() if n not in known for each in _first_look(n, c)]
+    first = rows.select(looks) if looks else pl.DataFrame()
     columns: list[pl.Series] = []
     hits: list[tuple[Check, Rows]] = []
     for name, column in parsed.items():
@@ -299,8 +313,9 @@ def _values(
                 continue
             sure = first[f"{name}?"].to_numpy()
         others = np.flatnonzero(~sure)
-        if len(others):
-            few = rows[others].select(column.value, *_failed(column.checks, "?"))
+        if len(others) and column.position is not None:
+            texts = rows[text_column(column.position)].gather(others).to_frame()
+            few = texts.select(column.value, *_failed(column.checks, "?"))
             value = value.scatter(others, _as_long(few[name], len(others)))
             hits += [(c, others[at]) for c, at in _found(few, column.checks, len(others), "?")]
         columns.append(value.alias(name))

@@ -7,14 +7,19 @@ columns. What is proved needs no second look, and most rows of most files are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from hybridmandate.execution.services.spreadsheets.cell_bytes import WORD, CellBytes, TextBytes
+from hybridmandate.execution.services.spreadsheets.cell_bytes import (
+    WORD,
+    CellBytes,
+    Room,
+    TextBytes,
+)
 from hybridmandate.execution.services.spreadsheets.column_checks import (
     Check,
     ParsedColumn,
@@ -22,8 +27,9 @@ from hybridmandate.execution.services.spreadsheets.column_checks import (
     value_type,
 )
 from hybridmandate.execution.services.spreadsheets.profile import Profile
+from hybridmandate.execution.services.spreadsheets.quick_column import EMPTY
 from hybridmandate.execution.services.spreadsheets.record_chunk import RecordChunk
-from hybridmandate.execution.services.spreadsheets.record_scan import Mask
+from hybridmandate.execution.services.spreadsheets.record_scan import Mask, Numbers
 from hybridmandate.execution.services.spreadsheets.structure import FoundTable
 from hybridmandate.execution.services.spreadsheets.table import text_column, visible
 
@@ -39,7 +45,10 @@ _LABELS = (
     *("erg", "tus", "ein", "raz", "---", "===", "***", ":--", "+--", "+==", "|--", "|=="),
 )
 """How the labels of totals and drawn lines begin (`body_rows`), in lower case."""
-_BEGINNINGS = tuple(np.uint64(int.from_bytes(each.encode(), "little")) for each in _LABELS)
+_BEGINNINGS = np.array([int.from_bytes(e.encode(), "little") for e in _LABELS], dtype=np.uint64)
+_FIRST_LETTERS = np.isin(np.arange(256) | 0x20, [ord(each[0]) | 0x20 for each in _LABELS])
+_HINTS = (np.arange(256) <= ord(" ")) | (np.arange(256) == ord("*"))
+"""First bytes of labels; and those that alone are a hint."""
 _LAST_LETTERS = ("tal", "als", "ale", "aal", "mme", "nis")
 _ENDS = tuple(np.uint64(int.from_bytes(each.encode(), "little")) for each in _LAST_LETTERS)
 """How labels end that begin with any word, in lower case."""
@@ -50,13 +59,16 @@ class ProvedRows:
     """``good`` are the proved ones among the rows of a chunk, ``data`` those that are surely data.
 
     ``sure`` says by column which cells are proved. ``values`` has the columns whose value may be
-    another than the text of the cell, and holds there. ``cells`` are the bytes of the even rows.
+    another than the text of the cell, and holds there; ``numbers`` those of them that are read as
+    numbers from their bytes, as they are stored (:data:`EMPTY` where there is none). ``cells`` are
+    the bytes of the even rows.
     """
 
     good: Mask
     data: Mask
     sure: Mapping[str, Mask]
     values: Mapping[str, pl.Series]
+    numbers: Mapping[str, Numbers]
     cells: CellBytes
 
 
@@ -68,6 +80,7 @@ class RowProof:
     table: FoundTable
     parsed: Mapping[str, ParsedColumn]
     references: References
+    _room: Room = field(default_factory=Room, init=False)
 
     @cached_property
     def _in_bytes(self) -> bool:
@@ -78,13 +91,14 @@ class RowProof:
         """The records of a chunk but for the first ones, which are skipped."""
         if not self._in_bytes or ord(chunk.dialect.delimiter) > 127:
             return None
-        cells = CellBytes(chunk, len(self.table.header), skip)
+        cells = CellBytes(chunk, len(self.table.header), skip, self._room)
         if not len(cells.rows):
             return None
         rows = _Rows(chunk, skip, cells)
-        seen = np.zeros(len(cells.rows), dtype=np.int16)
         sure: dict[str, Mask] = {}
         values: dict[str, pl.Series] = {}
+        numbers: dict[str, Numbers] = {}
+        visible_cells = np.zeros(len(cells.rows), dtype=np.int16)
         for match in self.table.matches:
             bytes_ = cells.column(match.position)
             column = self.parsed[match.column]
@@ -96,15 +110,19 @@ class RowProof:
                 good = proved.good
                 if proved.numbers is not None:
                     dtype = value_type(self.profile.columns[match.column])
-                    values[match.column] = rows.series(proved.numbers, bytes_.lengths > 0, dtype)
-            seen += good & (bytes_.lengths > 0)
+                    values[match.column] = rows.series(proved.numbers, bytes_.filled, dtype)
+                    stored = np.where(bytes_.filled, proved.numbers, EMPTY)
+                    numbers[match.column] = rows.spread(stored)
+            visible_cells += good & bytes_.filled
             sure[match.column] = rows.spread(good)
         # A single visible cell may be a remark, and a row without any is blank.
-        data = rows.spread(self._no_label(cells) & (seen > 1))
-        good_rows = np.logical_and.reduce([data, *sure.values()])
+        data = rows.spread(self._no_label(cells) & (visible_cells > 1))
+        good_rows = data.copy()
+        for each in sure.values():
+            good_rows &= each
         for broken in self._broken(rows, values):
             good_rows &= ~broken
-        return ProvedRows(good_rows, data, sure, values, cells)
+        return ProvedRows(good_rows, data, sure, values, numbers, cells)
 
     def _no_label(self, cells: CellBytes) -> Mask:
         """Rows that are neither totals nor the header again, with no cell beyond the headings."""
@@ -208,13 +226,13 @@ def _mask(frame: pl.DataFrame, expression: pl.Expr) -> Mask:
 def _may_be_label(cells: TextBytes) -> Mask:
     """Cells that may begin like the label of a total, and those whose beginning is not ASCII."""
     begin = cells.own_bytes(0, 3)
-    lower = begin | _CASE
-    first = begin & np.uint64(255)
-    found = (begin & _HIGH) != 0
-    found |= ((first <= ord(" ")) | (first == ord("*"))) & (cells.lengths > 0)
-    for each in _BEGINNINGS:
-        found |= lower == each
-    return np.asarray(found, dtype=np.bool_)
+    found = np.asarray((begin & _HIGH) != 0, dtype=np.bool_)
+    first = (begin & np.uint64(255)).astype(np.uint8)
+    found |= _HINTS.take(first) & cells.filled
+    at = np.flatnonzero(_FIRST_LETTERS.take(first))
+    if len(at):
+        found[at] |= np.isin(begin[at] | _CASE, _BEGINNINGS)
+    return found
 
 
 def _may_end_label(cells: TextBytes) -> Mask:

@@ -26,6 +26,8 @@ from hybridmandate.execution.services.spreadsheets.table import INVISIBLE
 
 MAX_DIGITS = 15
 """Digits that a JSON number carries exactly."""
+EMPTY = np.iinfo(np.int64).min
+"""Stands for an empty cell among numbers; no value is that far from zero (15 digits)."""
 _LONGEST_CHARACTER = 4
 """Bytes of UTF-8 that a character may have."""
 
@@ -69,7 +71,7 @@ def _text_reader(column: Column) -> QuickReader | None:
         return None
 
     def read(cells: TextBytes, ascii_: bool) -> ProvedCells:
-        good = _without_edges(cells) if form is None else form.matches(cells)
+        good = _without_edges(cells, ascii_) if form is None else form.matches(cells)
         shortest = 1 if ascii_ else _LONGEST_CHARACTER
         if column.min_length is not None:
             good &= cells.lengths >= column.min_length * shortest
@@ -92,10 +94,15 @@ _FIRST = _edge_bytes(each.encode()[:1] for each in INVISIBLE)
 _LAST = _edge_bytes(each.encode()[-1:] for each in INVISIBLE)
 
 
-def _without_edges(cells: TextBytes) -> Mask:
+def _without_edges(cells: TextBytes, ascii_: bool) -> Mask:
     """Texts with nothing around them that would be taken off."""
     first, last = cells.edges()
-    return np.asarray((cells.lengths > 0) & ~_FIRST[first] & ~_LAST[last], dtype=np.bool_)
+    inner = cells.filled.copy()
+    if ascii_:
+        inner &= (first > ord(" ")) & (last > ord(" "))
+    else:
+        inner &= ~_FIRST[first] & ~_LAST[last]
+    return inner
 
 
 def own_words(column: Column) -> list[str]:

@@ -109,6 +109,8 @@ class RecordChunk:
 
     def short_records(self, width: int, among: Mask) -> Numbers:
         """Which of some records have fewer cells than that; blank lines have none to miss."""
+        if not among.any():
+            return np.empty(0, dtype=np.int64)
         scanned, first = self.scanned, self.records[0]
         lines = np.zeros(len(scanned.starts), dtype=bool)
         lines[first[among]] = True
@@ -154,7 +156,7 @@ class RecordChunk:
                     _joined(scanned, together), len(numbers), self.dialect, texts
                 )
                 width = max(width, wide)
-                places = pl.concat([places, parsed], how="horizontal")
+                places = places.hstack(parsed)
             frames.append(places)
         if single:
             frames.append(self._singles(single))
@@ -209,6 +211,8 @@ class ChunkPlace:
 def widened(frame: pl.DataFrame, width: int) -> pl.DataFrame:
     """A frame with at least so many columns of texts."""
     missing = [name for name in map(text_column, range(width)) if name not in frame.columns]
+    if not missing:
+        return frame
     return frame.with_columns([pl.lit(None, dtype=pl.String).alias(n) for n in missing])
 
 
@@ -220,8 +224,10 @@ def _sum(data: bytes) -> int:
 def _in_file_order(frames: Sequence[pl.DataFrame], names: Sequence[str]) -> pl.DataFrame:
     frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
     missing = [name for name in names if name not in frame.columns]
-    frame = frame.with_columns([pl.lit(None, dtype=pl.String).alias(n) for n in missing])
-    frame = frame.select([*_PLACES, *names])
+    if missing:
+        frame = frame.with_columns([pl.lit(None, dtype=pl.String).alias(n) for n in missing])
+    if frame.columns != [*_PLACES, *names]:
+        frame = frame.select([*_PLACES, *names])
     return frame.sort(FIRST_LINE) if len(frames) > 1 else frame
 
 

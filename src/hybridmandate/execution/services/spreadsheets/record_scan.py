@@ -16,6 +16,12 @@ from hybridmandate.execution.services.spreadsheets.dialect import Dialect, Recor
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Places = np.ndarray[Any, np.dtype[np.int32]]
+"""Places in a chunk, which is never as large as they could tell."""
+
+_FEED = ord("\n")
+_LAST_ASCII = 127
+_BLOCK = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,8 @@ class ScannedChunk:
     """Lines of a chunk: byte offsets within it, which are read together, which one by one.
 
     ``ends`` exclude the line end. ``used`` is the number of lines that belong to complete records.
+    ``delimiters`` has their places, by their number in the line and by line, in a chunk without
+    quotes whose lines all have as many; None for other chunks.
     """
 
     data: bytes
@@ -32,6 +40,7 @@ class ScannedChunk:
     blank: Mask
     single: tuple[Record, ...]
     used: int
+    delimiters: Places | None = None
 
     def whole_records(self) -> ScannedChunk:
         """The same without the lines that belong to no complete record."""
@@ -63,7 +72,8 @@ class ScannedChunk:
 def scan_chunk(data: bytes, dialect: Dialect, *, final: bool) -> ScannedChunk:
     """Scan a chunk that begins at a record; of a chunk that is not final the last line is open."""
     bytes_ = np.frombuffer(data, dtype=np.uint8)
-    feeds = np.flatnonzero(bytes_ == 10)
+    grid = _grid(data, bytes_, dialect)
+    feeds = np.flatnonzero(bytes_ == _FEED) if grid is None else grid[-1].astype(np.int64)
     starts = np.concatenate([np.zeros(1, dtype=np.int64), feeds + 1])
     ends = np.concatenate([feeds, np.array([len(data)], dtype=np.int64)])
     if starts[-1] == len(data) or not final:
@@ -72,8 +82,10 @@ def scan_chunk(data: bytes, dialect: Dialect, *, final: bool) -> ScannedChunk:
     returns = (ends > starts) & (bytes_[np.maximum(ends - 1, 0)] == 13)
     ends = ends - returns
     blank = ends == starts
-    broken = _broken_lines(data, bytes_, starts, ends, dialect)
     together = ~blank
+    if grid is not None:
+        return ScannedChunk(data, starts, ends, together, blank, (), len(starts), grid[:-1])
+    broken = _broken_lines(data, bytes_, starts, ends, dialect)
     if broken is None:
         return ScannedChunk(data, starts, ends, together, blank, (), len(starts))
     single, used = _walk(data, starts, ends, np.flatnonzero(broken), dialect, final=final)
@@ -81,6 +93,30 @@ def scan_chunk(data: bytes, dialect: Dialect, *, final: bool) -> ScannedChunk:
         together[record.start : record.end] = False
         blank[record.start : record.end] = False
     return ScannedChunk(data, starts, ends, together, blank, tuple(single), used)
+
+
+def _grid(data: bytes, bytes_: Any, dialect: Dialect) -> Places | None:
+    """The places of delimiters and line ends, by number and line, if all lines have as many.
+
+    Block by block: what is small is neither asked of the system nor given back to it each time.
+    """
+    if not data.endswith(b"\n") or dialect.quote.encode() in data:
+        return None
+    width = data[: data.index(b"\n")].count(dialect.delimiter.encode()) + 1
+    if width == 1 or ord(dialect.delimiter) > _LAST_ASCII:
+        return None
+    found: list[Places] = []
+    seen = 0
+    for start in range(0, len(bytes_), _BLOCK):
+        block = bytes_[start : start + _BLOCK]
+        feeds = block == _FEED
+        places = np.flatnonzero((block == ord(dialect.delimiter)) | feeds)
+        last = places[(width - 1 - seen) % width :: width]
+        if not feeds[last].all() or np.count_nonzero(feeds) != len(last):
+            return None
+        found.append((places + start).astype(np.int32))
+        seen += len(places)
+    return np.ascontiguousarray(np.concatenate(found).reshape(-1, width).T)
 
 
 def _broken_lines(

@@ -17,11 +17,10 @@ import polars as pl
 
 from hybridmandate.execution.services.spreadsheets.batch_store import ChangedTexts
 from hybridmandate.execution.services.spreadsheets.judged_rows import Judged, RecordBytes
+from hybridmandate.execution.services.spreadsheets.quick_column import EMPTY
 from hybridmandate.execution.services.spreadsheets.record_scan import Mask, Numbers
 from hybridmandate.execution.services.spreadsheets.table import FIRST_LINE, LAST_LINE
 
-_EMPTY = np.iinfo(np.int64).min
-"""Stands for an empty cell; no value is that far from zero (15 digits)."""
 _RECORDS = "\x00records"
 
 
@@ -49,7 +48,11 @@ class ResultDigest:
         else:
             for line in judged.texts.frame([FIRST_LINE, LAST_LINE]).iter_columns():
                 self._numbers(line.name, _filtered(line, data))
+        for name, numbers in judged.numbers.items():
+            self._stored(name, numbers if data is None else numbers[mask])
         for name, value in judged.own.items():
+            if name in judged.numbers:
+                continue
             values = _filtered(value, data)
             if value.dtype != pl.String:
                 self._numbers(name, values)
@@ -93,7 +96,9 @@ class ResultDigest:
             running.update(data[start:end])
 
     def _numbers(self, name: str, column: pl.Series) -> None:
-        numbers = column.to_physical().cast(pl.Int64).fill_null(_EMPTY).to_numpy()
+        self._stored(name, column.to_physical().cast(pl.Int64).fill_null(EMPTY).to_numpy())
+
+    def _stored(self, name: str, numbers: Numbers) -> None:
         self._running[name].update(np.ascontiguousarray(numbers, dtype="<i8").data)
 
     def _texts(self, name: str, column: pl.Series) -> None:
