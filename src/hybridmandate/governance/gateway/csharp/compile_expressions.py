@@ -31,6 +31,7 @@ from hybridmandate.governance.gateway.csharp.operators import (
     complement,
     logical_not,
     negate,
+    operand,
 )
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
 from hybridmandate.governance.gateway.csharp.python_code import Frame, literal
@@ -97,6 +98,7 @@ def _one_operator(c: Compiler, node: Node, left: Code) -> Code:
     operation = BINARY.get(sign)
     if operation is None:
         raise c.error(node, f"The operator '{sign}' is not supported")
+    left, right = _operand(c, left), _operand(c, right)
     _refuse_operands(c, node, sign, left, right)
     if sign in ("==", "!="):
         return _equality(c, sign, operation, left, right)
@@ -107,6 +109,11 @@ def _one_operator(c: Compiler, node: Node, left: Code) -> Code:
     if sign in COMPARISONS:
         return _comparison(c, sign, operation, left, right)
     return _arithmetic(c, sign, operation, left, right)
+
+
+def _operand(c: Compiler, code: Code) -> Code:
+    """What an operator works on: of a dynamic JSON value the value in it."""
+    return c.write("k(A)", code.type, k=operand, A=code) if code.type == "dynamic" else code
 
 
 def _concatenation(c: Compiler, left: Code, right: Code) -> Code:

@@ -24,7 +24,7 @@ from hybridmandate.governance.gateway.csharp.compiler import (
     elements_of,
     statement,
 )
-from hybridmandate.governance.gateway.csharp.conversions import declared
+from hybridmandate.governance.gateway.csharp.conversions import cast_to, declared
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
 from hybridmandate.governance.gateway.csharp.python_code import Frame, truth
 
@@ -151,7 +151,9 @@ def _declarator(c: Compiler, node: Node, type_name: str) -> Code:
     check_assignable(c, node, code.type, type_name)
     inferred = type_name or ("" if code.type in ("null", "throw") else code.type)
     local = c.declare(node, name, inferred)
-    convert = declared(type_name) if type_name else None
+    # What is dynamic is converted as by a cast (C# specification, 10.2.10).
+    by_cast = code.type == "dynamic" and type_name not in ("", "dynamic")
+    convert = cast_to(type_name, "") if by_cast else declared(type_name) if type_name else None
     if convert is not None:
         code = c.write("k(A)", type_name, k=convert, A=code)
     return _start(c, local, code)

@@ -146,6 +146,10 @@ class JValue(JToken):
     def value_token(self) -> JValue:
         return self
 
+    def clr_operand(self) -> Any:
+        """What operators work on where the token came by ``dynamic``."""
+        return self.value
+
     def copy(self) -> JValue:
         return JValue(self.value, self.kind)
 

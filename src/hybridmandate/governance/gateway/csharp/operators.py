@@ -38,6 +38,12 @@ def unsupported(sign: str, a: Any, b: Any) -> ExpressionFailure:
     )
 
 
+def operand(value: Any) -> Any:
+    """The value in a JSON value, anything else as it is (Newtonsoft's operators of ``dynamic``)."""
+    own = getattr(value, "clr_operand", None)
+    return value if own is None else own()
+
+
 def _on_objects(sign: str, function: Operation, a: Any, b: Any) -> Any:
     if a is None or b is None:
         return None

@@ -17,6 +17,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from hybridmandate.governance.gateway.csharp.failures import ExpressionFailure, null_reference
+from hybridmandate.governance.gateway.csharp.operators import operand
 from hybridmandate.governance.gateway.csharp.text import as_text
 from hybridmandate.governance.gateway.csharp.types.table import Run
 
@@ -57,6 +58,9 @@ def truth(value: Any) -> bool:
         return value
     if value is None:
         raise null_reference()
+    plain = operand(value)
+    if plain is not value:
+        return truth(plain)
     raise ExpressionFailure("A condition must be of type 'System.Boolean'.", "InvalidCastException")
 
 

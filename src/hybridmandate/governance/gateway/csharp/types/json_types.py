@@ -122,7 +122,7 @@ def deserialize(run: Run, token: JToken, target: str, depth: int) -> Any:
     head = head_of(target)
     if head.startswith("J") and head[1:2].isupper():
         return cast_to(head, "")(token)
-    if head in ("object", ""):
+    if head in ("object", "dynamic", ""):
         return token.value if isinstance(token, JValue) else token
     if isinstance(token, JValue):
         if token.value is None:

@@ -290,6 +290,20 @@ def format_text(run: Run, form: Any, *values: Any) -> str:
     return composite(run, _text(form, "format"), list(values))
 
 
+def raised(text: str) -> str:
+    """Upper case sign by sign, as .NET maps it: what would become two signs stays."""
+    return text.upper() if text.isascii() else "".join(map(_one_sign, text, map(str.upper, text)))
+
+
+def lowered(text: str) -> str:
+    """Lower case sign by sign."""
+    return text.lower() if text.isascii() else "".join(map(_one_sign, text, map(str.lower, text)))
+
+
+def _one_sign(sign: str, mapped: str) -> str:
+    return mapped if len(mapped) == 1 else sign
+
+
 def new_string(run: Run, first: Any, count: int | None = None, length: int | None = None) -> str:
     """``new string('a', 3)`` and ``new string(chars)``."""
     if isinstance(first, Char):
@@ -319,10 +333,10 @@ STRING.method("Split", split, "string[]")
 STRING.method("Trim", lambda text, *signs: text.strip(_trim_set(signs)), "string")
 STRING.method("TrimStart", lambda text, *signs: text.lstrip(_trim_set(signs)), "string")
 STRING.method("TrimEnd", lambda text, *signs: text.rstrip(_trim_set(signs)), "string")
-STRING.method("ToLower", lambda text, culture=None: text.lower(), "string")
-STRING.method("ToUpper", lambda text, culture=None: text.upper(), "string")
-STRING.method("ToLowerInvariant", lambda text: text.lower(), "string")
-STRING.method("ToUpperInvariant", lambda text: text.upper(), "string")
+STRING.method("ToLower", lambda text, culture=None: lowered(text), "string")
+STRING.method("ToUpper", lambda text, culture=None: raised(text), "string")
+STRING.method("ToLowerInvariant", lambda text: lowered(text), "string")
+STRING.method("ToUpperInvariant", lambda text: raised(text), "string")
 STRING.method("ToString", lambda text, culture=None: str(text), "string")
 STRING.method(
     "PadLeft",
