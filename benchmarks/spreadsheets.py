@@ -88,10 +88,9 @@ def ours_with_files(path: Path) -> int:
     with _normalized(path) as (result, folder):
         accepted_lines(result, folder / "accepted.jsonl")
         accepted_parquet(result, folder / "accepted.parquet")
-        with (folder / "errors.jsonl").open("w", encoding="utf-8") as stream:
-            stream.writelines(
-                f"{error.model_dump_json()}\n" for error in result.each_error("error")
-            )
+        with (folder / "errors.jsonl").open("wb") as stream:
+            for kept in result.each_kept():
+                result.error_lines(kept, "error").write_ndjson(stream)
         rejected_workbook(result, folder / "rejected.xlsx")
         return int(result.rejected_count)
 
