@@ -184,6 +184,25 @@ TABLE: list[Row] = [
         {"backend_request": {"path": "/p/a/b:c"}},
     ),
     (
+        "a back end that a scope around has named is not overridden by a URL",
+        "<set-backend-service base-url='http://other.example'/>",
+        {
+            "backends": {"b": {"url": "http://named.example"}},
+            "scopes": {
+                "global": "<policies><inbound><set-backend-service backend-id='b'/></inbound>"
+                "<backend><forward-request/></backend></policies>"
+            },
+        },
+        {"backend_request": {"url": "http://named.example/items"}},
+    ),
+    (
+        "in one scope a URL takes the place of a named back end",
+        "<set-backend-service backend-id='b'/>"
+        "<set-backend-service base-url='http://other.example'/>",
+        {"backends": {"b": {"url": "http://named.example"}}},
+        {"backend_request": {"url": "http://other.example/items"}},
+    ),
+    (
         "a preflight that wants a header which is not allowed gets no cors headers",
         cors("https://a", headers="<header>x-a</header>"),
         {

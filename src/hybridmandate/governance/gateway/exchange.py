@@ -81,6 +81,7 @@ class Exchange:
         "backend",
         "backend_called",
         "backend_id",
+        "backend_id_scope",
         "bytes_in",
         "bytes_out",
         "cache_key",
@@ -123,6 +124,8 @@ class Exchange:
         self.subscription: Subscription | None = None
         self.backend = backend
         self.backend_id: str | None = None
+        self.backend_id_scope = ""
+        """The scope whose policy named the back end."""
         self.picked_backend = ""
         self.backend_called = False
         self.preflight = False

@@ -22,10 +22,12 @@ _SERVICE_FABRIC = (
 class SetBackendService(Policy):
     """Attributes of Service Fabric (``sf-…``) apply only where the back end is such a service.
 
-    No back end here is one, so they are read, checked for errors, and have no effect.
+    No back end here is one, so they are read, checked for errors, and have no effect. A back end
+    that another scope has named stays: only a name overrides it, a URL does not (usage notes).
     """
 
     def __init__(self, reader: ElementReader) -> None:
+        self._scope = reader.preparation.scope
         self._url = reader.optional_value("base-url")
         self._id = reader.optional_value("backend-id")
         if (self._url is None) == (self._id is None):
@@ -44,6 +46,9 @@ class SetBackendService(Policy):
     def act(self, exchange: Exchange) -> None:
         if self._id is not None:
             exchange.backend_id = text_of(self._id.get(exchange))
+            exchange.backend_id_scope = self._scope
+            return
+        if exchange.backend_id is not None and exchange.backend_id_scope != self._scope:
             return
         exchange.backend_id = None
         if self._parsed is not None:

@@ -41,7 +41,8 @@ class Violation:
         """What LastError says."""
         if not self.definition:
             return self.details
-        return f"{self.definition}\n\n{self.details}"
+        place = f"{self.name}: " if self.name else ""
+        return f"{self.definition}\n\n{place}{self.details}"
 
     def as_value(self) -> dict[str, str]:
         """The members that expressions read."""
