@@ -249,6 +249,9 @@ class TestLimits:
         assert (await edge.post()).status_code == 200
 
     async def test_quota_ends_with_its_period(self, edge: Edge) -> None:
+        rest_of_day = 86400 - edge.clock() % 86400
+        if rest_of_day < 300:  # the day of the quota must not end within the test
+            edge.clock.ahead += rest_of_day
         for _ in range(5):
             assert (await edge.post()).status_code == 200
             edge.clock.ahead += 30
