@@ -33,7 +33,7 @@ from hybridmandate.governance.gateway.csharp.compiler import (
     elements_of,
     expression,
 )
-from hybridmandate.governance.gateway.csharp.conversions import NUMERIC
+from hybridmandate.governance.gateway.csharp.conversions import NUMERIC, default_of
 from hybridmandate.governance.gateway.csharp.failures import null_reference
 from hybridmandate.governance.gateway.csharp.parse import field, named, text_of
 from hybridmandate.governance.gateway.csharp.python_code import SKIP, Frame
@@ -355,6 +355,8 @@ def _method_call(
     types: tuple[str, ...],
     given: Arguments,
 ) -> Code:
+    if name == "GetValueOrDefault" and receiver.type.endswith("?"):
+        return _value_or_default(c, receiver, given)
     known = find_type(receiver.type) if receiver.type else None
     if known is None or known.name in ("ValueTuple",):
         return _invoke_late(c, name_node, name, receiver, given, types)
@@ -369,6 +371,13 @@ def _method_call(
     if (known.base is not None and known.base.name == "object") or known.name == "string":
         return invoke_known(c, member, receiver, given, types, returns)
     return _invoke_late(c, name_node, name, receiver, given, types, returns)
+
+
+def _value_or_default(c: Compiler, receiver: Code, given: Arguments) -> Code:
+    """``GetValueOrDefault`` of a nullable value: null has that method too."""
+    kind = receiver.type.removesuffix("?")
+    default = given.positional[0] if given.positional else c.constant(default_of(kind), kind)
+    return c.write_on(receiver, "B if (V := A) is None else V", kind, B=default)
 
 
 def _literal_lookup(
