@@ -207,3 +207,16 @@ def test_defined_table_of_totals_alone_holds_no_rows() -> None:
     with pytest.raises(Unreadable) as refused:
         normalize(replaced(content, {"xl/tables/table1.xml": lying}), profile(declared_table))
     assert refused.value.reason == "table.no_header"
+
+
+def test_second_table_below_a_title_is_named_by_its_header() -> None:
+    rows = ["id,amount", "1,10", "", "Customers", "name,city", "Ann,Bern", "Bob,Rome"]
+    with pytest.raises(Unreadable) as refused:
+        inspect_file("\n".join(rows).encode())
+    assert refused.value.reason == "table.ambiguous_rows"
+    assert list(refused.value.candidates) == [
+        "header on line 1: id | amount",
+        "header on line 5: name | city",
+    ]
+    larger = inspect_file("\n".join([*rows[:2], "2,20", "3,30", *rows[2:]]).encode())
+    assert larger.lines == (2, 3, 4)

@@ -192,12 +192,12 @@ def _inspected(sheet: Sheet, options: StructureOptions, header_line: int | None)
         first += 1
     body = sheet.frame.slice(first)
     values = columns.values.slice(first - header.row - header.height)
-    second, second_header = _second_header(body, found, columns)
+    second = _second_table(body, found, columns)
     kept, left_out = _sorted_rows(body.head(second), values.head(second), columns, found)
     if second < body.height:
         below = body[FIRST_LINE].slice(second).to_list()
         left_out.append(Decision.of("rows.second_table", _SECOND_TABLE, below))
-        _refuse_larger_second_table(body.slice(second_header), int(kept.sum()), header, lines)
+    _refuse_larger_second_table(left_out, int(kept.sum()), body, header, lines)
     rows = body.head(second).filter(kept)
     if header.height:
         span, edges = without_empty_edges(rows, header.texts, span)
@@ -282,14 +282,12 @@ def _filled_cells(frame: pl.DataFrame, block: tuple[int, int]) -> int:
     return sum(counts.row(0))
 
 
-def _second_header(body: pl.DataFrame, found: FoundTable, columns: PlainColumns) -> tuple[int, int]:
-    """The row where another table begins, and the one of its header: words behind a blank row, with
-    titles above them, and below them other kinds of cells than before. The height of the body,
-    twice, when there is none.
+def _second_table(body: pl.DataFrame, found: FoundTable, columns: PlainColumns) -> int:
+    """The row where another table begins: words behind a blank row, with titles above them, and
+    below them other kinds of cells than before. The height of the body when there is none.
     """
-    nowhere = (body.height, body.height)
     if "rows.second_table" in columns.profile.structure.off or not found.header_line:
-        return nowhere
+        return body.height
     names = [text_column(p) for p in range(found.span[0], found.span[1] + 1)]
     seen = [pl.col(n).str.strip_chars(INVISIBLE).fill_null("") != "" for n in names]
     blank = body.select(~pl.any_horizontal(seen)).to_series()
@@ -297,18 +295,16 @@ def _second_header(body: pl.DataFrame, found: FoundTable, columns: PlainColumns)
     known = [columns.profile.columns[name].type == "text" for name in columns.names]
     for start in starts[:_BLOCKS_LOOKED_AT]:
         rows = [list(row) for row in body.slice(start, 24).select(names).iter_rows()]
-        titles = 0
         while len(rows) > 1 and sum(visible(t) for t in rows[0]) == 1:
-            del rows[0]
-            titles += 1
+            del rows[0]  # a title of the second table
         words = [t for t in rows[0] if visible(t)]
         if len(words) < 2 or len(set(words)) < len(words) or not holds_headings(rows[0], rows[1:]):
             continue
         if rows[0] == [found.header[p] or None for p in range(found.span[0], found.span[1] + 1)]:
             continue
         if _begins_anew(rows, known[found.span[0] :]):
-            return start, start + titles
-    return nowhere
+            return start
+    return body.height
 
 
 def _begins_anew(rows: Sequence[Sequence[str | None]], words: Sequence[bool]) -> bool:
@@ -332,13 +328,25 @@ def _sorted_rows(
 
 
 def _refuse_larger_second_table(
-    second: pl.DataFrame, rows: int, header: Header, lines: Sequence[int]
+    decisions: Sequence[Decision],
+    rows: int,
+    body: pl.DataFrame,
+    header: Header,
+    lines: Sequence[int],
 ) -> None:
     """Of two tables below each other the first is read only when it is the larger one."""
-    if second.height - 1 < rows:
+    found = next((d for d in decisions if d.rule == "rows.second_table"), None)
+    if found is None:
         return
-    start, *row = second.drop(LAST_LINE).row(0)
-    words = [t for t in row if isinstance(t, str) and visible(t)]
+    second = body.filter(pl.col(FIRST_LINE) >= found.lines[0]).drop(LAST_LINE)
+    # Above its header there may be titles, each a single cell.
+    titles, start, words = -1, 0, [""]
+    while len(words) == 1 and titles + 1 < second.height:
+        titles += 1
+        start, *row = second.row(titles)
+        words = [t for t in row if isinstance(t, str) and visible(t)]
+    if second.height - titles - 1 < rows:
+        return
     raise Unreadable(
         "table.ambiguous_rows",
         "two tables stand below each other, the second not smaller: which one is it?",
