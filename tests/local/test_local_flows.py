@@ -41,3 +41,9 @@ def test_manifest_and_limits_name_the_same_profiles_and_licences() -> None:
 def test_unknown_profile_is_refused() -> None:
     with pytest.raises(ValidationError, match="profile"):
         Environment.model_validate({**PLACE, "flows": {"profile": "huge"}})
+
+
+@pytest.mark.parametrize("name", ["keep_steps", "database_patience"])
+def test_what_is_no_length_of_time_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Environment.model_validate({**PLACE, "flows": {name: "soon"}})

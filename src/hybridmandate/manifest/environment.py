@@ -5,12 +5,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from hybridmandate.contracts.quantities import parse_duration
 from hybridmandate.manifest.solution import Declared, LogicalName, Slug
 
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=100)]
 TenantId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+
+
+def _duration(value: str) -> str:
+    parse_duration(value)
+    return value
 
 
 class EnvironmentKind(StrEnum):
@@ -72,15 +78,24 @@ class StorageAccount(Declared):
     queues: tuple[StorageName, ...] = ()
 
 
-class FlowEntitlement(Declared):
-    """What the owner of the flows has bought: it decides which platform limits hold (K4).
+Duration = Annotated[str, AfterValidator(_duration)]
+"""A length of time, such as ``30 s`` or ``1 h``."""
 
-    ``profile`` is the performance profile, ``licence`` that of the flows' owner; without it
-    requests are counted by flow only (Power Automate limits; api-request-limits).
+
+class FlowRules(Declared):
+    """How the flows of the environment run.
+
+    ``profile`` is the performance profile and ``licence`` that of the flows' owner: what was bought
+    decides which platform limits hold (K4). Without a licence requests are counted by flow only
+    (Power Automate limits; api-request-limits). ``keep_steps`` is how long the durable steps of a
+    run stay after its end, ``database_patience`` how long a database that takes no steps is waited
+    for before the runs that need it stop.
     """
 
     profile: Literal["low", "medium", "high"] = "medium"
     licence: Literal["standard", "premium", "process"] | None = None
+    keep_steps: Duration = "1 h"
+    database_patience: Duration = "30 s"
 
 
 class GatewayProcesses(Declared):
@@ -106,5 +121,5 @@ class Environment(Declared):
     connections: dict[LogicalName, Connection] = Field(default_factory=dict)
     libraries: dict[Slug, Library] = Field(default_factory=dict)
     storage: StorageAccount = StorageAccount()
-    flows: FlowEntitlement = FlowEntitlement()
+    flows: FlowRules = FlowRules()
     gateway: GatewayProcesses = GatewayProcesses()

@@ -217,10 +217,7 @@ class _Process:
     def _polling(self, flow: Flow) -> Polling | Schedule | None:
         if flow.trigger.type in ("Recurrence", "SlidingWindow"):
             return Schedule(flow, self.host)
-        if flow.trigger.operation_id is None:
-            return None
-        key = str(flow.trigger.inputs["host"].get("connectionName"))
-        connector = self._connectors.connector(flow, key)
+        connector = self._connectors.trigger_connector(flow)
         return polled_trigger(flow, connector, self.host, seconds=self.settings.poll_seconds)
 
     def _not_simulated(self, flow: Flow) -> None:

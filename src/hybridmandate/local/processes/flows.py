@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from hybridmandate import __version__
+from hybridmandate.contracts.quantities import parse_duration
 from hybridmandate.durable import open_durable
 from hybridmandate.durable.database import open_engine
 from hybridmandate.identity.audiences import GRAPH_AUDIENCE, flows_audience, gateway_audience
@@ -47,6 +48,8 @@ def serve_flows(boot: Boot) -> list[Serving]:
             url=database,
             executor_id="flows",
             application_version=__version__,
+            keep_steps_seconds=parse_duration(boot.environment.flows.keep_steps),
+            patience_seconds=parse_duration(boot.environment.flows.database_patience),
         ),
         history=open_engine(database),
         recorder=boot.evidence,
@@ -58,13 +61,13 @@ def serve_flows(boot: Boot) -> list[Serving]:
 
 def flows_settings(environment: Environment, operator_token: str) -> FlowsSettings:
     """How the flows process behaves in an environment, its profile and licence included."""
-    entitlement = environment.flows
+    rules = environment.flows
     return FlowsSettings(
         operator_token=operator_token,
         variables=environment.variables,
         poll_seconds=POLL_SECONDS,
-        profile=Profile(entitlement.profile),
-        licence=None if entitlement.licence is None else Licence(entitlement.licence),
+        profile=Profile(rules.profile),
+        licence=None if rules.licence is None else Licence(rules.licence),
     )
 
 
