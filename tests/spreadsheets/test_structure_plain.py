@@ -1,8 +1,16 @@
 """Structure without any profile: each decision is a named rule with its lines, and can be off."""
 
+import io
+
+import openpyxl
 import pytest
 
-from hybridmandate.execution.services.spreadsheets import Unreadable, inspect_file
+from hybridmandate.execution.services.spreadsheets import (
+    Unreadable,
+    inspect_file,
+    normalize,
+    read_profile,
+)
 
 HEAD = "code,name,amount"
 BODY = ["A-1,Ann,10.00", "A-2,Bob,20.50"]
@@ -122,3 +130,64 @@ def test_headings_that_repeat_are_reported() -> None:
 def test_unknown_rule_cannot_be_switched_off() -> None:
     with pytest.raises(ValueError, match="no such rules"):
         inspect_file(content([HEAD, *BODY]), off=["rows.nothing"])
+
+
+def rules_of(content: str) -> dict[str, tuple[int, ...]]:
+    """The decisions of a reading without a profile: rule and lines."""
+    table = inspect_file(content.encode())
+    return {each.rule: each.lines for each in table.decisions}
+
+
+def test_heading_row_may_have_gaps_above_its_values() -> None:
+    table = inspect_file(b"id,,amount,\n1,note,2,x\n2,note,3,y\n")
+    assert table.header == ("id", "", "amount", "")
+    assert table.header_line == 1
+    assert rules_of(",price\n2026-01-01,1.5\n2026-01-02,2\n") == {"header.unnamed": (2, 3)}
+    # A single word in the first column is a title, not the heading of it.
+    assert rules_of("Report\n2026-01-01,1.5\n2026-01-02,2\n") == {
+        "header.none": (2,), "rows.title": (1,),
+    }  # fmt: skip
+
+
+def test_rows_that_are_shorter_or_longer_than_the_header_are_told() -> None:
+    assert rules_of("a,b,c\n1,x,3\n2,y\n3,z,5,6\n") == {"rows.short": (3,), "header.unnamed": (4,)}
+    assert rules_of('a,b,c\n1,"x",3\n2,"y\nz"\n') == {"rows.short": (3,)}
+
+
+def test_first_line_may_name_the_delimiter() -> None:
+    table = inspect_file(b"sep=;\nname;sum\na,b;1,5\nc,d;2,5\n")
+    assert (table.source["delimiter"], table.source["chosenBy"]) == (";", "file")
+    assert table.header == ("name", "sum")
+    assert inspect_file(b"sep=x,b\n1,2\n3,4\n").source["delimiter"] == ","
+
+
+def test_text_without_a_delimiter_says_so() -> None:
+    assert "dialect.none" in rules_of("id   name\n1    a\n2    b\n")
+    assert "dialect.none" not in rules_of("id,name\n1,a\n2,b\n")
+
+
+@pytest.mark.parametrize("last", ["3", "V-17", "2026-01-03", "12.50"])
+def test_last_row_of_a_number_or_code_alone_is_data(last: str) -> None:
+    assert "rows.footer" not in rules_of(f"id,name,sum\n1,a,5\n2,b,6\n{last},,\n")
+    assert "rows.footer" in rules_of("id,name,sum\n1,a,5\n2,b,6\nPrinted by Ann,,\n")
+
+
+def test_rows_whose_other_cells_are_uncalculated_formulas_are_data() -> None:
+    buffer = io.BytesIO()
+    book = openpyxl.Workbook()
+    for row in (["id", "sum"], ["A-1", "=1+1"], ["last one", "=1+2"]):
+        book.active.append(row)
+    book.save(buffer)
+    table = inspect_file(buffer.getvalue())
+    assert table.lines == (2, 3)
+    assert [each.rule for each in table.decisions] == ["cell.uncalculated"]
+    made = read_profile(
+        '[profile]\nname = "a"\nversion = 1\ntitle = "A"\n[columns.id]\ntype = "text"\n'
+        '[columns.sum]\ntype = "integer"\n',
+        source="a",
+    )
+    errors = normalize(buffer.getvalue(), made).errors
+    assert [(e.line, e.code) for e in errors] == [
+        (2, "cell.uncalculated"),
+        (3, "cell.uncalculated"),
+    ]
