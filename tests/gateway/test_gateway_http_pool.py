@@ -135,6 +135,46 @@ async def test_connection_is_used_again() -> None:
     assert opened == 1
 
 
+@pytest.mark.parametrize("first", [30.0, 0.05])
+async def test_each_request_of_a_connection_has_its_own_time(first: float) -> None:
+    waits = iter([0.0, 0.3, 2.0])
+
+    async def slower(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for wait in waits:
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(wait)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+
+    async with serving(slower) as url:
+        pool = HttpPool()
+        assert await read(pool, get(url, timeout=first)) == (200, b"x")
+        assert await read(pool, get(url, timeout=1.0)) == (200, b"x")
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(TransportTimeout):
+            await read(pool, get(url, timeout=0.1))
+        assert asyncio.get_running_loop().time() - began < 1.0
+
+
+async def test_request_given_up_in_line_leaves_its_turn_to_the_next() -> None:
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.1)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+
+    async with serving(slow) as url:
+        pool = HttpPool(connections=1)
+        first = asyncio.ensure_future(read(pool, get(url)))
+        waiting = [asyncio.ensure_future(read(pool, get(url))) for _ in range(3)]
+        await asyncio.sleep(0.02)
+        waiting[0].cancel()
+        with pytest.raises(TransportTimeout):
+            await read(pool, get(url, timeout=0.01))
+        assert await asyncio.gather(first, *waiting[1:]) == [(200, b"x")] * 3
+        assert await read(pool, get(url)) == (200, b"x")
+        await pool.close()
+
+
 async def test_closed_idle_connection_is_replaced_for_safe_methods_only() -> None:
     seen: list[bytes] = []
 
