@@ -15,6 +15,7 @@ WINDOW = 16 << 20
 """So many bytes of a mapped file are resident at a time, for each thread."""
 _THREADS = 2
 _PIECE = 1 << 20
+_SMALL_PIECE = 1 << 16
 _RETURN, _FEED = ord("\r"), ord("\n")
 
 
@@ -50,19 +51,31 @@ class ByteFacts:
 def _window(data: Buffer, start: int) -> ByteFacts:
     stop = min(start + WINDOW, len(data))
     highest, lowest, returns, pairs = 0, 255, 0, 0
+    room = np.empty(_PIECE, dtype=bool)
     for at in range(start, stop, _PIECE):
         # One byte more, so that a CR at the end of a piece is seen with what follows.
         size = min(_PIECE, stop - at)
         bytes_ = np.frombuffer(data, dtype=np.uint8, count=min(size + 1, len(data) - at), offset=at)
         own = bytes_[:size]
         highest, lowest = max(highest, int(own.max())), min(lowest, int(own.min()))
-        ends = own == _RETURN
+        ends = np.equal(own, _RETURN, out=room[:size])
         if ends.any():
             returns += int(np.count_nonzero(ends))
             follow = bytes_[1:] == _FEED
             pairs += int(np.count_nonzero(ends[: len(follow)] & follow))
     forget_pages(data)
     return ByteFacts(highest < 128, lowest == 0, returns, pairs)
+
+
+def count_byte(data: bytes, byte: int) -> int:
+    """How often a byte occurs; piece by piece, as new memory costs more than the counting."""
+    bytes_ = np.frombuffer(data, dtype=np.uint8)
+    room = np.empty(_SMALL_PIECE, dtype=bool)
+    found = 0
+    for start in range(0, len(bytes_), _SMALL_PIECE):
+        piece = bytes_[start : start + _SMALL_PIECE]
+        found += int(np.count_nonzero(np.equal(piece, byte, out=room[: len(piece)])))
+    return found
 
 
 def forget_pages(buffer: Buffer) -> None:

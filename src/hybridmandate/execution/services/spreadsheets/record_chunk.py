@@ -15,7 +15,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hybridmandate.execution.services.spreadsheets.byte_facts import Buffer, forget_pages
+from hybridmandate.execution.services.spreadsheets.byte_facts import (
+    Buffer,
+    count_byte,
+    forget_pages,
+)
 from hybridmandate.execution.services.spreadsheets.dialect import Dialect, Record
 from hybridmandate.execution.services.spreadsheets.record_scan import (
     Mask,
@@ -78,8 +82,7 @@ class RecordChunk:
         """The number of lines."""
         if self.known is not None:
             return len(self.known.starts)
-        feeds = np.count_nonzero(np.frombuffer(self.data, dtype=np.uint8) == ord("\n"))
-        return int(feeds) + (not self.data.endswith(b"\n"))
+        return count_byte(self.data, ord("\n")) + (not self.data.endswith(b"\n"))
 
     @property
     def longest_line(self) -> int:
