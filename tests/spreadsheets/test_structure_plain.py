@@ -21,6 +21,7 @@ RULES: list[tuple[str, list[str], tuple[int, ...], tuple[int, ...]]] = [
     ("header.two_rows", ["code,name,Sum", ",,", *BODY], (), (3, 4)),
     ("header.two_rows", ["code,,Sum", ",name,in EUR", *BODY], (1, 2), (3, 4)),
     ("rows.units", [HEAD, ",,[EUR]", *BODY], (2,), (3, 4)),
+    ("rows.units", ["speed,power,amount", "m/s,kW,kg", "1,2,3", "2,3,4"], (2,), (3, 4)),
     ("rows.repeated_header", [HEAD, BODY[0], HEAD, BODY[1]], (3,), (2, 4)),
     ("rows.blank", [HEAD, BODY[0], " ,\u00a0,\u200b", BODY[1]], (3,), (2, 4)),
     ("rows.total", [HEAD, *BODY, TOTAL], (4,), (2, 3)),

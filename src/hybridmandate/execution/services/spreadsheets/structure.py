@@ -31,6 +31,7 @@ FUZZY_SHARE = 0.86
 
 _UNIT = re.compile(
     r"[\[(<].{1,20}[\])>]|%|‰|[A-Z]{3}|[€$£¥]|k?g|t|m[²³23]?|c?m|km|pcs\.?|st(?:k|ück)?\.?|h|min|s"
+    r"|[kcmµ]?[a-z]{1,3}/[a-z]{1,3}[²³]?|°[CFK]?|[kMGhm](?:W|Wh|Pa|V|A|Hz|J|N|l|B)|Hz|Wh|Pa|bar|rpm"
     r"|(?:YYYY|DD|MM|TT|JJJJ)(?:[-./](?:YYYY|DD|MM|TT|JJJJ)){1,2}|text|number|date",
     re.IGNORECASE,
 )
