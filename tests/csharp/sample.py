@@ -36,6 +36,7 @@ def token() -> str:
         "aud": "aud-1",
         "exp": NOW + 60,
         "roles": ["r1", "r2"],
+        "address": {"city": "Zürich", "zip": 8000},
     }
     return f"Bearer {_part({'alg': 'RS256', 'typ': 'JWT'})}.{_part(claims)}.c2ln"
 

@@ -165,3 +165,13 @@ def test_documentation_lists_every_type_and_member() -> None:
         for match in re.finditer(r"^\| `([^`]+)` \|(?: ([^|]*[^| ]))? \|$", page, re.MULTILINE)
     }
     assert listed == described()
+
+
+def test_form_takes_a_new_name_and_is_written_with_each_of_its_values() -> None:
+    text = (
+        "@{ var form = context.Request.Body.AsFormUrlEncodedContent(); "
+        'form["new"].Add("x y"); int none = form["none"].Count; '
+        'return none + ":" + form.ToFormUrlEncodedContent(); }'
+    )
+    found = compile_expression(text, line=1, column=1).evaluate(context(b"a=1&b=2&a=3"), Budget())
+    assert found == "0:a=1&a=3&b=2&new=x+y"

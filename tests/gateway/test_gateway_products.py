@@ -178,3 +178,14 @@ def test_what_refers_to_nothing_is_refused_at_load(
     arrange(folder)
     with pytest.raises(PolicyDocumentError, match=reason):
         Gateway(load_layout(folder.path))
+
+
+def test_subscription_starts_when_its_file_says(folder: ExtractorFolder) -> None:
+    folder.api("orders")
+    folder.product("basic", ["orders"])
+    folder.subscription("one", "/products/basic", startDate="2026-01-01T00:00:00Z")
+    (found,) = load_layout(folder.path).subscriptions
+    assert found.started == 1_767_225_600.0
+    folder.subscription("one", "/products/basic", startDate="soon")
+    with pytest.raises(PolicyDocumentError, match="startDate 'soon'"):
+        load_layout(folder.path)

@@ -28,6 +28,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -298,8 +299,22 @@ def _subscription(path: Path, named_values: Mapping[str, str]) -> Subscription:
         product=product,
         api=api,
         state=_one_of(SubscriptionState, properties.get("state", "active"), file, "state"),
+        started=_moment(properties.get("startDate"), file),
         file=str(file),
     )
+
+
+def _moment(text: str | None, file: Path) -> float:
+    """Seconds since the epoch of an ISO 8601 text, 0 where there is none."""
+    if text is None:
+        return 0.0
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise PolicyDocumentError(
+            str(file), 1, 1, f"startDate '{text}' is no date and time of ISO 8601"
+        ) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _subscription_scope(scope: str, file: Path) -> tuple[str | None, str | None]:

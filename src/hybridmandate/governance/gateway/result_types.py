@@ -49,7 +49,8 @@ _VARIABLES: Final = _NUMBERS | {
     "JArray", "JConstructor", "JContainer", "JObject", "JProperty", "JRaw", "JToken", "JValue",
     "IResponse", "Jwt",
 }  # fmt: skip
-"""Those of the set-variable page, and the two that Microsoft's own snippets keep in variables
+"""Those of the set-variable page, and two more: ``IResponse``, which send-request itself keeps in a
+variable, and ``Jwt``, which Microsoft's own snippets keep in one
 (github.com/Azure/api-management-policy-snippets)."""
 _OF_CONTEXT: Final = "Microsoft.Azure.ApiManagement."
 _WITH_TEXT: Final = frozenset({"IUrl", "IMessageBody", "Jwt"})

@@ -139,10 +139,21 @@ def interpolated_string(c: Compiler, node: Node) -> Code:
         if part.type in ("string_content", "escape_sequence"):
             text = text_of(part)
             text = text.replace('""', '"') if verbatim else _unescape(c, part, text)
-            pieces.append(c.constant(text.replace("{{", "{").replace("}}", "}"), "string"))
+            pieces.append(c.constant(_unbraced(c, part, text), "string"))
         elif part.type == "interpolation":
             pieces.append(_hole(c, part))
     return Joined(c, pieces)
+
+
+def _unbraced(c: Compiler, node: Node, text: str) -> str:
+    """Literal text with doubled braces as one.
+
+    The grammar takes a hole that follows a doubled brace for text (``{{{1}``): refused, so that
+    nothing is left out in silence.
+    """
+    if "{" in text.replace("{{", ""):
+        raise c.error(node, 'Write a brace before a hole as a hole of its own: {"{"}{…}')
+    return text.replace("{{", "{").replace("}}", "}")
 
 
 def _hole(c: Compiler, node: Node) -> Code:

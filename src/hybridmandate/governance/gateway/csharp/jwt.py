@@ -48,7 +48,11 @@ class Jwt:
 
 def _texts(value: Any) -> Sequence[str]:
     items: Iterable[Any] = value if isinstance(value, list) else [value]
-    return [item if isinstance(item, str) else json.dumps(item) for item in items]
+    return [item if isinstance(item, str) else _compact(item) for item in items]
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _part(text: str) -> Any:

@@ -414,13 +414,13 @@ def make_dictionary(
 
 def entry(items: Dictionary, key: Any) -> Any:
     """``dictionary[key]``. :raises ExpressionFailure: KeyNotFoundException."""
-    known = items.known(key)
-    if known not in items:
+    try:
+        return items[items.known(key)]
+    except KeyError:
         raise ExpressionFailure(
             f"The given key '{as_text(key)}' was not present in the dictionary.",
             "KeyNotFoundException",
-        )
-    return items[known]
+        ) from None
 
 
 def set_entry(items: Dictionary, key: Any, value: Any) -> None:

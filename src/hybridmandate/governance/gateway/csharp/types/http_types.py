@@ -227,10 +227,25 @@ def content_as(run: Run, data: bytes, target: str) -> Any:
     return token if head == "JToken" else cast_to(head, "JToken")(token)
 
 
+class FormFields(Dictionary):
+    """A form: a name that is asked for and not there is there with no values.
+
+    Source: learn.microsoft.com/azure/api-management/set-body-policy, "Access the body as
+    URL-encoded form data", which adds to a new name.
+    """
+
+    __slots__ = ()
+
+    def __missing__(self, name: str) -> List:
+        values = List((), "string")
+        self.put(name, values)
+        return values
+
+
 def form_content(run: Run, body: Body, preserve_content: Any = False) -> Dictionary:
     """``AsFormUrlEncodedContent``: ``IDictionary<string, IList<string>>``."""
     text = body_as(run, body, preserve_content)
-    made = Dictionary((), "string", "List<string>")
+    made = FormFields((), "string", "List<string>")
     for name, value in parse_qsl(text or "", keep_blank_values=True, max_num_fields=10_000):
         run.budget.allocate(128)
         if name in made:

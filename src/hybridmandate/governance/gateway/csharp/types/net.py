@@ -285,8 +285,9 @@ ADDRESS.static("NetworkToHostOrder", network_order, "")
 
 
 def form_encoded(content: Dictionary) -> str:
-    """``application/x-www-form-urlencoded`` of a dictionary."""
+    """``application/x-www-form-urlencoded`` of a dictionary of texts, or of lists of them."""
     return "&".join(
         f"{quote_plus(as_text(name))}={quote_plus(as_text(value))}"
-        for name, value in content.items()
+        for name, values in content.items()
+        for value in (values if isinstance(values, list) else [values])
     )
