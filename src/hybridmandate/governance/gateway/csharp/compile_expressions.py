@@ -139,6 +139,8 @@ def _charged(operation: Operation, a: Evaluate, b: Evaluate, *, text: bool) -> E
 def _equality(c: Compiler, sign: str, operation: Operation, left: Code, right: Code) -> Code:
     if left.literal is not None and right.literal is not None:
         return c.constant((left.literal == right.literal) is (sign == "=="), "bool")
+    if right.type == "null" and left.settled is not None:
+        return c.constant((left.settled[0] is None) is (sign == "=="), "bool")
     if right.type == "null":
         template = "A is None" if sign == "==" else "A is not None"
         return c.write(template, "bool", exact=True, A=left)
