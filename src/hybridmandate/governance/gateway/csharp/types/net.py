@@ -8,7 +8,7 @@ import re
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urljoin, urlsplit
 
-from hybridmandate.governance.gateway.csharp.collections import Array, Dictionary
+from hybridmandate.governance.gateway.csharp.collections import Array
 from hybridmandate.governance.gateway.csharp.failures import (
     ExpressionFailure,
     argument_null,
@@ -282,12 +282,3 @@ def network_order(run: Run, value: Any) -> Any:
 
 ADDRESS.static("HostToNetworkOrder", network_order, "")
 ADDRESS.static("NetworkToHostOrder", network_order, "")
-
-
-def form_encoded(content: Dictionary) -> str:
-    """``application/x-www-form-urlencoded`` of a dictionary of texts, or of lists of them."""
-    return "&".join(
-        f"{quote_plus(as_text(name))}={quote_plus(as_text(value))}"
-        for name, values in content.items()
-        for value in (values if isinstance(values, list) else [values])
-    )
