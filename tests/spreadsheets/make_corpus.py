@@ -137,7 +137,7 @@ def quotes() -> Iterator[Case]:
         ("after", '"one" two', ["quote.stray"]),
         ("spaced", ' "one, two"', ["quote.stray"]),
         ("unclosed", '"one', ["quote.unclosed"]),
-        ("backslash", '"say \\""', ["quote.unclosed"]),
+        ("backslash", '"say \\""', ["quote.escaped"]),
     ]
     for name, cell, rules in written:
         rows = [[*r] for r in ROWS]

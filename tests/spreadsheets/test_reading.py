@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybridmandate.execution.services.spreadsheets import Unreadable, read_file
+from hybridmandate.execution.services.spreadsheets.dialect import Dialect, one_record
 from hybridmandate.execution.services.spreadsheets.table import (
     FIRST_LINE,
     LAST_LINE,
@@ -225,3 +226,21 @@ def test_every_physical_line_belongs_to_exactly_one_record(text: str) -> None:
         assert first == expected
         assert last >= first
         expected = last + 1
+
+
+@pytest.mark.parametrize(
+    ("line", "cells", "flaw"),
+    [
+        ('a,"say \\"hi, all\\"",b', ["a", 'say "hi, all"', "b"], "escaped"),
+        ('a,"say \\""', ["a", 'say "'], "escaped"),
+        ('"C:\\dir \\"x\\""', ['C:\\dir "x"'], "escaped"),
+        ('a,"C:\\",b', ["a", "C:\\", "b"], None),
+        ('"C:\\","b "c" d"', ["C:\\", 'b c" d"'], "stray"),
+        ('a,b \\" c', ["a", 'b \\" c'], "stray"),
+    ],
+)
+def test_backslash_belongs_to_a_quote_only_where_the_line_is_well_formed_then(
+    line: str, cells: list[str], flaw: str | None
+) -> None:
+    record = one_record([line], 0, Dialect(",", '"'))
+    assert (record.cells, record.flaw) == (cells, flaw)

@@ -75,7 +75,8 @@ class DialectScore:
 class Record:
     """A record read by itself; ``start`` and ``end`` are 0-based lines, ``end`` exclusive.
 
-    ``flaw`` is None, ``unclosed`` or ``stray``: how its quotes break the standard (RFC 4180).
+    ``flaw`` is None, ``unclosed``, ``escaped`` or ``stray``: how its quotes break the standard (RFC
+    4180).
     """
 
     start: int
@@ -156,13 +157,30 @@ def one_record(lines: Sequence[str], start: int, dialect: Dialect) -> Record:
     for end in range(start + 1, stop + 1):
         state.feed(lines[end - 1])
         if not state.inside:
-            return Record(start, end, _parse(raw, dialect), "stray" if state.stray else None)
+            if not state.stray:
+                return Record(start, end, _parse(raw, dialect))
+            escaped = _escaped(raw, start, end, dialect)
+            return escaped or Record(start, end, _parse(raw, dialect), "stray")
         if end < stop:
             raw = f"{raw}\n{lines[end]}"
         if len(raw) > MAX_FIELD:
             break
     # The quote is never closed: it is a character of this line, not the start of a long field.
-    return Record(start, start + 1, line.split(dialect.delimiter), "unclosed")
+    unclosed = Record(start, start + 1, line.split(dialect.delimiter), "unclosed")
+    return _escaped(line, start, start + 1, dialect) or unclosed
+
+
+def _escaped(raw: str, start: int, end: int, dialect: Dialect) -> Record | None:
+    """The record where quotes inside of fields have a backslash before them and all fits then."""
+    quote = dialect.quote
+    doubled = raw.replace(f"\\{quote}", quote + quote)
+    if doubled == raw:
+        return None
+    state = _QuoteState(dialect)
+    state.feed(doubled)
+    if state.inside or state.stray:
+        return None
+    return Record(start, end, _parse(doubled, dialect), "escaped")
 
 
 class _QuoteState:

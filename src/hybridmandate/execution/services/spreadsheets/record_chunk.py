@@ -44,6 +44,7 @@ MAX_COLUMNS = 2_000
 _PLACES = (FIRST_LINE, LAST_LINE, START, END)
 _FLAWS = {
     "unclosed": ("quote.unclosed", "a quote that is never closed was read as a character"),
+    "escaped": ("quote.escaped", "a backslash before a quote was read as belonging to the quote"),
     "stray": ("quote.stray", "quotes that do not stand around a whole field were kept as written"),
 }
 
