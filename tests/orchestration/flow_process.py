@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from hybridmandate.durable import open_durable
 from hybridmandate.durable.database import open_engine
 from hybridmandate.evidence.record import Record
+from hybridmandate.orchestration.connectors import ConnectorSettings
 from hybridmandate.orchestration.definition import FlowDocument
 from hybridmandate.orchestration.server import FlowsSettings, create_app
 
@@ -73,6 +74,21 @@ class Process:
 async def process(
     folder: Path, documents: list[FlowDocument], service: Service, **settings: Any
 ) -> AsyncIterator[Process]:
+    connections = {
+        "sharepoint": service.settings("shared_sharepointonline"),
+        "c": service.settings("shared_commondataserviceforapps"),
+    }
+    async with connected(folder, documents, connections, **settings) as flows:
+        yield flows
+
+
+@asynccontextmanager
+async def connected(
+    folder: Path,
+    documents: list[FlowDocument],
+    connections: Mapping[str, ConnectorSettings],
+    **settings: Any,
+) -> AsyncIterator[Process]:
     durable = open_durable(
         name="flows-test",
         url=f"sqlite:///{folder / 'durable.db'}",
@@ -83,10 +99,7 @@ async def process(
     app = create_app(
         FlowsSettings(operator_token="operator", poll_seconds=0.05, grace_seconds=2, **settings),
         documents=documents,
-        connections={
-            "sharepoint": service.settings("shared_sharepointonline"),
-            "c": service.settings("shared_commondataserviceforapps"),
-        },
+        connections=connections,
         durable=durable,
         history=open_engine(f"sqlite:///{folder / 'history.db'}"),
         recorder=records,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from dataverse_kit import LEGACY, Environment, environment
 from flow_kit import compose, document
+from flow_process import OPERATOR, connected
 from office_kit import SITE
 from office_kit import office as served
 from trigger_kit import Host, settings
@@ -113,6 +115,27 @@ async def test_a_list_is_watched_by_a_path(tmp_path: Path) -> None:
         assert await read(flow, connectors, host) == 1
         assert host.bodies[0]["Title"] == "V-1"
         await connectors.close()
+
+
+async def test_a_flows_process_starts_a_flow_whose_trigger_is_a_path(tmp_path: Path) -> None:
+    split = "@triggerBody()?['value']"
+    trigger = by_path(SHAREPOINT, SITE, "Vendors", "onnewitems", splitOn=split)
+    flow = document({"Seen": compose("@triggerBody()?['Title']")}, trigger={"Row": trigger})
+    with served(tmp_path) as office:
+        vendors = office.store.lists.add_list("ap", "Vendors")["id"]
+        connections = {SHAREPOINT: settings(SHAREPOINT, office.address)}
+        async with connected(tmp_path, [flow], connections) as flows:
+            # What was there before the first reading starts nothing, so items are added until one
+            # comes after it.
+            for number in range(100):
+                office.store.lists.add(vendors, {"Title": f"V-{number}"}, {}, request=None)
+                await asyncio.sleep(0.1)
+                answer = await flows.client.get("/runs", headers=OPERATOR)
+                if answer.json()["runs"]:
+                    break
+            run = (await flows.runs(1))[-1]
+            assert (run["flow"], run["status"]) == ("Test", "Succeeded")
+        assert "refused" not in [each.outcome for each in flows.records.of("flow.trigger")]
 
 
 def test_what_is_no_known_path_starts_nothing() -> None:
