@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from gateway_edge import edge, named_values, settings
+from tls_door_kit import served_door
 
 from hybridmandate.local.process import loop_factory
 
-__all__ = ["edge", "named_values", "settings"]
+__all__ = ["edge", "named_values", "served_door", "settings"]
 
-AS_IN_ITS_PROCESS = ("test_gateway_tls_door.py",)
+AS_IN_ITS_PROCESS = ("test_gateway_http2_bounds.py", "test_gateway_tls_door.py")
 """Tests of transports run on the event loop that the gateway's process has."""
 
 
