@@ -25,7 +25,7 @@ Row = tuple[str, object, object]
 def _days() -> dict[str, str]:
     """The day of each code, as the corpus was planned."""
     sys.path.insert(0, str(CORPUS.parent))
-    from make_corpus import ROWS
+    from corpus_case import ROWS
 
     return {code: day for code, _, day, _ in ROWS}
 
